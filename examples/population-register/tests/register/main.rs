@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests of whole registers.
+
+mod cast;
+#[cfg(test)]
+mod made;
+mod rows;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Ruling on rows that were read.
+
+use core::borrow::Borrow;
+
+use crate::{
+    Exception, Mask, Narrowed, Query, Reason, Replacement, Reviewed, Row, RowRuling, Select, Value,
+    narrow::{index_of, narrow_fields},
+};
+
+/// A review in the making. Ends as a [`Reviewed`] through `into()`.
+#[derive(Debug, Clone)]
+pub struct Review<'q> {
+    query: &'q Query,
+    reviewed: Reviewed,
+}
+
+impl<'q> Review<'q> {
+    /// Starts with nothing to say of any row.
+    #[must_use]
+    pub fn of(query: &'q Query) -> Self {
+        Self { query, reviewed: Reviewed { reasons: Vec::new(), rows: Vec::new() } }
+    }
+
+    /// Leaves a row out; rows under it go with it.
+    pub fn leave_out(&mut self, row: u32, reason: impl Borrow<Reason>) {
+        let reason = index_of(reason.borrow(), &mut self.reviewed.reasons);
+        self.row(row).leave_out = Some(reason);
+    }
+
+    /// Shows nothing of these fields in this row, nor of fields that give them away. `read` is the row: only
+    /// fields of its own group can be meant.
+    pub fn hide(&mut self, row: u32, read: &Row, fields: impl Select, reason: impl Borrow<Reason>) {
+        self.narrow(row, read, fields, &Narrowed::Hide, &Narrowed::Hide, reason.borrow());
+    }
+
+    /// Shows these fields of this row through a mask, and redacts fields that give them away.
+    pub fn mask(
+        &mut self,
+        row: u32,
+        read: &Row,
+        fields: impl Select,
+        mask: Mask,
+        reason: impl Borrow<Reason>,
+    ) {
+        self.narrow(row, read, fields, &mask.into(), &Mask::Redact.into(), reason.borrow());
+    }
+
+    /// Puts a value in place of a raw one that the rule was given in this row.
+    pub fn replace(&mut self, row: u32, field: u32, value: Value, reason: impl Borrow<Reason>) {
+        let reason = index_of(reason.borrow(), &mut self.reviewed.reasons);
+        self.row(row).replacements.push(Replacement { field, value, reason });
+    }
+
+    fn narrow(
+        &mut self,
+        row: u32,
+        read: &Row,
+        fields: impl Select,
+        own: &Narrowed,
+        revealing: &Narrowed,
+        reason: &Reason,
+    ) {
+        let group = read.group.as_deref();
+        let of_group = |field: &crate::Field| field.group.as_deref() == group;
+        let select = InGroup(fields, of_group);
+        let mut reasons = std::mem::take(&mut self.reviewed.reasons);
+        let mut exceptions: Vec<Exception> = self.existing(row);
+        narrow_fields(&self.query.fields, select, own, revealing, reason, &mut reasons, &mut exceptions);
+        self.reviewed.reasons = reasons;
+        if !exceptions.is_empty() {
+            self.row(row).exceptions = exceptions;
+        }
+    }
+
+    fn existing(&self, row: u32) -> Vec<Exception> {
+        let rows = &self.reviewed.rows;
+        let place = rows.binary_search_by_key(&row, |ruling| ruling.row).ok();
+        place.and_then(|place| rows.get(place)).map_or_else(Vec::new, |ruling| ruling.exceptions.clone())
+    }
+
+    fn row(&mut self, row: u32) -> &mut RowRuling {
+        let rows = &mut self.reviewed.rows;
+        let place = rows.binary_search_by_key(&row, |ruling| ruling.row).unwrap_or_else(|place| {
+            let fresh = RowRuling { row, leave_out: None, exceptions: Vec::new(), replacements: Vec::new() };
+            rows.insert(place, fresh);
+            place
+        });
+        #[expect(clippy::indexing_slicing, reason = "`place` is the index just found or filled")]
+        &mut rows[place]
+    }
+}
+
+struct InGroup<S, G>(S, G);
+
+impl<S: Select, G: Fn(&crate::Field) -> bool> Select for InGroup<S, G> {
+    fn matches(&self, field: &crate::Field) -> crate::select::Match {
+        if (self.1)(field) { self.0.matches(field) } else { crate::select::Match::No }
+    }
+}
+
+impl From<Review<'_>> for Reviewed {
+    fn from(review: Review<'_>) -> Self {
+        review.reviewed
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Cases: a query, settings, facts and rows, and the ruling that is expected. They are JSON, so that the same
+//! case runs against the rule as plain Rust (`cargo test`) and against the compiled component.
+//!
+//! A file holds `catalogue` (fields by name), `defaults` (what all cases share) and `cases`:
+//!
+//! ```json
+//! {
+//!   "catalogue": { "birthDate": { "category": "pd:BirthDate" } },
+//!   "defaults": { "settings": {}, "query": { "purpose": "dpv:IdentityVerification", "fields": ["birthDate"] } },
+//!   "cases": [ { "name": "an adult is shown", "expect": "abstain" } ]
+//! }
+//! ```
+//!
+//! `expect` is `"abstain"`, `{"refuse": "<code>"}`, `{"narrow": {...}}` or `{"settings": ["<pointer>"]}`; with
+//! `rows`, a narrowing that asks for a review also has `reviewed`. A narrowed field reads
+//! `"birthDate": "year because minors.birth-date"`; a condition
+//! `"subject.access-restricted equal false because access-restriction.restricted"`.
+
+mod case;
+mod render;
+mod sound;
+
+use std::{fmt::Write as _, path::Path};
+
+pub use case::{Case, CaseError, load};
+use serde_json::{Value as Json, json};
+
+use crate::{Decided, Description, Problem, Query, Reviewed, Row, Rule, export::Configured};
+
+/// Something that runs a rule: the Rust type itself, or its component in a sandbox.
+pub trait Runner {
+    /// What can go wrong besides the rule's own answers.
+    type Error: std::fmt::Display;
+
+    /// See [`Rule::describe`].
+    ///
+    /// # Errors
+    /// When the rule could not be run.
+    fn describe(&mut self) -> Result<Description, Self::Error>;
+
+    /// Takes settings; what follows is decided with them.
+    ///
+    /// # Errors
+    /// When the rule could not be run.
+    fn configure(&mut self, settings: &str) -> Result<Result<(), Vec<Problem>>, Self::Error>;
+
+    /// See [`Rule::decide`].
+    ///
+    /// # Errors
+    /// When the rule could not be run.
+    fn decide(&mut self, query: &Query) -> Result<Decided, Self::Error>;
+
+    /// See [`Rule::review`].
+    ///
+    /// # Errors
+    /// When the rule could not be run.
+    fn review(&mut self, query: &Query, rows: &[Row]) -> Result<Reviewed, Self::Error>;
+}
+
+/// Runs a rule as plain Rust.
+#[derive(Debug, Default)]
+pub struct Native<R>(Option<Configured<R>>);
+
+impl<R: Rule> Native<R> {
+    /// A runner without settings yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(None)
+    }
+}
+
+/// `decide` or `review` was called before `configure` succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotConfigured;
+
+impl std::fmt::Display for NotConfigured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the rule is not configured")
+    }
+}
+
+impl<R: Rule> Runner for Native<R> {
+    type Error = NotConfigured;
+
+    fn describe(&mut self) -> Result<Description, NotConfigured> {
+        Ok(Configured::<R>::describe())
+    }
+
+    fn configure(&mut self, settings: &str) -> Result<Result<(), Vec<Problem>>, NotConfigured> {
+        let configured = Configured::new();
+        let outcome = configured.configure(settings);
+        self.0 = outcome.is_ok().then_some(configured);
+        Ok(outcome)
+    }
+
+    fn decide(&mut self, query: &Query) -> Result<Decided, NotConfigured> {
+        self.0.as_ref().map(|rule| rule.decide(query)).ok_or(NotConfigured)
+    }
+
+    fn review(&mut self, query: &Query, rows: &[Row]) -> Result<Reviewed, NotConfigured> {
+        self.0.as_ref().map(|rule| rule.review(query, rows)).ok_or(NotConfigured)
+    }
+}
+
+/// Runs one case and gives back what the rule said, in the words of `expect`.
+///
+/// # Errors
+/// When the rule could not be run, when the case does not fit the rule (say, a row fact that it does not declare),
+/// or when the rule's description or a reason is not what the interface asks for.
+pub fn run<T: Runner>(runner: &mut T, case: &Case) -> Result<Json, String> {
+    let fault = |error: T::Error| error.to_string();
+    let description = runner.describe().map_err(fault)?;
+    sound::description(&description)?;
+    if let Err(problems) = runner.configure(&case.settings.to_string()).map_err(fault)? {
+        let pointers: Vec<String> = problems.into_iter().map(|problem| problem.pointer).collect();
+        return Ok(json!({ "settings": pointers }));
+    }
+    let query = case.query(&description)?;
+    let decided = runner.decide(&query).map_err(fault)?;
+    sound::decided(&description, &decided)?;
+    let mut said = render::decided(&query, &description, &decided)?;
+    if matches!(&decided, Decided::Narrow(narrowing) if narrowing.review) {
+        let rows = case.rows(&query, &description)?;
+        let reviewed = runner.review(&query, &rows).map_err(fault)?;
+        sound::reasons(&description, &reviewed.reasons)?;
+        if let Some(narrow) = said.get_mut("narrow").and_then(Json::as_object_mut) {
+            narrow.insert("reviewed".to_owned(), render::reviewed(&query, &reviewed)?);
+        }
+    }
+    Ok(said)
+}
+
+/// Runs every case in a folder's `*.json` files against a runner.
+///
+/// # Errors
+/// A text that names every case that failed, with what was expected and what the rule said.
+pub fn run_all<T: Runner>(runner: &mut T, folder: &Path) -> Result<usize, String> {
+    let cases = load(folder).map_err(|error| error.to_string())?;
+    let mut failures = String::new();
+    for case in &cases {
+        let said = run(runner, case);
+        if said.as_ref() != Ok(&case.expect) {
+            let said = said.map_or_else(|fault| format!("fault: {fault}"), |said| said.to_string());
+            let _ = writeln!(failures, "{}: expected {}, the rule said {said}", case.name, case.expect);
+        }
+    }
+    if failures.is_empty() { Ok(cases.len()) } else { Err(failures) }
+}
+
+/// Runs every case in `cases/` of the rule's crate against the rule as plain Rust. Call it from a `#[test]`.
+///
+/// # Panics
+/// When a case fails, or there are fewer than ten.
+#[expect(clippy::panic, reason = "a failed case must fail the test that called this")]
+pub fn check<R: Rule>(manifest_dir: &str) {
+    match run_all(&mut Native::<R>::new(), &Path::new(manifest_dir).join("cases")) {
+        Ok(count) if count >= 10 => {}
+        Ok(count) => panic!("{count} cases: write at least ten"),
+        Err(failures) => panic!("\n{failures}"),
+    }
+}

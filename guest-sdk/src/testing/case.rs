@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reading cases.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    Attribute, Bundle, Cell, Date, Description, Field, Grant, Iri, Query, Quota, Row, Subjects, Term, Value,
+};
+
+/// One case, with everything its file's defaults gave it.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// File and name, for messages.
+    pub name: String,
+    /// The settings.
+    pub settings: Json,
+    /// What the rule should say.
+    pub expect: Json,
+    query: CaseQuery,
+    rows: Vec<CaseRow>,
+}
+
+/// Why a file of cases could not be read.
+#[derive(Debug)]
+pub struct CaseError(String);
+
+impl std::fmt::Display for CaseError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CaseError {}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    catalogue: BTreeMap<String, CatalogueField>,
+    #[serde(default)]
+    defaults: Map<String, Json>,
+    cases: Vec<Map<String, Json>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CatalogueField {
+    category: String,
+    #[serde(default)]
+    special: bool,
+    #[serde(default)]
+    reveals: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseFile {
+    name: String,
+    #[serde(default)]
+    settings: Json,
+    #[serde(default)]
+    query: CaseQuery,
+    #[serde(default)]
+    rows: Vec<CaseRow>,
+    expect: Json,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct CaseQuery {
+    date: Option<String>,
+    channel: Option<String>,
+    service: Option<String>,
+    client: Option<String>,
+    represented: Option<String>,
+    official: Option<String>,
+    agent: Option<String>,
+    case_reference: Option<String>,
+    purpose: Option<CaseTerm>,
+    legal_basis: Option<CaseTerm>,
+    special_ground: Option<CaseTerm>,
+    provision: Option<String>,
+    bundle: Option<CaseBundle>,
+    kind: Option<String>,
+    count: Option<u32>,
+    fields: Vec<String>,
+    grant: CaseGrant,
+    facts: BTreeMap<String, Json>,
+    #[serde(skip)]
+    catalogue: BTreeMap<String, CatalogueField>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum CaseTerm {
+    Alone(String),
+    Broader { iri: String, broader: Vec<String> },
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseBundle {
+    action: String,
+    services: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct CaseGrant {
+    reference: Option<String>,
+    quotas: BTreeMap<String, u32>,
+    attributes: BTreeMap<String, Json>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseRow {
+    #[serde(default)]
+    group: Option<String>,
+    #[serde(default)]
+    parent: Option<u32>,
+    #[serde(default)]
+    facts: BTreeMap<String, Json>,
+    #[serde(default)]
+    cells: BTreeMap<String, Json>,
+}
+
+/// Reads every case of the `*.json` files in a folder, in the order of file names.
+///
+/// # Errors
+/// When the folder or a file cannot be read, or is not what a file of cases must be.
+pub fn load(folder: &Path) -> Result<Vec<Case>, CaseError> {
+    let wrong = |what: String| CaseError(format!("{}: {what}", folder.display()));
+    let entries = fs::read_dir(folder).map_err(|error| wrong(error.to_string()))?;
+    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    let mut cases = Vec::new();
+    for path in files {
+        let wrong = |what: String| CaseError(format!("{}: {what}", path.display()));
+        let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let file: File = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        for own in file.cases {
+            let mut whole = Json::Object(file.defaults.clone());
+            merge(&mut whole, Json::Object(own));
+            let case: CaseFile =
+                serde_json::from_value(whole).map_err(|error| wrong(format!("a case: {error}")))?;
+            let mut query = case.query;
+            query.catalogue.clone_from(&file.catalogue);
+            let settings = if case.settings.is_null() { Json::Object(Map::new()) } else { case.settings };
+            let name = format!("{stem}: {}", case.name);
+            cases.push(Case { name, settings, expect: case.expect, query, rows: case.rows });
+        }
+    }
+    Ok(cases)
+}
+
+/// Lays `over` on `base`: objects member by member, anything else replaced.
+fn merge(base: &mut Json, over: Json) {
+    match (base, over) {
+        (Json::Object(base), Json::Object(over)) => {
+            for (key, value) in over {
+                merge(base.entry(key).or_insert(Json::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+impl Case {
+    /// The query as the interface has it. Only facts that the rule declares are given.
+    ///
+    /// # Errors
+    /// When the case names a field that the catalogue lacks, an IRI with an unknown prefix, and the like.
+    pub fn query(&self, description: &Description) -> Result<Query, String> {
+        let case = &self.query;
+        let date = Date::parse(case.date.as_deref().unwrap_or("2026-11-22")).ok_or("`date` is no date")?;
+        let text =
+            |given: &Option<String>, otherwise: &str| given.clone().unwrap_or_else(|| otherwise.to_owned());
+        let fields = case.fields.iter().map(|name| case.field(name)).collect::<Result<_, _>>()?;
+        let quotas = &case.grant.quotas;
+        let facts = description.facts.iter().map(|need| Attribute {
+            name: need.name.clone(),
+            value: case.facts.get(&need.name).map_or(Value::Absent, value),
+        });
+        Ok(Query {
+            id: "0196a0b0-0000-7000-8000-000000000000".to_owned(),
+            instant: i64::from(date.0) * 86_400_000 + 36_000_000,
+            date: date.0,
+            channel: text(&case.channel, "xroad"),
+            service: text(&case.service, "person"),
+            version: 1,
+            client: text(&case.client, "EE/GOV/70000001/system"),
+            represented: case.represented.clone(),
+            official: case.official.clone(),
+            agent: case.agent.clone(),
+            case_reference: case.case_reference.clone(),
+            purpose: term(case.purpose.as_ref(), "dpv:IdentityVerification")?,
+            legal_basis: term(case.legal_basis.as_ref(), "eu-gdpr:A6-1-e")?,
+            special_ground: match &case.special_ground {
+                None => None,
+                given => Some(term(given.as_ref(), "")?),
+            },
+            provision: case.provision.clone(),
+            bundle: case.bundle.as_ref().map(|bundle| Bundle {
+                id: "0196a0b0-0000-7000-8000-000000000001".to_owned(),
+                action: bundle.action.clone(),
+                services: bundle.services.clone(),
+            }),
+            subjects: Subjects { kind: text(&case.kind, "keys"), count: case.count.unwrap_or(1) },
+            fields,
+            grant: Grant {
+                id: "grant-1".to_owned(),
+                reference: case.grant.reference.clone(),
+                quotas: quotas.iter().map(|(w, &persons)| Quota { window: w.clone(), persons }).collect(),
+                attributes: attributes(&case.grant.attributes),
+            },
+            facts: facts.collect(),
+        })
+    }
+
+    /// The rows as the interface has them.
+    ///
+    /// # Errors
+    /// When a row names a fact that the rule does not declare, or a field that the query does not ask for.
+    pub fn rows(&self, query: &Query, description: &Description) -> Result<Vec<Row>, String> {
+        let row = |case: &CaseRow| {
+            let declared = |name: &String| description.row_facts.iter().any(|need| need.name == *name);
+            if let Some(unknown) = case.facts.keys().find(|name| !declared(name)) {
+                return Err(format!("the rule declares no row fact `{unknown}`"));
+            }
+            let facts = description.row_facts.iter();
+            let cells = case.cells.iter().map(|(name, json)| {
+                let place = query.fields.iter().position(|field| field.name == *name);
+                let place = place.and_then(|place| u32::try_from(place).ok());
+                let field = place.ok_or_else(|| format!("the query does not ask for `{name}`"))?;
+                Ok(Cell { field, value: value(json) })
+            });
+            Ok(Row {
+                group: case.group.clone(),
+                parent: case.parent,
+                facts: facts.map(|need| case.facts.get(&need.name).map_or(Value::Absent, value)).collect(),
+                cells: cells.collect::<Result<_, String>>()?,
+            })
+        };
+        self.rows.iter().map(row).collect()
+    }
+}
+
+impl CaseQuery {
+    fn field(&self, name: &str) -> Result<Field, String> {
+        let known = self.catalogue.get(name).ok_or_else(|| format!("the catalogue has no field `{name}`"))?;
+        let iris = known.reveals.iter().map(|category| iri(category));
+        Ok(Field {
+            name: name.to_owned(),
+            group: name.split_once('.').map(|(group, _)| group.to_owned()),
+            iri: format!("urn:paasla:rr#{name}"),
+            category: iri(&known.category)?,
+            special: known.special,
+            reveals: iris.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn iri(text: &str) -> Result<String, String> {
+    Iri::new(text)
+        .map(|iri| iri.as_str().to_owned())
+        .ok_or_else(|| format!("`{text}` is no IRI with a known prefix"))
+}
+
+fn term(given: Option<&CaseTerm>, otherwise: &str) -> Result<Term, String> {
+    match given {
+        None => Ok(Term { iri: iri(otherwise)?, broader: Vec::new() }),
+        Some(CaseTerm::Alone(text)) => Ok(Term { iri: iri(text)?, broader: Vec::new() }),
+        Some(CaseTerm::Broader { iri: own, broader }) => {
+            let broader = broader.iter().map(|text| iri(text)).collect::<Result<_, _>>()?;
+            Ok(Term { iri: iri(own)?, broader })
+        }
+    }
+}
+
+fn attributes(given: &BTreeMap<String, Json>) -> Vec<Attribute> {
+    given.iter().map(|(name, json)| Attribute { name: name.clone(), value: value(json) }).collect()
+}
+
+/// JSON as a value: null is absent, `yyyy-mm-dd` a date.
+fn value(json: &Json) -> Value {
+    match json {
+        Json::Bool(truth) => Value::Truth(*truth),
+        Json::Number(number) => number.as_i64().map_or(Value::Absent, Value::Integer),
+        Json::String(text) => match Date::parse(text) {
+            Some(date) => Value::Date(date.0),
+            None => Value::Text(text.clone()),
+        },
+        Json::Array(texts) => {
+            Value::Texts(texts.iter().filter_map(|text| Some(text.as_str()?.to_owned())).collect())
+        }
+        Json::Null | Json::Object(_) => Value::Absent,
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the interface asks of texts and the host would count as a fault.
+
+use serde_json::{Map, Value as Json};
+
+use crate::{Decided, Description, Reason};
+
+pub(super) fn description(said: &Description) -> Result<(), String> {
+    if !is_name(&said.name, 60, b"-") {
+        return Err(format!("the name `{}` is not 1 to 60 characters of `a-z 0-9 -`", said.name));
+    }
+    let schema: Map<String, Json> = serde_json::from_str(&said.settings_schema)
+        .map_err(|error| format!("the settings schema is no JSON object: {error}"))?;
+    if schema.get("type").is_none_or(|of| of != "object") {
+        return Err("the settings schema does not describe an object".to_owned());
+    }
+    Ok(())
+}
+
+pub(super) fn decided(description: &Description, said: &Decided) -> Result<(), String> {
+    match said {
+        Decided::Abstain => Ok(()),
+        Decided::Refuse(reason) => reasons(description, std::slice::from_ref(reason)),
+        Decided::Narrow(narrowing) => reasons(description, &narrowing.reasons),
+    }
+}
+
+pub(super) fn reasons(description: &Description, said: &[Reason]) -> Result<(), String> {
+    for Reason { code, message, provision } in said {
+        if !is_name(code, 80, b"-.") {
+            return Err(format!("the code `{code}` is not 1 to 80 characters of `a-z 0-9 . -`"));
+        }
+        if !(1..=500).contains(&message.chars().count()) {
+            return Err(format!("the message of `{code}` is not 1 to 500 characters"));
+        }
+        let listed = |id: &String| description.provisions.iter().any(|known| known.id == *id);
+        if let Some(id) = provision.as_ref().filter(|id| !listed(id)) {
+            return Err(format!("`{code}` names the provision `{id}`, which `describe` does not list"));
+        }
+    }
+    Ok(())
+}
+
+fn is_name(text: &str, most: usize, marks: &[u8]) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || marks.contains(&byte);
+    (1..=most).contains(&text.len()) && text.bytes().all(fits)
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `paasla rule`: what rule authors do.
+
+mod build;
+mod toolchain;
+
+use std::{fs, io::Write as _, path::PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::{Args, Subcommand};
+use paasla_engine::{Engine, EngineConfig, run_cases};
+use serde_json::json;
+
+/// Commands for rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuleCommand {
+    /// Compile rules in Rust to components without imports, and print their digests.
+    Build(Build),
+    /// Build rules, then run their cases against the components, in the sandbox.
+    Test(Build),
+    /// Check a component and print what it says of itself.
+    Inspect {
+        /// The component.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// Folders of rules: each holds a Cargo.toml.
+    #[arg(required = true)]
+    folders: Vec<PathBuf>,
+    /// Where to put the component; only with one rule. Otherwise `<name>.wasm` in the target folder.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Where to compile. Otherwise `paasla-rules` in the target folder of the rule's workspace.
+    #[arg(long)]
+    target_dir: Option<PathBuf>,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(command: RuleCommand) -> Result<()> {
+    match command {
+        RuleCommand::Build(arguments) => build(&arguments, false),
+        RuleCommand::Test(arguments) => build(&arguments, true),
+        RuleCommand::Inspect { file, json } => inspect(&file, json),
+    }
+}
+
+fn build(arguments: &Build, test: bool) -> Result<()> {
+    if arguments.out.is_some() && arguments.folders.len() != 1 {
+        return Err(anyhow!("--out goes with one rule"));
+    }
+    let mut out = std::io::stdout().lock();
+    let mut failed = Vec::new();
+    for folder in &arguments.folders {
+        let built = build::build(folder, arguments.target_dir.as_deref(), arguments.out.as_deref())?;
+        let bytes = fs::read(&built.path)?;
+        let engine = Engine::new(EngineConfig::default())?;
+        let rule = engine.load(&bytes).with_context(|| format!("{} was built, but is no rule", built.name))?;
+        let cases = if test { Some(run_cases(&engine, &rule, &folder.join("cases"))) } else { None };
+        if arguments.json {
+            let passed = cases.as_ref().map(|cases| cases.as_ref().ok());
+            let line = json!({ "name": built.name, "path": built.path, "digest": built.digest, "bytes": built.bytes, "cases": passed });
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "{}  {}  {} bytes  {}", built.digest, built.name, built.bytes, built.path.display())?;
+            if let Some(Ok(count)) = &cases {
+                writeln!(out, "  {count} cases passed in the sandbox")?;
+            }
+        }
+        if let Some(Err(failures)) = cases {
+            failed.push(format!("{}:\n{failures}", built.name));
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(anyhow!("cases failed\n{}", failed.join("\n"))) }
+}
+
+fn inspect(file: &std::path::Path, json: bool) -> Result<()> {
+    let bytes = fs::read(file).with_context(|| format!("{} could not be read", file.display()))?;
+    let engine = Engine::new(EngineConfig::default())?;
+    let rule = engine.load(&bytes).with_context(|| format!("{} is no rule", file.display()))?;
+    let mut out = std::io::stdout().lock();
+    let about = &rule.about;
+    if json {
+        let mut whole = serde_json::to_value(about.as_ref())?;
+        if let Some(object) = whole.as_object_mut() {
+            object.insert("digest".to_owned(), rule.digest.clone().into());
+            object.insert("bytes".to_owned(), bytes.len().into());
+        }
+        writeln!(out, "{whole}")?;
+        return Ok(());
+    }
+    writeln!(out, "{} {}  ({} bytes, imports nothing)", about.name, about.version, bytes.len())?;
+    writeln!(out, "digest     {}", rule.digest)?;
+    writeln!(out, "summary    {}", about.summary)?;
+    for need in &about.facts {
+        writeln!(out, "fact       {}: {}", need.name, need.summary)?;
+    }
+    for need in &about.row_facts {
+        writeln!(out, "row fact   {}: {}", need.name, need.summary)?;
+    }
+    for provision in &about.provisions {
+        writeln!(out, "provision  {} ({}, {})", provision.label, provision.id, provision.source)?;
+    }
+    Ok(())
+}

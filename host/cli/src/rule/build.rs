@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `paasla rule build`: from a Rust crate to a component without imports.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+use paasla_engine::digest_of;
+use serde::Deserialize;
+use wit_component::ComponentEncoder;
+
+use super::toolchain::{TARGET, Toolchain};
+
+/// A rule that was built.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(crate) struct Built {
+    /// The crate's name.
+    pub(crate) name: String,
+    /// The component.
+    pub(crate) path: PathBuf,
+    /// SHA-256 of its bytes.
+    pub(crate) digest: String,
+    /// Its size in bytes.
+    pub(crate) bytes: usize,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    target_directory: PathBuf,
+    workspace_root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    crate_types: Vec<String>,
+}
+
+/// How every rule is compiled, whatever its own workspace says: fast code, one unit, no unwinding, no symbols.
+const PROFILE: [&str; 8] = [
+    "profile.rule.inherits=\"release\"",
+    "profile.rule.opt-level=3",
+    "profile.rule.lto=\"fat\"",
+    "profile.rule.codegen-units=1",
+    "profile.rule.panic=\"abort\"",
+    "profile.rule.strip=true",
+    "profile.rule.overflow-checks=true",
+    "profile.rule.debug=false",
+];
+
+/// Builds the rule in `folder`. The component goes to `out`, or to `<name>.wasm` in the target folder.
+///
+/// # Errors
+/// When no toolchain is there, or the crate cannot be compiled or made a component.
+pub(crate) fn build(folder: &Path, target_folder: Option<&Path>, out: Option<&Path>) -> Result<Built> {
+    let manifest = folder.join("Cargo.toml");
+    let manifest = manifest
+        .canonicalize()
+        .with_context(|| format!("{} holds no rule: there is no Cargo.toml", folder.display()))?;
+    let toolchain = Toolchain::find()?;
+    tracing::info!(toolchain = toolchain.name(), rule = %folder.display(), "building");
+    let metadata = metadata(&manifest)?;
+    let package = metadata
+        .packages
+        .iter()
+        .find(|package| package.manifest_path == manifest)
+        .with_context(|| format!("{} is a workspace, not a crate", manifest.display()))?;
+    let library = package.targets.iter().find(|target| {
+        target.crate_types.iter().any(|kind| matches!(kind.as_str(), "cdylib" | "lib" | "rlib"))
+    });
+    let library = library.with_context(|| format!("{} has no library: a rule is one", package.name))?;
+    let target_folder = match target_folder {
+        Some(folder) => folder.to_owned(),
+        None => metadata.target_directory.join("paasla-rules"),
+    };
+
+    let mut command = Command::new("cargo");
+    command.args(["rustc", "--lib", "--crate-type", "cdylib", "--profile", "rule", "--target", TARGET]);
+    command.arg("--manifest-path").arg(&manifest).arg("--target-dir").arg(&target_folder);
+    for setting in PROFILE {
+        command.args(["--config", setting]);
+    }
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let mut remap = vec![(metadata.workspace_root.clone(), "rule")];
+    remap.extend(home.map(|home| (home, "cargo")));
+    toolchain.apply(&mut command, &remap);
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_BUILD_TARGET");
+    let status = command.status().context("`cargo` could not be started")?;
+    if !status.success() {
+        bail!("{} could not be compiled: see the messages above", package.name);
+    }
+
+    let core = target_folder.join(TARGET).join("rule").join(format!("{}.wasm", library.name.replace('-', "_")));
+    let core = fs::read(&core).with_context(|| format!("the compiler left no {}", core.display()))?;
+    let component = componentise(&core)
+        .with_context(|| format!("{} is no rule: does it call `paasla_rule::export!`?", package.name))?;
+    let path = match out {
+        Some(path) => path.to_owned(),
+        None => target_folder.join(format!("{}.wasm", package.name)),
+    };
+    write_whole(&path, &component)?;
+    Ok(Built { name: package.name.clone(), path, digest: digest_of(&component), bytes: component.len() })
+}
+
+fn componentise(core: &[u8]) -> Result<Vec<u8>> {
+    ComponentEncoder::default().module(core)?.validate(true).encode()
+}
+
+/// Writes beside the place and renames, so that a reader sees the old file or the new one.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).with_context(|| format!("{} could not be made", folder.display()))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    std::io::Write::write_all(&mut file, bytes)?;
+    file.persist(path).with_context(|| format!("{} could not be written", path.display()))?;
+    Ok(())
+}
+
+fn metadata(manifest: &Path) -> Result<Metadata> {
+    let output = Command::new("cargo")
+        .args(["metadata", "--format-version", "1", "--no-deps", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .context("`cargo` could not be started")?;
+    if !output.status.success() {
+        bail!("cargo cannot read {}: {}", manifest.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}

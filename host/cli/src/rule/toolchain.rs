@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Finding a compiler that can make WebAssembly. Nothing is ever downloaded.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// The target of every rule: no operating system, so nothing to import.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Where Debian's packages `rustc-web` and `rust-web-src` put compiler and library source.
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
+
+/// A way to compile for [`TARGET`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Toolchain {
+    /// The target's standard library is installed for the current compiler.
+    Installed,
+    /// Debian's compiler builds the standard library from Debian's source.
+    Debian {
+        /// A linker for WebAssembly.
+        linker: PathBuf,
+    },
+}
+
+impl Toolchain {
+    /// The first that works: the installed target, then Debian's packages.
+    ///
+    /// # Errors
+    /// When there is neither; names both remedies.
+    pub(crate) fn find() -> Result<Self> {
+        if let Ok(folder) = ask("rustc", &["--print", "target-libdir", "--target", TARGET])
+            && has_std(Path::new(&folder))
+        {
+            return Ok(Self::Installed);
+        }
+        if Path::new(DEBIAN_RUSTC).exists() && Path::new(DEBIAN_SOURCE).exists() {
+            if let Some(linker) = linker() {
+                return Ok(Self::Debian { linker });
+            }
+            bail!(
+                "Debian's `rustc-web` and `rust-web-src` are here, but no linker for WebAssembly: neither `rust-lld` \
+                 of a rustup toolchain nor `wasm-ld`. Remedy: apt-get install lld"
+            );
+        }
+        bail!(
+            "no Rust compiler for {TARGET} is here. Either of these helps:\n  \
+             rustup target add {TARGET}\n  \
+             apt-get install --no-install-recommends rustc-web rust-web-src   (Debian)"
+        )
+    }
+
+    /// What it is, for people.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Installed => "the installed target",
+            Self::Debian { .. } => "Debian's rustc-web with the standard library from source",
+        }
+    }
+
+    /// Makes a cargo command use it. `remap` are folders whose names must not reach the binary.
+    pub(crate) fn apply(&self, command: &mut Command, remap: &[(PathBuf, &str)]) {
+        let mut flags = vec![
+            // A rule needs little stack, and clearing it is most of what a fresh instance costs.
+            "-Clink-arg=-zstack-size=65536".to_owned(),
+            // Room to work in without asking for more pages.
+            "-Clink-arg=--initial-memory=262144".to_owned(),
+        ];
+        match self {
+            Self::Installed => {
+                let remapped = remap.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+                flags.extend(remapped);
+            }
+            Self::Debian { linker } => {
+                // Panic messages name source files; without them no folder's name reaches the binary.
+                flags.push("-Zlocation-detail=none".to_owned());
+                command
+                    .env("RUSTC", DEBIAN_RUSTC)
+                    .env("RUSTC_BOOTSTRAP", "1")
+                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
+                    .arg("-Zbuild-std=std,panic_abort");
+            }
+        }
+        for inherited in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
+            command.env_remove(inherited);
+        }
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "));
+    }
+}
+
+fn has_std(folder: &Path) -> bool {
+    let Ok(entries) = folder.read_dir() else { return false };
+    entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+}
+
+fn linker() -> Option<PathBuf> {
+    let ours = ask("rustc", &["--print", "sysroot"]).ok().and_then(|sysroot| {
+        let host = ask("rustc", &["--print", "host-tuple"]).ok()?;
+        Some(Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/rust-lld"))
+    });
+    let on_path = ["wasm-ld", "wasm-ld-22", "wasm-ld-19", "wasm-ld-14"];
+    ours.filter(|path| path.exists()).or_else(|| {
+        let folders = std::env::var_os("PATH")?;
+        let candidates: Vec<_> = std::env::split_paths(&folders).collect();
+        on_path.iter().flat_map(|name| candidates.iter().map(move |f| f.join(name))).find(|path| path.exists())
+    })
+}
+
+fn ask(program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .env_remove("RUSTC_BOOTSTRAP")
+        .output()
+        .with_context(|| format!("`{program}` could not be started"))?;
+    if !output.status.success() {
+        bail!("`{program} {}` failed", arguments.join(" "));
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}

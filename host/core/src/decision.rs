@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+//! All rulings and the grant as one decision. Decisions form a semilattice under [`Decision::meet`]: the order
+//! and the number of rulings make no difference, and a further ruling can only narrow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    query::Field,
+    reason::Reason,
+    ruling::{Condition, Exception, Obligation, RowRuling, Ruling},
+    value::Value,
+    visibility::{Mask, Visibility},
+};
+
+/// What may be seen of one field, and why not more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldDecision {
+    /// The most that may be seen.
+    pub visibility: Visibility,
+    /// Every reason that was given for narrowing it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub reasons: BTreeSet<Reason>,
+}
+
+/// Allowed or refused, and for every field what may be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Why the query is refused; empty when it is allowed.
+    pub refusals: BTreeSet<Reason>,
+    /// One for every field of the query, in its order.
+    pub fields: Vec<FieldDecision>,
+    /// What every row must fulfil.
+    pub conditions: BTreeSet<Condition>,
+    /// What must be done besides.
+    pub obligations: BTreeSet<Obligation>,
+    /// The policies that want to see the rows.
+    pub reviewers: BTreeSet<String>,
+}
+
+impl FieldDecision {
+    /// Shown in full.
+    #[must_use]
+    pub fn shown() -> Self {
+        Self { visibility: Visibility::Show, reasons: BTreeSet::new() }
+    }
+
+    /// Narrows to at most `to`, noting why.
+    pub fn narrow(&mut self, to: Visibility, reason: Reason) {
+        if to != Visibility::Show {
+            self.visibility = self.visibility.meet(to);
+            self.reasons.insert(reason);
+        }
+    }
+
+    /// The most that may be seen when both must hold.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        Self {
+            visibility: self.visibility.meet(other.visibility),
+            reasons: self.reasons.union(&other.reasons).cloned().collect(),
+        }
+    }
+}
+
+impl Decision {
+    /// The widest decision over `fields` fields: everything shown, nothing asked.
+    #[must_use]
+    pub fn widest(fields: usize) -> Self {
+        Self {
+            refusals: BTreeSet::new(),
+            fields: vec![FieldDecision::shown(); fields],
+            conditions: BTreeSet::new(),
+            obligations: BTreeSet::new(),
+            reviewers: BTreeSet::new(),
+        }
+    }
+
+    /// A refusal over `fields` fields.
+    #[must_use]
+    pub fn refused(fields: usize, reason: Reason) -> Self {
+        let mut decision = Self::widest(fields);
+        decision.refusals.insert(reason);
+        decision
+    }
+
+    /// What one ruling of `policy` means on its own.
+    #[must_use]
+    pub fn of_ruling(policy: &str, fields: usize, ruling: &Ruling) -> Self {
+        let mut decision = Self::widest(fields);
+        match ruling {
+            Ruling::Abstain => {}
+            Ruling::Refuse(reason) => {
+                decision.refusals.insert(reason.clone());
+            }
+            Ruling::Narrow(narrowing) => {
+                narrow_fields(&mut decision.fields, &narrowing.exceptions);
+                decision.conditions.extend(narrowing.conditions.iter().cloned());
+                decision.obligations.extend(narrowing.obligations.iter().cloned());
+                if narrowing.review {
+                    decision.reviewers.insert(policy.to_owned());
+                }
+            }
+        }
+        decision
+    }
+
+    /// The widest decision that both allow.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        debug_assert_eq!(self.fields.len(), other.fields.len(), "decisions over different queries");
+        Self {
+            refusals: self.refusals.union(&other.refusals).cloned().collect(),
+            fields: self.fields.iter().zip(&other.fields).map(|(a, b)| a.meet(b)).collect(),
+            conditions: self.conditions.union(&other.conditions).cloned().collect(),
+            obligations: self.obligations.union(&other.obligations).cloned().collect(),
+            reviewers: self.reviewers.union(&other.reviewers).cloned().collect(),
+        }
+    }
+
+    /// Grant and all rulings together.
+    #[must_use]
+    pub fn combine<'a>(granted: &Self, rulings: impl IntoIterator<Item = (&'a str, &'a Ruling)>) -> Self {
+        let fields = granted.fields.len();
+        rulings.into_iter().fold(granted.clone(), |decision, (policy, ruling)| {
+            decision.meet(&Self::of_ruling(policy, fields, ruling))
+        })
+    }
+
+    /// Whether the query may be answered at all.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        self.refusals.is_empty()
+    }
+
+    /// Whether any field may be seen, in full or masked.
+    #[must_use]
+    pub fn shows_anything(&self) -> bool {
+        self.fields.iter().any(|field| field.visibility != Visibility::Hide)
+    }
+
+    /// Closes the decision under what values give away (see [`close`]).
+    pub fn close(&mut self, fields: &[Field]) {
+        close(&mut self.fields, fields);
+    }
+
+    /// The record limit that obligations set, if any.
+    #[must_use]
+    pub fn record_limit(&self) -> Option<u64> {
+        let limits = self.obligations.iter().filter(|obligation| obligation.code == "limit-records");
+        let counts = limits.flat_map(|obligation| &obligation.attributes).filter(|a| a.name == "count");
+        counts.filter_map(|a| if let Value::Integer(n) = a.value { u64::try_from(n).ok() } else { None }).min()
+    }
+}
+
+fn narrow_fields(fields: &mut [FieldDecision], exceptions: &[Exception]) {
+    for exception in exceptions {
+        if let Some(field) = fields.get_mut(exception.field) {
+            field.narrow(exception.to, exception.reason.clone());
+        }
+    }
+}
+
+/// Narrows every field whose value would give away what another field of the same group no longer shows: a
+/// personal code tells birth date and sex, so it is redacted where either is narrowed. A pseudonym gives
+/// nothing away and stays.
+///
+/// Closing is monotone and idempotent, so it may follow `meet` at any time.
+pub fn close(decisions: &mut [FieldDecision], fields: &[Field]) {
+    let narrowed: BTreeSet<(Option<&str>, &str)> = fields
+        .iter()
+        .zip(decisions.iter())
+        .filter(|(_, decision)| decision.visibility != Visibility::Show)
+        .map(|(field, _)| (field.group.as_deref(), field.category.as_str()))
+        .collect();
+    for (field, decision) in fields.iter().zip(decisions) {
+        if decision.visibility.at_most(Visibility::Masked(Mask::Pseudonym)) {
+            continue;
+        }
+        let given_away = field
+            .reveals
+            .iter()
+            .find(|category| narrowed.contains(&(field.group.as_deref(), category.as_str())));
+        if given_away.is_some() {
+            let message = "Its value would give away another field that is not shown in full.";
+            decision.narrow(
+                Visibility::Masked(Mask::Redact),
+                Reason::new("host", "host.reveals-narrowed-field", message),
+            );
+        }
+    }
+}
+
+/// What all reviewers together say of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowDecision {
+    /// Why the row is left out; empty when it stays.
+    pub drops: BTreeSet<Reason>,
+    /// One for every field of the query; fields of other groups are as in the decision.
+    pub fields: Vec<FieldDecision>,
+    /// Values to put in place of raw ones, by field.
+    pub replacements: BTreeMap<usize, Value>,
+}
+
+impl RowDecision {
+    /// Starts from the query's decision.
+    #[must_use]
+    pub fn new(decision: &Decision) -> Self {
+        Self { drops: BTreeSet::new(), fields: decision.fields.clone(), replacements: BTreeMap::new() }
+    }
+
+    /// Adds one rule's word on this row. `given` are the fields whose raw values the rule saw.
+    ///
+    /// A replacement may carry anything the rule saw in the row. It stands only while all of that is shown in
+    /// full (see [`RowDecision::settle`]); two different replacements of one field redact it.
+    pub fn add(&mut self, ruling: &RowRuling) {
+        self.drops.extend(ruling.drop.iter().cloned());
+        narrow_fields(&mut self.fields, &ruling.exceptions);
+        for replacement in &ruling.replacements {
+            match self.replacements.get(&replacement.field) {
+                Some(earlier) if *earlier != replacement.value => {
+                    if let Some(field) = self.fields.get_mut(replacement.field) {
+                        field.narrow(Visibility::Masked(Mask::Redact), replacement.reason.clone());
+                    }
+                }
+                _ => {
+                    self.replacements.insert(replacement.field, replacement.value.clone());
+                    if let Some(field) = self.fields.get_mut(replacement.field) {
+                        field.reasons.insert(replacement.reason.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the row: closes it under what values give away, and redacts replaced fields unless every field in
+    /// `given` (what the replacing rules saw) is shown in full.
+    pub fn settle(&mut self, fields: &[Field], given: &[usize]) {
+        close(&mut self.fields, fields);
+        let all_shown = given
+            .iter()
+            .all(|&index| self.fields.get(index).is_some_and(|field| field.visibility == Visibility::Show));
+        if !all_shown {
+            for index in std::mem::take(&mut self.replacements).into_keys() {
+                if let Some(field) = self.fields.get_mut(index) {
+                    let message = "A replaced value was withheld: it may carry a field that is not shown.";
+                    field.narrow(
+                        Visibility::Masked(Mask::Redact),
+                        Reason::new("host", "host.replacement-withheld", message),
+                    );
+                }
+            }
+            close(&mut self.fields, fields);
+        }
+        let shown = &self.fields;
+        self.replacements
+            .retain(|&index, _| shown.get(index).is_some_and(|field| field.visibility == Visibility::Show));
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The words of Pääsla and their algebra: what a query says, what a rule may answer, and how all answers
+//! become one decision. No I/O, no clock, no async: everything here is a function of its input.
+
+pub mod client;
+pub mod decision;
+pub mod grant;
+pub mod personal_code;
+pub mod policy;
+pub mod query;
+pub mod reason;
+pub mod record;
+pub mod rulebook;
+pub mod ruling;
+pub mod service;
+pub mod term;
+pub mod value;
+pub mod visibility;
+
+pub use client::ClientId;
+pub use decision::{Decision, FieldDecision, RowDecision};
+pub use grant::{Grant, Quota, Window};
+pub use jiff::civil::Date;
+pub use personal_code::PersonalCode;
+pub use policy::{Limits, Mode, Policy, Scope};
+pub use query::{Bundle, Field, GrantView, Query, Subjects};
+pub use reason::Reason;
+pub use record::{Outcome, Record, RulingSummary};
+pub use rulebook::Rulebook;
+pub use ruling::{Condition, Exception, Narrowing, Obligation, Replacement, RowRuling, Ruling, Test};
+pub use service::Service;
+pub use term::{Concept, Term, Vocabulary};
+pub use value::{Attribute, Value};
+pub use visibility::{Mask, Visibility};

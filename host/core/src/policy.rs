@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Policies: rules at work.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{client::ClientId, query::Query};
+
+/// A rule with settings, at work on the queries in its scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Policy {
+    /// Its name, unique in a rulebook.
+    pub name: String,
+    /// The rule: SHA-256 of the component's bytes, as lower-case hex.
+    pub rule: String,
+    /// Settings, as the rule's JSON Schema describes them.
+    #[serde(default)]
+    pub settings: serde_json::Value,
+    /// Which queries it speaks to.
+    #[serde(default)]
+    pub scope: Scope,
+    /// Whether its rulings count.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Limits that differ from the host's defaults; never above the host's maxima.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Which queries a policy speaks to. An empty list means: all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scope {
+    /// Services by name.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Clients; a member stands for all its subsystems.
+    #[serde(default)]
+    pub clients: Vec<ClientId>,
+}
+
+/// Whether a policy's rulings count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It runs after the answer; its differences are stored and change nothing.
+    Shadow,
+    /// Its rulings are part of every decision.
+    #[default]
+    Enforce,
+}
+
+/// Limits for one sandbox. None means: the host's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Fuel for `configure` and for one ruling (wasmtime's units: about one per instruction).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// Linear memory in bytes, summed over all memories of the component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Bytes of all strings and lists that one call may return.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
+}
+
+impl Scope {
+    /// Whether a query is in it.
+    #[must_use]
+    pub fn holds(&self, query: &Query) -> bool {
+        (self.services.is_empty() || self.services.contains(&query.service))
+            && (self.clients.is_empty() || self.clients.iter().any(|client| client.covers(&query.client)))
+    }
+}

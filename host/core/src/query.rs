@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One query as rules see it. It holds no key values: who is asked about is no business of a rule, only how many.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::{client::ClientId, grant::Quota, term::Term, value::Attribute};
+
+/// Everything a rule is told about one query. The whole input of `decide`, so a decision can be run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Query {
+    /// Our own id of the query (UUID version 7), also the decision's id.
+    pub id: String,
+    /// When it arrived: milliseconds since 1970-01-01T00:00:00Z.
+    pub instant: i64,
+    /// The calendar date at that instant where the register is.
+    pub date: Date,
+    /// The door it came through: `xroad` or `rr`.
+    pub channel: String,
+    /// The service asked, by name.
+    pub service: String,
+    /// The service's version.
+    pub version: u32,
+    /// Who asks.
+    pub client: ClientId,
+    /// On whose behalf, where stated (`X-Road-Represented-Party`).
+    pub represented: Option<String>,
+    /// The official, as the client names them (`X-Road-UserId`).
+    pub official: Option<String>,
+    /// The AI agent that acts for the official, where stated.
+    pub agent: Option<String>,
+    /// The case or document (`X-Road-Issue`).
+    pub case: Option<String>,
+    /// Why.
+    pub purpose: Term,
+    /// On what ground (GDPR Art. 6(1)).
+    pub legal_basis: Term,
+    /// On what ground special categories are asked for (GDPR Art. 9(2)), where stated.
+    pub special_ground: Option<Term>,
+    /// The provision of law the client relies on, in its own words.
+    pub provision: Option<String>,
+    /// The bundle this query belongs to, if any.
+    pub bundle: Option<Bundle>,
+    /// Who is asked about: how, and how many.
+    pub subjects: Subjects,
+    /// The fields asked for that the grant allows, in the order asked.
+    pub fields: Vec<Field>,
+    /// The access right this query stands on.
+    pub grant: GrantView,
+    /// The facts that rules asked for.
+    pub facts: Vec<Attribute>,
+}
+
+/// Several queries decided together under one legal context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bundle {
+    /// The bundle's id.
+    pub id: String,
+    /// The action it serves, e.g. `child-benefit-application`.
+    pub action: String,
+    /// The services of all queries in it, this one's included.
+    pub services: Vec<String>,
+}
+
+/// Who a query asks about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subjects {
+    /// `keys`: named one by one; `search`: whoever matches.
+    pub kind: String,
+    /// How many are named; 0 for a search.
+    pub count: u32,
+}
+
+/// One field asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Field {
+    /// Its name in the service, e.g. `birthDate` or `custody.otherCode`.
+    pub name: String,
+    /// The group of rows it belongs to (`custody`); none for the entity itself.
+    pub group: Option<String>,
+    /// What it means: an IRI.
+    pub iri: String,
+    /// Its category: a DPV personal-data IRI.
+    pub category: String,
+    /// Whether it is a special category (GDPR Art. 9(1)).
+    pub special: bool,
+    /// The categories that its value gives away: a personal code tells birth date and sex.
+    pub reveals: Vec<String>,
+}
+
+/// What a rule may know of the access right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantView {
+    /// The grant's id.
+    pub id: String,
+    /// The act that gave it, e.g. the number of a decision.
+    pub reference: Option<String>,
+    /// The caps it sets.
+    pub quotas: Vec<Quota>,
+    /// Anything else that data managers noted for rules.
+    pub attributes: Vec<Attribute>,
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The audit entry of one query. It says who asked, why, on what ground, for which fields, about whom (as keyed
+//! hashes) and what was decided; never what the data said.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{client::ClientId, decision::Decision, query::Query};
+
+/// How a query ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Answered, maybe with no record found.
+    Answered,
+    /// Refused by the grant or by a rule.
+    Refused,
+    /// The request was wrong.
+    Invalid,
+    /// A rule or the host failed; nothing was answered.
+    Failed,
+}
+
+impl Outcome {
+    /// Its stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Invalid => "invalid",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What one policy did in a query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RulingSummary {
+    /// The policy.
+    pub policy: String,
+    /// The rule's digest.
+    pub rule: String,
+    /// `abstain`, `refuse`, `narrow`, or `fault: <kind>`.
+    pub said: String,
+    /// Fuel that all its calls used.
+    pub fuel: u64,
+}
+
+/// One audit entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The query's own id (UUID version 7), also the decision's.
+    pub id: String,
+    /// When the query arrived: milliseconds since 1970-01-01T00:00:00Z.
+    pub instant: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Stable codes of the reasons or problems; `ok` alone when answered.
+    pub codes: Vec<String>,
+    /// The rulebook it was decided by; 0 when it did not come that far.
+    pub generation: u64,
+    /// The door: `xroad` or `rr`.
+    pub channel: String,
+    /// Who asked.
+    pub client: ClientId,
+    /// The service asked for, if its name was understood.
+    pub service: Option<String>,
+    /// Its version.
+    pub version: Option<u32>,
+    /// `X-Road-Id` as given.
+    pub message_id: Option<String>,
+    /// `X-Road-Request-Id` as given.
+    pub request_id: Option<String>,
+    /// `X-Road-UserId` as given: the official.
+    pub official: Option<String>,
+    /// `X-Road-Issue` as given.
+    pub case: Option<String>,
+    /// The `X-Road-PDU-*` statements as given, without the prefix.
+    pub statements: Vec<(String, String)>,
+    /// What the rules were told, so that the decision can be run again. None when it did not come that far.
+    pub query: Option<Query>,
+    /// What was decided.
+    pub decision: Option<Decision>,
+    /// What each policy did.
+    pub rulings: Vec<RulingSummary>,
+    /// Whom the query named: keyed hashes (HMAC-SHA-256, hex), never the codes themselves.
+    pub subjects: Vec<String>,
+    /// The broadest legal basis the query stood on, under which it counts towards usage. None: it does not count.
+    pub usage_basis: Option<String>,
+    /// How many records were returned.
+    pub returned: u32,
+    /// Fuel used by all rulings together.
+    pub cost: u64,
+    /// From arrival to the moment before the record was written, in microseconds.
+    pub duration_us: u64,
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Running a rule's cases against its component: the same cases that `cargo test` runs against the Rust type, by
+//! the way that real queries go.
+
+use std::path::Path;
+
+use jiff::{Span, civil::Date};
+use paasla_core::{
+    Attribute, Bundle, ClientId, Field, GrantView, Policy, Quota, Reason, Ruling, Subjects, Term, Value,
+    Visibility, Window,
+};
+use paasla_rule as sdk;
+
+use crate::{
+    activate::{ActivateError, Activated},
+    fault::RuleFault,
+    input::{RowInput, days},
+    load::Rule,
+    sandbox::Engine,
+};
+
+/// Runs a rule in the sandbox, in the words of `paasla_rule::testing`.
+#[derive(Debug)]
+pub struct CaseRunner {
+    engine: Engine,
+    rule: Rule,
+    activated: Option<Activated>,
+}
+
+/// Why a case could not be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunnerError {
+    /// The rule broke.
+    #[error("{0}")]
+    Fault(#[from] RuleFault),
+    /// The rule could not be activated.
+    #[error("{0}")]
+    Activate(ActivateError),
+    /// The case holds what no query holds.
+    #[error("the case does not fit: {0}")]
+    Case(String),
+}
+
+/// Runs every case in a folder against a rule's component.
+///
+/// # Errors
+/// A text that names every case that failed.
+pub fn run_cases(engine: &Engine, rule: &Rule, folder: &Path) -> Result<usize, String> {
+    sdk::testing::run_all(&mut CaseRunner::new(engine, rule), folder)
+}
+
+impl CaseRunner {
+    /// A runner without settings yet.
+    #[must_use]
+    pub fn new(engine: &Engine, rule: &Rule) -> Self {
+        Self { engine: engine.clone(), rule: rule.clone(), activated: None }
+    }
+
+    fn activated(&self) -> Result<&Activated, RunnerError> {
+        self.activated.as_ref().ok_or_else(|| RunnerError::Case("not configured".to_owned()))
+    }
+}
+
+impl sdk::testing::Runner for CaseRunner {
+    type Error = RunnerError;
+
+    fn describe(&mut self) -> Result<sdk::Description, RunnerError> {
+        let about = &self.rule.about;
+        let needs = |list: &[crate::FactNeed]| {
+            let need = |n: &crate::FactNeed| sdk::FactNeed {
+                name: n.name.clone(),
+                summary: n.summary.clone(),
+                optional: n.optional,
+            };
+            list.iter().map(need).collect()
+        };
+        Ok(sdk::Description {
+            name: about.name.clone(),
+            version: about.version.clone(),
+            summary: about.summary.clone(),
+            settings_schema: about.settings_schema.to_string(),
+            facts: needs(&about.facts),
+            row_facts: needs(&about.row_facts),
+            reads: about.reads.clone(),
+            provisions: Vec::new(),
+        })
+    }
+
+    fn configure(&mut self, settings: &str) -> Result<Result<(), Vec<sdk::Problem>>, RunnerError> {
+        let settings = serde_json::from_str(settings).map_err(|error| RunnerError::Case(error.to_string()))?;
+        let policy = Policy {
+            name: self.rule.about.name.clone(),
+            rule: self.rule.digest.clone(),
+            settings,
+            scope: paasla_core::Scope::default(),
+            mode: paasla_core::Mode::Enforce,
+            limits: paasla_core::Limits::default(),
+        };
+        match self.engine.activate(&self.rule, &policy) {
+            Ok(activated) => {
+                self.activated = Some(activated);
+                Ok(Ok(()))
+            }
+            Err(ActivateError::Settings(problems)) => {
+                let problem = |p: crate::SettingsProblem| sdk::Problem { pointer: p.pointer, message: p.message };
+                Ok(Err(problems.into_iter().map(problem).collect()))
+            }
+            Err(error) => Err(RunnerError::Activate(error)),
+        }
+    }
+
+    fn decide(&mut self, query: &sdk::Query) -> Result<sdk::Decided, RunnerError> {
+        let query = core_query(query)?;
+        let ruling = self.activated()?.decide(&query).0?;
+        decided(ruling, self)
+    }
+
+    fn review(&mut self, query: &sdk::Query, rows: &[sdk::Row]) -> Result<sdk::Reviewed, RunnerError> {
+        let query = core_query(query)?;
+        let needs = &self.rule.about.row_facts;
+        let row = |row: &sdk::Row| {
+            let facts = needs.iter().zip(&row.facts).map(|(n, v)| Ok((n.name.clone(), core_value(v)?)));
+            let place = |field: u32| usize::try_from(field).unwrap_or(usize::MAX);
+            let cells = row.cells.iter().map(|cell| Ok((place(cell.field), core_value(&cell.value)?)));
+            Ok::<_, RunnerError>(RowInput {
+                group: row.group.clone(),
+                parent: row.parent,
+                facts: facts.collect::<Result<_, RunnerError>>()?,
+                cells: cells.collect::<Result<_, RunnerError>>()?,
+            })
+        };
+        let rows = rows.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let rulings = self.activated()?.review(&query, &rows).0?;
+        let mut reviewed = sdk::Reviewed { reasons: Vec::new(), rows: Vec::new() };
+        for ruling in rulings {
+            let reasons = &mut reviewed.reasons;
+            let leave_out = ruling.drop.map(|reason| place(reasons, reason));
+            let exceptions = ruling.exceptions.into_iter().map(|e| exception(reasons, e)).collect();
+            let replacements = ruling.replacements.into_iter().map(|replacement| sdk::Replacement {
+                field: index(replacement.field),
+                value: sdk_value(&replacement.value),
+                reason: place(reasons, replacement.reason),
+            });
+            let replacements = replacements.collect();
+            reviewed.rows.push(sdk::RowRuling { row: index(ruling.row), leave_out, exceptions, replacements });
+        }
+        Ok(reviewed)
+    }
+}
+
+fn decided(ruling: Ruling, runner: &CaseRunner) -> Result<sdk::Decided, RunnerError> {
+    let narrowing = match ruling {
+        Ruling::Abstain => return Ok(sdk::Decided::Abstain),
+        Ruling::Refuse(reason) => return Ok(sdk::Decided::Refuse(sdk_reason(reason))),
+        Ruling::Narrow(narrowing) => narrowing,
+    };
+    let mut reasons = Vec::new();
+    let exceptions = narrowing.exceptions.into_iter().map(|e| exception(&mut reasons, e)).collect();
+    let facts = &runner.rule.about.row_facts;
+    let conditions = narrowing.conditions.into_iter().map(|condition| {
+        let fact = facts.iter().position(|need| need.name == condition.fact);
+        Ok(sdk::Condition {
+            fact: index(fact.ok_or_else(|| RunnerError::Case("a condition on an unknown fact".to_owned()))?),
+            test: sdk_test(condition.test),
+            value: sdk_value(&condition.value),
+            reason: place(&mut reasons, condition.reason),
+        })
+    });
+    let conditions = conditions.collect::<Result<_, RunnerError>>()?;
+    let obligations = narrowing.obligations.into_iter().map(|obligation| sdk::Obligation {
+        code: obligation.code,
+        attributes: obligation
+            .attributes
+            .into_iter()
+            .map(|a| sdk::Attribute { name: a.name, value: sdk_value(&a.value) })
+            .collect(),
+    });
+    let obligations = obligations.collect();
+    Ok(sdk::Decided::Narrow(sdk::Narrowing { reasons, exceptions, conditions, obligations, review: narrowing.review }))
+}
+
+fn exception(reasons: &mut Vec<sdk::Reason>, exception: paasla_core::Exception) -> sdk::Exception {
+    let to = match exception.to {
+        Visibility::Masked(mask) => sdk::Narrowed::Mask(mask.name().to_owned()),
+        Visibility::Show | Visibility::Hide => sdk::Narrowed::Hide,
+    };
+    sdk::Exception { field: index(exception.field), to, reason: place(reasons, exception.reason) }
+}
+
+fn index(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+fn place(reasons: &mut Vec<sdk::Reason>, reason: Reason) -> u32 {
+    let reason = sdk_reason(reason);
+    let known = reasons.iter().position(|earlier| *earlier == reason);
+    index(known.unwrap_or_else(|| {
+        reasons.push(reason);
+        reasons.len() - 1
+    }))
+}
+
+fn sdk_reason(reason: Reason) -> sdk::Reason {
+    sdk::Reason { code: reason.code, message: reason.message, provision: reason.provision }
+}
+
+fn sdk_test(test: paasla_core::Test) -> sdk::Test {
+    use paasla_core::Test;
+    match test {
+        Test::Equal => sdk::Test::Equal,
+        Test::NotEqual => sdk::Test::NotEqual,
+        Test::Less => sdk::Test::Less,
+        Test::AtMost => sdk::Test::AtMost,
+        Test::Greater => sdk::Test::Greater,
+        Test::AtLeast => sdk::Test::AtLeast,
+        Test::Absent => sdk::Test::Absent,
+        Test::Present => sdk::Test::Present,
+    }
+}
+
+fn sdk_value(value: &Value) -> sdk::Value {
+    match value {
+        Value::Absent => sdk::Value::Absent,
+        Value::Truth(truth) => sdk::Value::Truth(*truth),
+        Value::Integer(number) => sdk::Value::Integer(*number),
+        Value::Text(text) => sdk::Value::Text(text.clone()),
+        Value::Date(date) => sdk::Value::Date(days(*date)),
+        Value::Texts(texts) => sdk::Value::Texts(texts.clone()),
+    }
+}
+
+fn core_value(value: &sdk::Value) -> Result<Value, RunnerError> {
+    Ok(match value {
+        sdk::Value::Absent => Value::Absent,
+        sdk::Value::Truth(truth) => Value::Truth(*truth),
+        sdk::Value::Integer(number) => Value::Integer(*number),
+        sdk::Value::Text(text) => Value::Text(text.clone()),
+        sdk::Value::Date(days) => Value::Date(core_date(*days)?),
+        sdk::Value::Texts(texts) => Value::Texts(texts.clone()),
+    })
+}
+
+fn core_date(days: i32) -> Result<Date, RunnerError> {
+    let date = Span::new().try_days(days).and_then(|span| Date::constant(1970, 1, 1).checked_add(span));
+    date.map_err(|error| RunnerError::Case(error.to_string()))
+}
+
+fn core_term(term: &sdk::Term) -> Term {
+    Term { iri: term.iri.clone(), broader: term.broader.clone() }
+}
+
+fn core_attributes(attributes: &[sdk::Attribute]) -> Result<Vec<Attribute>, RunnerError> {
+    let attribute = |a: &sdk::Attribute| Ok(Attribute { name: a.name.clone(), value: core_value(&a.value)? });
+    attributes.iter().map(attribute).collect()
+}
+
+fn core_query(query: &sdk::Query) -> Result<paasla_core::Query, RunnerError> {
+    let client: ClientId = query.client.parse().map_err(|error| RunnerError::Case(format!("`client`: {error}")))?;
+    let quota = |quota: &sdk::Quota| {
+        let window = Window::ALL.into_iter().find(|window| window.name() == quota.window);
+        let window = window.ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;
+        Ok::<_, RunnerError>(Quota { window, persons: quota.persons })
+    };
+    let field = |field: &sdk::Field| Field {
+        name: field.name.clone(),
+        group: field.group.clone(),
+        iri: field.iri.clone(),
+        category: field.category.clone(),
+        special: field.special,
+        reveals: field.reveals.clone(),
+    };
+    Ok(paasla_core::Query {
+        id: query.id.clone(),
+        instant: query.instant,
+        date: core_date(query.date)?,
+        channel: query.channel.clone(),
+        service: query.service.clone(),
+        version: query.version,
+        client,
+        represented: query.represented.clone(),
+        official: query.official.clone(),
+        agent: query.agent.clone(),
+        case: query.case_reference.clone(),
+        purpose: core_term(&query.purpose),
+        legal_basis: core_term(&query.legal_basis),
+        special_ground: query.special_ground.as_ref().map(core_term),
+        provision: query.provision.clone(),
+        bundle: query.bundle.as_ref().map(|bundle| Bundle {
+            id: bundle.id.clone(),
+            action: bundle.action.clone(),
+            services: bundle.services.clone(),
+        }),
+        subjects: Subjects { kind: query.subjects.kind.clone(), count: query.subjects.count },
+        fields: query.fields.iter().map(field).collect(),
+        grant: GrantView {
+            id: query.grant.id.clone(),
+            reference: query.grant.reference.clone(),
+            quotas: query.grant.quotas.iter().map(quota).collect::<Result<_, _>>()?,
+            attributes: core_attributes(&query.grant.attributes)?,
+        },
+        facts: core_attributes(&query.facts)?,
+    })
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can go wrong inside a sandbox. Every fault refuses the query.
+
+/// A rule broke, or broke a limit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleFault {
+    /// It used up its fuel.
+    #[error("the rule used more than its {limit} units of fuel")]
+    OutOfFuel {
+        /// The ration.
+        limit: u64,
+    },
+    /// It wanted more memory than its ration, and could not go on without.
+    #[error("the rule wanted more than its {limit} bytes of memory")]
+    OutOfMemory {
+        /// The ration.
+        limit: u64,
+    },
+    /// It ran past the backstop deadline.
+    #[error("the rule ran for more than {limit_ms} ms")]
+    Deadline {
+        /// The backstop.
+        limit_ms: u64,
+    },
+    /// It trapped: a panic, a division by zero, an access out of bounds, a stack that is too deep.
+    #[error("the rule trapped: {0}")]
+    Trap(String),
+    /// What it returned could not be read: a pointer out of bounds, bad UTF-8, or more bytes than its ration.
+    #[error("what the rule returned could not be read, or was more than its {limit} bytes")]
+    Unreadable {
+        /// The ration of output bytes.
+        limit: u64,
+    },
+    /// What it returned breaks the interface's rules.
+    #[error("the rule returned what it must not: {0}")]
+    Forbidden(&'static str),
+    /// No sandbox was free.
+    #[error("no sandbox is free")]
+    Busy,
+    /// The host itself failed to run the sandbox.
+    #[error("the sandbox could not be run")]
+    Host,
+}
+
+impl RuleFault {
+    /// A stable name for records and metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::OutOfFuel { .. } => "out-of-fuel",
+            Self::OutOfMemory { .. } => "out-of-memory",
+            Self::Deadline { .. } => "deadline",
+            Self::Trap(_) => "trap",
+            Self::Unreadable { .. } => "unreadable-output",
+            Self::Forbidden(_) => "forbidden-output",
+            Self::Busy => "busy",
+            Self::Host => "host",
+        }
+    }
+
+    /// Whether the rule is to blame, not the host.
+    #[must_use]
+    pub fn is_the_rules(&self) -> bool {
+        !matches!(self, Self::Busy | Self::Host)
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The WebAssembly engine, set up so that the same call always does the same, and one sandbox per call.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolConcurrencyLimitError,
+    PoolingAllocationConfig, ResourceLimiter, Store, Strategy, Trap, WasmBacktraceDetails, WasmFeatures,
+};
+
+use crate::{
+    config::{EngineConfig, Ration},
+    fault::RuleFault,
+};
+
+/// How often the backstop clock ticks.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The engine: compiles rules and runs them.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) wasm: wasmtime::Engine,
+    pub(crate) config: Arc<EngineConfig>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// The engine could not be set up on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine could not be set up: {0}")]
+pub struct EngineError(String);
+
+impl Engine {
+    /// Sets up the engine, with a pool of sandboxes where the machine's address space allows it.
+    ///
+    /// # Errors
+    /// When the machine cannot run it, or the backstop clock cannot be started.
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        let broken = |error: wasmtime::Error| EngineError(format!("{error:#}"));
+        let wasm = match wasmtime::Engine::new(&pooled(&config).map_err(broken)?) {
+            Ok(wasm) => wasm,
+            Err(error) => {
+                tracing::warn!(%error, "no pool of sandboxes on this machine, each is allocated on demand");
+                wasmtime::Engine::new(&base().map_err(broken)?).map_err(broken)?
+            }
+        };
+        let weak = wasm.weak();
+        thread::Builder::new()
+            .name("paasla-epoch".to_owned())
+            .spawn(move || {
+                while let Some(engine) = weak.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    thread::sleep(TICK);
+                }
+            })
+            .map_err(|error| EngineError(error.to_string()))?;
+        Ok(Self { wasm, config: Arc::new(config) })
+    }
+
+    /// The limits it was set up with.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
+    /// A fresh sandbox for one call.
+    pub(crate) fn sandbox(&self, ration: Ration) -> Result<Store<Guard>, RuleFault> {
+        let mut store =
+            Store::try_new(&self.wasm, Guard::new(ration.memory_bytes)).map_err(|_| RuleFault::Host)?;
+        store.limiter(|guard| guard);
+        store.set_fuel(ration.fuel).map_err(|_| RuleFault::Host)?;
+        store.set_hostcall_fuel(usize::try_from(ration.output_bytes).unwrap_or(usize::MAX));
+        store.set_max_component_handles(16);
+        let ticks = self.config.deadline_ms / u64::try_from(TICK.as_millis()).unwrap_or(1);
+        store.set_epoch_deadline(ticks.max(1) + 1);
+        Ok(store)
+    }
+
+    /// What went wrong in a sandbox, told apart by type.
+    pub(crate) fn fault(&self, store: &Store<Guard>, ration: Ration, error: &wasmtime::Error) -> RuleFault {
+        if error.is::<PoolConcurrencyLimitError>() {
+            return RuleFault::Busy;
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::OutOfFuel) => RuleFault::OutOfFuel { limit: ration.fuel },
+            Some(Trap::Interrupt) => RuleFault::Deadline { limit_ms: self.config.deadline_ms },
+            _ if store.data().refused_memory => RuleFault::OutOfMemory { limit: ration.memory_bytes },
+            Some(trap) => RuleFault::Trap(trap.to_string()),
+            None => RuleFault::Unreadable { limit: ration.output_bytes },
+        }
+    }
+}
+
+/// Counts what a sandbox holds, and refuses more than its ration.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    memory_limit: usize,
+    memory_used: usize,
+    refused_memory: bool,
+}
+
+impl Guard {
+    fn new(memory_bytes: u64) -> Self {
+        let memory_limit = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
+        Self { memory_limit, memory_used: 0, refused_memory: false }
+    }
+}
+
+impl ResourceLimiter for Guard {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory_used.saturating_sub(current).saturating_add(desired);
+        if total > self.memory_limit {
+            self.refused_memory = true;
+            return Ok(false);
+        }
+        self.memory_used = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= 20_000)
+    }
+
+    fn instances(&self) -> usize {
+        64
+    }
+
+    fn tables(&self) -> usize {
+        16
+    }
+
+    fn memories(&self) -> usize {
+        4
+    }
+}
+
+/// WebAssembly 2.0 without SIMD, plus extended constants: enough for every compiler tried, and nothing whose
+/// result could differ between machines. Multiple memories stay on for adapters that the engine makes itself;
+/// guests are refused them by `check`.
+fn base() -> wasmtime::Result<Config> {
+    let mut config = Config::new();
+    config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed);
+    config.cranelift_nan_canonicalization(true);
+    config.consume_fuel(true).epoch_interruption(true);
+    config.wasm_component_model(true).concurrency_support(false);
+    config.wasm_simd(false).wasm_relaxed_simd(false).relaxed_simd_deterministic(true);
+    config.wasm_memory64(false).wasm_multi_memory(true).wasm_tail_call(false);
+    config.wasm_wide_arithmetic(false).wasm_custom_page_sizes(false).wasm_stack_switching(false);
+    config.gc_support(false);
+    let off = WasmFeatures::THREADS | WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::EXCEPTIONS;
+    config.wasm_features(off, false);
+    config.shared_memory(false);
+    config.max_wasm_stack(256 << 10);
+    config.wasm_backtrace_details(WasmBacktraceDetails::Disable).native_unwind_info(false);
+    config.memory_init_cow(true).memory_may_move(false).guard_before_linear_memory(true);
+    config.memory_reservation(4 << 30).memory_guard_size(32 << 20);
+    config.memory_guaranteed_dense_image_size(64 << 20);
+    Ok(config)
+}
+
+fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
+    let mut config = base()?;
+    let count = limits.instances;
+    let memory = limits.most.memory_bytes.max(limits.setup.memory_bytes);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(count)
+        .total_core_instances(count.saturating_mul(4))
+        .total_memories(count.saturating_mul(2))
+        .total_tables(count.saturating_mul(4))
+        .max_core_instances_per_component(64)
+        .max_memories_per_component(4)
+        .max_tables_per_component(8)
+        .max_memories_per_module(1)
+        .max_tables_per_module(1)
+        .max_memory_size(usize::try_from(memory).unwrap_or(usize::MAX))
+        .table_elements(20_000)
+        .linear_memory_keep_resident(1 << 20)
+        .table_keep_resident(64 << 10)
+        .max_unused_warm_slots(64)
+        .decommit_batch_size(1)
+        .pagemap_scan(Enabled::Auto);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Ok(config)
+}

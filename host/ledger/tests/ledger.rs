@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Group commit: what a caller may rely on, whatever the journal does.
+#![cfg(test)]
+#![allow(missing_docs, reason = "a test has no public items")]
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use paasla_core::{Outcome, Record};
+use paasla_ledger::{Journal, JournalError, Ledger, LedgerConfig, LedgerError};
+use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
+
+/// What the journal does with a record of this id.
+const REFUSED: &str = "refused";
+const PANIC: &str = "panic";
+const DOWN: &str = "down";
+const HANG: &str = "hang";
+
+/// Remembers every append. Each one takes a permit first, so a test can hold the writer back.
+struct Notebook {
+    appends: Mutex<Vec<Vec<String>>>,
+    permits: Semaphore,
+}
+
+impl Notebook {
+    fn new(permits: usize) -> Arc<Self> {
+        Arc::new(Self { appends: Mutex::default(), permits: Semaphore::new(permits) })
+    }
+
+    fn free() -> Arc<Self> {
+        Self::new(Semaphore::MAX_PERMITS)
+    }
+
+    fn appends(&self) -> Vec<Vec<String>> {
+        self.appends.lock().expect("no append panics while it holds the lock").clone()
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.appends().concat()
+    }
+}
+
+#[async_trait]
+impl Journal for Notebook {
+    async fn append(&self, records: &[Record]) -> Result<(), JournalError> {
+        self.permits.acquire().await.expect("never closed").forget();
+        let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+        let says = |word: &str| ids.iter().any(|id| id == word);
+        if says(HANG) {
+            std::future::pending::<()>().await;
+        }
+        assert!(!says(PANIC), "as asked");
+        if says(DOWN) {
+            return Err(JournalError::unavailable(std::io::Error::other("disk full")));
+        }
+        if says(REFUSED) {
+            return Err(JournalError::refused(std::io::Error::other("already there")));
+        }
+        self.appends.lock().expect("no append panics while it holds the lock").push(ids);
+        Ok(())
+    }
+}
+
+fn record(id: impl Into<String>) -> Record {
+    Record {
+        id: id.into(),
+        instant: 1_790_000_000_000,
+        outcome: Outcome::Refused,
+        status: 403,
+        codes: vec!["grant.none".into()],
+        generation: 1,
+        channel: "xroad".into(),
+        client: "EE/GOV/70008440/rr".parse().expect("a client"),
+        service: None,
+        version: None,
+        message_id: None,
+        request_id: None,
+        official: None,
+        case: None,
+        statements: Vec::new(),
+        query: None,
+        decision: None,
+        rulings: Vec::new(),
+        subjects: Vec::new(),
+        usage_basis: None,
+        returned: 0,
+        cost: 0,
+        duration_us: 10,
+    }
+}
+
+fn config() -> LedgerConfig {
+    LedgerConfig { queue: 1024, max_batch: 100, wait: Duration::from_secs(10) }
+}
+
+fn start(journal: &Arc<Notebook>, config: LedgerConfig) -> Arc<Ledger> {
+    Arc::new(Ledger::start(Arc::clone(journal) as Arc<dyn Journal>, config))
+}
+
+/// Queues records one after another, each from its own task, without waiting for them to be written.
+async fn queue(ledger: &Arc<Ledger>, ids: &[&str]) -> JoinSet<(String, Result<(), LedgerError>)> {
+    let mut callers = JoinSet::new();
+    for id in ids {
+        let (ledger, id) = (Arc::clone(ledger), (*id).to_owned());
+        callers.spawn(async move { (id.clone(), ledger.record(record(id)).await) });
+        tokio::task::yield_now().await;
+    }
+    callers
+}
+
+async fn outcome(callers: JoinSet<(String, Result<(), LedgerError>)>, id: &str) -> Result<(), LedgerError> {
+    let all = callers.join_all().await;
+    all.into_iter().find(|(of, _)| of == id).expect("every caller is answered").1
+}
+
+#[tokio::test]
+async fn a_crowd_shares_commits_and_keeps_its_order() {
+    let journal = Notebook::new(1);
+    let ledger = start(&journal, config());
+    let ids: Vec<String> = (0..250).map(|n| format!("{n:03}")).collect();
+    let callers = queue(&ledger, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    journal.permits.add_permits(1000);
+
+    assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+    assert_eq!(journal.ids(), ids);
+    let sizes: Vec<usize> = journal.appends().iter().map(Vec::len).collect();
+    assert!(sizes.len() <= 5, "{sizes:?}");
+    assert!(sizes.iter().all(|&size| size <= 100), "{sizes:?}");
+}
+
+#[tokio::test]
+async fn a_lone_record_does_not_wait_for_company() {
+    let journal = Notebook::free();
+    let ledger = start(&journal, config());
+    ledger.record(record("a")).await.unwrap();
+    ledger.record(record("b")).await.unwrap();
+    assert_eq!(journal.appends(), [["a"], ["b"]]);
+}
+
+#[tokio::test]
+async fn nobody_is_answered_before_the_append() {
+    let journal = Notebook::new(0);
+    let ledger = start(&journal, config());
+    let mut callers = queue(&ledger, &["a"]).await;
+    assert!(timeout(Duration::from_millis(50), callers.join_next()).await.is_err());
+    journal.permits.add_permits(1);
+    assert!(outcome(callers, "a").await.is_ok());
+}
+
+/// Three records in one batch behind a first one that holds the writer.
+async fn batch_with(journal: &Arc<Notebook>, middle: &str) -> [Result<(), LedgerError>; 3] {
+    let ledger = start(journal, config());
+    let callers = queue(&ledger, &["first", "left", middle, "right"]).await;
+    journal.permits.add_permits(100);
+    let mut all = callers.join_all().await;
+    let mut take = |id: &str| {
+        let index = all.iter().position(|(of, _)| of == id).expect("every caller is answered");
+        all.swap_remove(index).1
+    };
+    [take("left"), take(middle), take("right")]
+}
+
+#[tokio::test]
+async fn one_bad_record_does_not_fail_its_neighbours() {
+    for bad in [REFUSED, PANIC] {
+        let journal = Notebook::new(0);
+        let [left, middle, right] = batch_with(&journal, bad).await;
+        assert!(left.is_ok() && right.is_ok(), "{bad}: {left:?} {right:?}");
+        assert!(matches!(middle, Err(LedgerError::Journal(_))), "{middle:?}");
+        assert_eq!(journal.ids(), ["first", "left", "right"]);
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_is_down_fails_everyone_without_trying_each() {
+    let journal = Notebook::new(0);
+    let [left, middle, right] = batch_with(&journal, DOWN).await;
+    assert!(left.is_ok(), "it was written when tried alone: {left:?}");
+    for failed in [middle, right] {
+        assert!(matches!(failed, Err(LedgerError::Journal(JournalError::Unavailable(_)))), "{failed:?}");
+    }
+    assert_eq!(journal.ids(), ["first", "left"]);
+}
+
+#[tokio::test]
+async fn the_writer_goes_on_after_a_panic() {
+    let journal = Notebook::free();
+    let ledger = start(&journal, config());
+    let failed = ledger.record(record(PANIC)).await;
+    assert!(matches!(failed, Err(LedgerError::Journal(JournalError::Panicked))), "{failed:?}");
+    ledger.record(record("a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_journal_that_hangs_does_not_hang_callers() {
+    let wait = Duration::from_millis(100);
+    let ledger = start(&Notebook::free(), LedgerConfig { wait, ..config() });
+    let begun = Instant::now();
+    let callers = queue(&ledger, &[HANG, "a", "b"]).await;
+    for (id, result) in callers.join_all().await {
+        assert!(matches!(result, Err(LedgerError::TimedOut)), "{id}: {result:?}");
+    }
+    assert!(matches!(ledger.close().await, Err(LedgerError::TimedOut)));
+    assert!(matches!(ledger.record(record("c")).await, Err(LedgerError::Closed)));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once() {
+    let journal = Notebook::new(0);
+    let ledger = start(&journal, LedgerConfig { queue: 2, ..config() });
+    let first = queue(&ledger, &["writing"]).await;
+    while ledger.queued() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let queued = queue(&ledger, &["a", "b"]).await;
+    assert_eq!(ledger.queued(), 2);
+
+    let refused = timeout(Duration::from_millis(50), ledger.record(record("c"))).await.unwrap();
+    assert!(matches!(refused, Err(LedgerError::Full)), "{refused:?}");
+
+    journal.permits.add_permits(10);
+    for callers in [first, queued] {
+        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+    }
+    assert_eq!(journal.ids(), ["writing", "a", "b"]);
+}
+
+#[tokio::test]
+async fn a_record_is_written_although_its_caller_is_gone() {
+    let journal = Notebook::new(0);
+    let ledger = start(&journal, config());
+    let mut callers = queue(&ledger, &["a", "b"]).await;
+    callers.shutdown().await;
+    journal.permits.add_permits(10);
+    ledger.close().await.unwrap();
+    assert_eq!(journal.ids(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn closing_writes_what_is_queued_and_takes_no_more() {
+    let journal = Notebook::new(0);
+    let ledger = start(&journal, LedgerConfig { max_batch: 2, ..config() });
+    let callers = queue(&ledger, &["a", "b", "c", "d", "e"]).await;
+    let closing = tokio::spawn({
+        let ledger = Arc::clone(&ledger);
+        async move { ledger.close().await }
+    });
+    tokio::task::yield_now().await;
+    journal.permits.add_permits(100);
+    closing.await.unwrap().unwrap();
+
+    assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+    assert_eq!(journal.ids(), ["a", "b", "c", "d", "e"]);
+    assert!(matches!(ledger.record(record("f")).await, Err(LedgerError::Closed)));
+    ledger.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_journal_is_not_a_stuck_one() {
+    let journal = Notebook::new(0);
+    let ledger = start(&journal, LedgerConfig { max_batch: 1, wait: Duration::from_millis(200), ..config() });
+    let callers = queue(&ledger, &["a", "b", "c", "d", "e", "f"]).await;
+    let slow = tokio::spawn({
+        let journal = Arc::clone(&journal);
+        async move {
+            for _ in 0..6 {
+                tokio::time::sleep(Duration::from_millis(80)).await;
+                journal.permits.add_permits(1);
+            }
+        }
+    });
+    ledger.close().await.unwrap();
+    slow.await.unwrap();
+    drop(callers);
+    assert_eq!(journal.ids(), ["a", "b", "c", "d", "e", "f"]);
+}
+
+#[test]
+fn a_writer_that_died_is_an_error() {
+    let journal = Notebook::new(0);
+    let first = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ledger = first.block_on(async {
+        let ledger = start(&journal, config());
+        drop(queue(&ledger, &["a"]).await);
+        ledger
+    });
+    drop(first);
+    let second = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let failed = second.block_on(ledger.record(record("b")));
+    assert!(matches!(failed, Err(LedgerError::Stopped)), "{failed:?}");
+    let closed = second.block_on(ledger.close());
+    assert!(matches!(closed, Err(LedgerError::Stopped)), "{closed:?}");
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From the file as written to a description that holds together. Goes on after a problem, to name them all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+
+use super::{
+    Description,
+    entity::{About, ColumnRef, Entity, Fact, FactReading, Group, Join},
+    field::{Coarser, FieldDescription, FieldType, ValueKind},
+    file,
+    problem::Problem,
+    words::{Words, item},
+};
+
+type CodeLists = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The names that columns of one entity or group may be under, own table first.
+struct Sources {
+    own: String,
+    known: BTreeSet<String>,
+}
+
+/// Checks the whole file.
+pub(super) fn description(file: file::Register) -> Result<Description, Vec<Problem>> {
+    let mut check = Check {
+        words: Words { problems: Vec::new(), prefixes: file.prefixes },
+        code_lists: file.code_lists,
+        entity_names: file.entities.iter().filter_map(|entity| entity.name.clone()).collect(),
+    };
+    let words = &mut check.words;
+    words.check_prefixes();
+    let name = words.text("name", file.name);
+    let title = words.text("title", file.title);
+    let iri = words.iri("iri", file.iri);
+    let zone = words.text("time-zone", file.time_zone);
+    let time_zone = TimeZone::get(&zone).unwrap_or_else(|_| {
+        if !zone.is_empty() {
+            words.add("time-zone", "is no time zone that this machine knows (IANA, e.g. `Europe/Tallinn`)");
+        }
+        TimeZone::UTC
+    });
+    if file.entities.is_empty() {
+        words.add("entities", "is empty");
+    }
+    let mut used = BTreeSet::new();
+    let mut entities = Vec::new();
+    for (index, entity) in file.entities.into_iter().enumerate() {
+        let path = item("", "entities", index, entity.name.as_ref());
+        let checked = check.entity(&path, entity, &mut used);
+        entities.push(checked);
+    }
+    check.fact_kinds(&entities);
+    if check.words.problems.is_empty() {
+        let Check { words, code_lists, .. } = check;
+        Ok(Description { name, title, iri, time_zone, prefixes: words.prefixes, code_lists, entities })
+    } else {
+        Err(check.words.problems)
+    }
+}
+
+struct Check {
+    words: Words,
+    code_lists: CodeLists,
+    entity_names: BTreeSet<String>,
+}
+
+impl Check {
+    fn entity(&mut self, path: &str, file: file::Entity, used: &mut BTreeSet<String>) -> Entity {
+        let name = self.words.unique(format!("{path}.name"), file.name, used);
+        let table = self.words.identifier(format!("{path}.table"), file.table);
+        self.words.alias(format!("{path}.table"), &table);
+        let key = self.words.identifier(format!("{path}.key"), file.key);
+        let mut sources = Sources { own: table.clone(), known: [table.clone()].into() };
+        let joins = self.joins(path, file.joins, &mut sources);
+        let mut names = BTreeSet::new();
+        let own_fields = self.fields(path, &name, None, file.fields, &sources, &mut names);
+        let facts = self.facts(path, file.facts, &sources);
+        let groups = file.groups.into_iter().enumerate();
+        let groups = groups.map(|(index, group)| self.group(path, index, &name, group, &mut names)).collect();
+        Entity { name, table, key, joins, own_fields, facts, groups }
+    }
+
+    fn group(
+        &mut self,
+        base: &str,
+        index: usize,
+        entity: &str,
+        file: file::Group,
+        names: &mut BTreeSet<String>,
+    ) -> Group {
+        let path = item(base, "groups", index, file.name.as_ref());
+        let name = self.words.unique(format!("{path}.name"), file.name, names);
+        let table = self.words.identifier(format!("{path}.table"), file.table);
+        self.words.alias(format!("{path}.table"), &table);
+        let parent = self.words.identifier(format!("{path}.parent"), file.parent);
+        let order_by = self.words.optional_identifier(format!("{path}.order-by"), file.order_by);
+        let mut sources = Sources { own: table.clone(), known: [table.clone()].into() };
+        let about = file.about.map(|about| {
+            sources.known.insert("about".to_owned());
+            if !self.entity_names.contains(&about.entity) {
+                self.words.add(format!("{path}.about.entity"), "is no entity of this register");
+            }
+            let column = self.words.identifier(format!("{path}.about.column"), Some(about.column));
+            About { entity: about.entity, column }
+        });
+        let joins = self.joins(&path, file.joins, &mut sources);
+        if file.fields.is_empty() {
+            self.words.add(format!("{path}.fields"), "is empty");
+        }
+        let fields = self.fields(&path, entity, Some(&name), file.fields, &sources, &mut BTreeSet::new());
+        Group { name, table, parent, order_by, about, joins, fields }
+    }
+
+    /// Joins may refer to what stands before them only, so they can be written in this order.
+    fn joins(&mut self, base: &str, files: Vec<file::Join>, sources: &mut Sources) -> Vec<Join> {
+        let mut joins = Vec::new();
+        for (index, file) in files.into_iter().enumerate() {
+            let path = item(base, "joins", index, file.alias.as_ref());
+            let from = match file.from {
+                Some(from) => self.column(format!("{path}.from"), from, sources),
+                None => {
+                    self.words.add(format!("{path}.from"), "is missing");
+                    ColumnRef { source: sources.own.clone(), column: String::new() }
+                }
+            };
+            let alias = self.words.unique(format!("{path}.alias"), file.alias, &mut sources.known);
+            self.words.alias(format!("{path}.alias"), &alias);
+            let table = self.words.identifier(format!("{path}.table"), file.table);
+            let to = self.words.identifier(format!("{path}.to"), file.to);
+            joins.push(Join { alias, table, from, to });
+        }
+        joins
+    }
+
+    fn column(&mut self, path: String, file: file::Column, sources: &Sources) -> ColumnRef {
+        self.place(&path, file.source, Some(file.column), sources)
+    }
+
+    fn place(
+        &mut self,
+        path: &str,
+        source: Option<String>,
+        column: Option<String>,
+        sources: &Sources,
+    ) -> ColumnRef {
+        let source = source.unwrap_or_else(|| sources.own.clone());
+        if !sources.known.contains(&source) {
+            let message =
+                "is neither the own table, nor a join declared before, nor `about` in a group that has it";
+            self.words.add(format!("{path}.source"), message);
+        }
+        let column = self.words.identifier(format!("{path}.column"), column);
+        ColumnRef { source, column }
+    }
+
+    fn fields(
+        &mut self,
+        base: &str,
+        entity: &str,
+        group: Option<&str>,
+        files: Vec<file::Field>,
+        sources: &Sources,
+        names: &mut BTreeSet<String>,
+    ) -> Vec<FieldDescription> {
+        let mut fields = Vec::new();
+        for (index, file) in files.into_iter().enumerate() {
+            let path = item(base, "fields", index, file.name.as_ref());
+            let short = self.words.unique(format!("{path}.name"), file.name, names);
+            let name = group.map_or_else(|| short.clone(), |group| format!("{group}.{short}"));
+            if file.key && group.is_some() {
+                self.words.add(format!("{path}.key"), "only the entity's own fields can be keys");
+            }
+            let field_type = self.field_type(&path, file.r#type, file.list);
+            let coarser = file.coarser.map_or_else(Coarser::default, |coarser| Coarser {
+                municipality: coarser
+                    .municipality
+                    .map(|column| self.column(format!("{path}.coarser.municipality"), column, sources)),
+                county: coarser
+                    .county
+                    .map(|column| self.column(format!("{path}.coarser.county"), column, sources)),
+            });
+            let column = self.place(&path, file.source, file.column, sources);
+            let reveals = file.reveals.into_iter().enumerate();
+            let reveals = reveals
+                .map(|(nth, iri)| self.words.iri(format!("{path}.reveals[{nth}]"), Some(iri)))
+                .collect();
+            // A name of our own cannot be mistaken for a domain: it holds a `/`.
+            let pseudonym_domain = match file.pseudonym_domain {
+                Some(domain) => self.words.identifier(format!("{path}.pseudonym-domain"), Some(domain)),
+                None => format!("{entity}/{name}"),
+            };
+            fields.push(FieldDescription {
+                name,
+                group: group.map(str::to_owned),
+                column,
+                field_type,
+                iri: self.words.iri(format!("{path}.iri"), file.iri),
+                category: self.words.iri(format!("{path}.category"), file.category),
+                special: file.special,
+                reveals,
+                title: file.title,
+                title_et: file.title_et,
+                key: file.key,
+                coarser,
+                pseudonym_domain,
+            });
+        }
+        fields
+    }
+
+    fn field_type(&mut self, path: &str, name: Option<String>, list: Option<String>) -> FieldType {
+        let name = self.words.text(format!("{path}.type"), name);
+        if list.is_some() && name != "code" {
+            self.words.add(format!("{path}.list"), "only a field of type `code` has a list");
+        }
+        match name.as_str() {
+            "text" => FieldType::Text,
+            "date" => FieldType::Date,
+            "boolean" => FieldType::Boolean,
+            "integer" => FieldType::Integer,
+            "personal-code" => FieldType::PersonalCode,
+            "code" => {
+                let list = self.words.text(format!("{path}.list"), list);
+                if !list.is_empty() && !self.code_lists.contains_key(&list) {
+                    self.words.add(format!("{path}.list"), "is no code list of this register");
+                }
+                FieldType::Code(list)
+            }
+            "" => FieldType::Text,
+            _ => {
+                let message = "is none of text, date, boolean, integer, code, personal-code";
+                self.words.add(format!("{path}.type"), message);
+                FieldType::Text
+            }
+        }
+    }
+
+    fn facts(&mut self, base: &str, files: Vec<file::Fact>, sources: &Sources) -> Vec<Fact> {
+        let mut used = BTreeSet::new();
+        let mut facts = Vec::new();
+        for (index, file) in files.into_iter().enumerate() {
+            let path = item(base, "facts", index, file.name.as_ref());
+            let name = self.words.fact_name(format!("{path}.name"), file.name, &mut used);
+            let (kind, reading) = match (file.column, file.exists, file.equals) {
+                (Some(column), None, None) => {
+                    let kind = self.fact_type(&format!("{path}.column.type"), &column.r#type);
+                    let place =
+                        self.place(&format!("{path}.column"), column.source, Some(column.column), sources);
+                    (kind, FactReading::Column(place))
+                }
+                (None, Some(exists), None) => (ValueKind::Truth, self.exists(&path, exists)),
+                (None, None, Some(equals)) => {
+                    let path = format!("{path}.equals");
+                    let place = self.place(&path, equals.source, Some(equals.column), sources);
+                    (ValueKind::Truth, FactReading::Equals(place, equals.value))
+                }
+                _ => {
+                    self.words.add(&path, "must have exactly one of `column`, `exists` and `equals`");
+                    continue;
+                }
+            };
+            facts.push(Fact { name, kind, reading });
+        }
+        facts
+    }
+
+    fn exists(&mut self, base: &str, file: file::FactExists) -> FactReading {
+        let path = format!("{base}.exists");
+        FactReading::Exists {
+            table: self.words.identifier(format!("{path}.table"), Some(file.table)),
+            column: self.words.identifier(format!("{path}.column"), Some(file.column)),
+            valid_from: self.words.optional_identifier(format!("{path}.valid-from"), file.valid_from),
+            valid_until: self.words.optional_identifier(format!("{path}.valid-until"), file.valid_until),
+        }
+    }
+
+    fn fact_type(&mut self, path: &str, name: &str) -> ValueKind {
+        match name {
+            "text" => ValueKind::Text,
+            "date" => ValueKind::Date,
+            "boolean" => ValueKind::Truth,
+            "integer" => ValueKind::Integer,
+            _ => {
+                self.words.add(path, "is none of text, date, boolean, integer");
+                ValueKind::Text
+            }
+        }
+    }
+
+    /// A condition is checked once and may then apply to two entities: one name, one type.
+    fn fact_kinds(&mut self, entities: &[Entity]) {
+        let mut kinds: BTreeMap<&str, ValueKind> = BTreeMap::new();
+        for (entity, fact) in entities.iter().flat_map(|e| e.facts.iter().map(move |fact| (e, fact))) {
+            if *kinds.entry(&fact.name).or_insert(fact.kind) != fact.kind {
+                let path = format!("entities.{}.facts.{}", entity.name, fact.name);
+                self.words.add(path, "another entity has a fact of this name and of another type");
+            }
+        }
+    }
+}

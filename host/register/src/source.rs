@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where governed data are read from.
+
+use std::future::Future;
+
+use async_trait::async_trait;
+use paasla_core::Value;
+
+use crate::{
+    plan::{Plan, Statement},
+    rows::{Collector, Misshapen, Rows},
+};
+
+/// The most records whose group rows are read with one statement.
+const RECORDS_PER_STATEMENT: usize = 512;
+
+/// Why a read failed. Holds no database message: it might repeat a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It took longer than the configured time, or no connection was free in that time.
+    #[error("the register did not answer in time")]
+    Timeout,
+    /// The database refused or failed.
+    #[error("the register's database failed ({kind}, code {})", .code.as_deref().unwrap_or("none"))]
+    Database {
+        /// What failed: `connection`, `query`, `answer`.
+        kind: &'static str,
+        /// The database's own code, e.g. an SQLSTATE.
+        code: Option<String>,
+    },
+    /// A value in the database is not of the described type, e.g. a date that does not exist.
+    #[error("the register holds a value of field `{0}` that is not of its type")]
+    Value(String),
+    /// The answer has another shape than was asked for.
+    #[error("the register's database answered in another shape than asked")]
+    Shape,
+}
+
+impl From<Misshapen> for ReadError {
+    fn from(_: Misshapen) -> Self {
+        Self::Shape
+    }
+}
+
+/// A register's database.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Runs a plan on one state of the register.
+    ///
+    /// # Errors
+    /// When the database fails, is too slow, or holds values of other types than described.
+    async fn read(&self, plan: &Plan) -> Result<Rows, ReadError>;
+
+    /// Whether the register can be read now.
+    ///
+    /// # Errors
+    /// When the database cannot be reached in time.
+    async fn ready(&self) -> Result<(), ReadError>;
+}
+
+/// What a kind of database must do for itself: run one text, and read each column as the kind that the statement
+/// names.
+pub(crate) trait Fetch: Send {
+    fn fetch(
+        &mut self,
+        plan: &Plan,
+        statement: &Statement,
+        sql: String,
+        binds: Vec<Value>,
+    ) -> impl Future<Output = Result<Vec<Vec<Value>>, ReadError>> + Send;
+}
+
+/// Runs all statements of a plan.
+pub(crate) async fn run(plan: &Plan, database: &mut impl Fetch) -> Result<Rows, ReadError> {
+    let mut collector = Collector::new(plan);
+    for statement in plan.statements() {
+        if statement.group().is_none() {
+            let (sql, binds) = statement.prepared(&[]);
+            let answer = database.fetch(plan, statement, sql, binds).await?;
+            collector.records(statement, answer)?;
+        } else {
+            let keys = collector.keys().to_vec();
+            for keys in keys.chunks(RECORDS_PER_STATEMENT) {
+                let (sql, binds) = statement.prepared(keys);
+                let answer = database.fetch(plan, statement, sql, binds).await?;
+                collector.members(statement, answer)?;
+            }
+        }
+    }
+    Ok(collector.finish())
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//! SQL text. Names come from a checked description and stand in double quotes; values are always bound.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use paasla_core::Value;
+
+use crate::description::{ColumnRef, Join, ValueKind};
+
+/// The database that a plan is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Placeholders `?1`, `?2`, ….
+    Sqlite,
+    /// Placeholders `$1`, `$2`, ….
+    Postgres,
+}
+
+impl Dialect {
+    fn placeholder(self, number: usize) -> String {
+        match self {
+            Self::Sqlite => format!("?{number}"),
+            Self::Postgres => format!("${number}"),
+        }
+    }
+
+    /// `count` placeholders from number `first` on, for an `IN` list.
+    pub(crate) fn placeholders(self, first: usize, count: usize) -> String {
+        let texts: Vec<String> = (first..first + count).map(|number| self.placeholder(number)).collect();
+        texts.join(", ")
+    }
+}
+
+/// A name in double quotes. Descriptions let only `[A-Za-z_][A-Za-z0-9_]*` through, so there is nothing to escape.
+pub(crate) fn quoted(name: &str) -> String {
+    debug_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+    format!("\"{name}\"")
+}
+
+/// The same list with its last value repeated until the length is a power of two: few lengths, few different
+/// texts, so prepared statements are found again.
+pub(crate) fn padded(values: &[Value]) -> Vec<Value> {
+    let mut list = values.to_vec();
+    if let Some(last) = values.last() {
+        list.resize(values.len().next_power_of_two(), last.clone());
+    }
+    list
+}
+
+/// One SELECT in the making. It joins only what is used.
+pub(crate) struct Select {
+    dialect: Dialect,
+    own: String,
+    joins: Vec<Join>,
+    used: BTreeSet<String>,
+    pub(crate) binds: Vec<Value>,
+    pub(crate) columns: Vec<String>,
+    pub(crate) kinds: Vec<ValueKind>,
+    pub(crate) conditions: Vec<String>,
+}
+
+impl Select {
+    /// From table `own`; `joins` are there to be used, each after those it refers to.
+    pub(crate) fn new(dialect: Dialect, own: &str, joins: Vec<Join>) -> Self {
+        Self {
+            dialect,
+            own: own.to_owned(),
+            joins,
+            used: BTreeSet::new(),
+            binds: Vec::new(),
+            columns: Vec::new(),
+            kinds: Vec::new(),
+            conditions: Vec::new(),
+        }
+    }
+
+    /// Binds a value and gives its placeholder.
+    pub(crate) fn bind(&mut self, value: Value) -> String {
+        self.binds.push(value);
+        self.dialect.placeholder(self.binds.len())
+    }
+
+    /// The text of a column, whose table is then joined.
+    pub(crate) fn column(&mut self, column: &ColumnRef) -> String {
+        self.used.insert(column.source.clone());
+        format!("{}.{}", quoted(&column.source), quoted(&column.column))
+    }
+
+    /// Adds a column to the answer.
+    pub(crate) fn select(&mut self, text: String, kind: ValueKind) {
+        self.columns.push(text);
+        self.kinds.push(kind);
+    }
+
+    /// Asks that a column has one of these values.
+    pub(crate) fn one_of(&mut self, column: &ColumnRef, values: &[Value]) {
+        let column = self.column(column);
+        let places: Vec<String> = padded(values).into_iter().map(|value| self.bind(value)).collect();
+        self.conditions.push(format!("{column} IN ({})", places.join(", ")));
+    }
+
+    /// The answer's columns, named `c0`, `c1`, ….
+    pub(crate) fn column_list(&self) -> String {
+        let named = self.columns.iter().enumerate().map(|(place, text)| format!("{text} AS \"c{place}\""));
+        named.collect::<Vec<_>>().join(", ")
+    }
+
+    /// `FROM` with the joins that are used.
+    pub(crate) fn from(&self) -> String {
+        let mut used = self.used.clone();
+        for join in self.joins.iter().rev() {
+            if used.contains(&join.alias) {
+                used.insert(join.from.source.clone());
+            }
+        }
+        let mut text = format!("FROM {}", quoted(&self.own));
+        for join in self.joins.iter().filter(|join| used.contains(&join.alias)) {
+            // Writing to a string cannot fail.
+            let _ = write!(
+                text,
+                " LEFT JOIN {} AS {alias} ON {alias}.{} = {}.{}",
+                quoted(&join.table),
+                quoted(&join.to),
+                quoted(&join.from.source),
+                quoted(&join.from.column),
+                alias = quoted(&join.alias),
+            );
+        }
+        text
+    }
+}

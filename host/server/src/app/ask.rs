@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a door understood of a request, before it becomes a query.
+
+use paasla_core::ClientId;
+
+/// One request, in the register's words, whatever door it came through.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Who asks and how: the parts that any request has.
+    pub caller: Caller,
+    /// The service's name, as in the URL.
+    pub service: String,
+    /// Its version; none for the newest.
+    pub version: Option<u32>,
+    /// The purpose as stated: a full IRI, or a compact one such as `dpv:IdentityVerification`.
+    pub purpose: Option<Stated>,
+    /// The legal basis as stated (GDPR Art. 6(1)), full or compact IRI.
+    pub legal_basis: Option<Stated>,
+    /// The ground for special categories as stated (GDPR Art. 9(2)), full or compact IRI.
+    pub special_ground: Option<Stated>,
+    /// The provision of law, in the client's words.
+    pub provision: Option<String>,
+    /// Whether the client asks that the query be hidden from the person for a time.
+    pub hidden: bool,
+    /// The fields asked for, in order, each with where it stood.
+    pub select: Vec<Stated>,
+    /// The keys: field and its values.
+    pub keys: Vec<Key>,
+    /// How many records at most.
+    pub limit: Option<u32>,
+}
+
+/// Who asks and how.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// When the request arrived: milliseconds since 1970-01-01T00:00:00Z.
+    pub instant: i64,
+    /// The same by a clock that only goes forward, for durations.
+    pub arrived: std::time::Instant,
+    /// The door: `xroad` or `rr`.
+    pub channel: &'static str,
+    /// The client (`X-Road-Client`).
+    pub client: ClientId,
+    /// `X-Road-Id`.
+    pub message_id: Option<String>,
+    /// `X-Road-Request-Id`.
+    pub request_id: Option<String>,
+    /// `X-Road-UserId`: the official.
+    pub official: Option<String>,
+    /// `X-Road-Represented-Party`.
+    pub represented: Option<String>,
+    /// `X-Road-Issue`, or the case in the body's context.
+    pub case: Option<String>,
+    /// The `X-Road-PDU-*` statements, decoded, without the prefix, in the order of the specification.
+    pub statements: Vec<(String, String)>,
+}
+
+/// A text with the place it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stated {
+    /// The text.
+    pub text: String,
+    /// Where it stood: a JSON pointer (`/select/2`) or a header's name.
+    pub place: String,
+}
+
+/// Values for one key field.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The field.
+    pub field: Stated,
+    /// The values, as texts, each with its place. The register's description says what type they must be.
+    pub values: Vec<Stated>,
+}

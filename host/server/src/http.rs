@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The doors. They translate HTTP into the register's words and back; they decide nothing and know no SQL.
+//!
+//! One request, files in order: [`serve`] (sockets) -> [`router`] (every route, every layer) -> `door` (what all
+//! doors do) -> `headers` and `strict_json` (what was sent) -> `xroad` or `rr` (one door's words) ->
+//! [`Gatehouse`] (the app) -> `xroad::answer`, `rr::answer` or [`problem`] (what goes back).
+//!
+//! Nothing that a caller sent is repeated in a problem, a log line or a span: names of members and headers may be
+//! personal codes too, so only names that this code knows are ever written.
+
+mod admission;
+mod body;
+mod door;
+mod envelope;
+mod headers;
+mod health;
+mod legal;
+mod openapi;
+pub mod panics;
+mod pdu;
+pub mod problem;
+mod problems;
+pub mod router;
+mod rr;
+pub mod serve;
+mod shape;
+pub mod strict_json;
+mod trace;
+mod xroad;
+
+use async_trait::async_trait;
+
+use crate::app::{
+    answer::Answer,
+    ask::{Ask, Caller},
+    problem::{NoAnswer, Problem},
+};
+
+pub use router::{Doors, Settings, router};
+
+/// The header that names the record of a request, in every answer that has one.
+pub const DECISION: &str = "paasla-decision";
+
+/// What the doors ask of the app.
+#[async_trait]
+pub trait Gatehouse: Send + Sync + 'static {
+    /// Decides and answers one query. A record is durable before this returns, whatever it returns.
+    ///
+    /// Doors run it in a task of its own, so it goes on to its end when the caller hangs up.
+    async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer>;
+
+    /// Records a request of an identified client that could not be understood. Gives back the record's id, or
+    /// none when it could not be written; the door then answers 503. `service` is what the URL says, unchecked.
+    async fn reject(
+        &self,
+        caller: Caller,
+        service: Option<(String, Option<u32>)>,
+        status: u16,
+        problems: &[Problem],
+    ) -> Option<String>;
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> i64;
+
+    /// The full form of a compact IRI (`dpv:Query`); anything else comes back as it is. Doors compare statements
+    /// with it.
+    fn expand(&self, iri: &str) -> String;
+
+    /// The code list and the label of a code that a field holds: `("status", "E")` gives
+    /// `("ISIKU_STAATUS", "ELUS")`.
+    fn code_label(&self, field: &str, code: &str) -> Option<(String, String)>;
+
+    /// Whether queries can be answered.
+    fn ready(&self) -> bool;
+
+    /// The OpenAPI description of a service, exactly version 3.1.0 or 3.0.x.
+    fn openapi(&self, service: &str) -> Option<serde_json::Value>;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What every door does with a request: read headers and body, gather every problem, then ask the app or have the
+//! refusal recorded. Only the words differ from door to door.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use paasla_core::ClientId;
+use tracing::Instrument;
+
+use super::{
+    Gatehouse,
+    admission::Place,
+    body,
+    envelope::{self, Envelope},
+    problem::{self, Document},
+    problems::Problems,
+    router::Doors,
+    strict_json::{self, Tree},
+};
+use crate::app::{
+    answer::Answer,
+    ask::{Ask, Caller},
+    problem::{NoAnswer, Problem},
+};
+
+/// How deep a body may be nested. The deepest that any door reads is 3.
+const DEPTH: usize = 32;
+
+/// One door's words.
+pub(super) trait Words {
+    /// The door's name: `xroad` or `rr`.
+    const CHANNEL: &'static str;
+    /// Whether the door lives by `RR-Request-Reason`.
+    const REASON_REQUIRED: bool;
+
+    /// The service asked, as far as the URL tells. Notes what is wrong with the URL.
+    fn service(&self) -> Option<(String, Option<u32>)>;
+
+    /// What a body asks. Whatever is wrong is noted; if anything is, the ask is not used.
+    fn ask(
+        &self,
+        gate: &dyn Gatehouse,
+        envelope: &Envelope,
+        caller: Caller,
+        body: &Tree,
+        problems: &mut Problems,
+    ) -> Option<Ask>;
+
+    /// An answer as the door's clients read it.
+    fn answer(gate: &dyn Gatehouse, answer: &Answer) -> serde_json::Value;
+}
+
+/// Takes one request through a door. `problems` are those of the URL.
+pub(super) async fn pass<W: Words>(
+    doors: &Arc<Doors>,
+    words: W,
+    mut problems: Problems,
+    request: Request,
+) -> Response {
+    let (arrived, instant) = (Instant::now(), doors.gate.now());
+    let (parts, sent) = request.into_parts();
+    let place = parts.extensions.get::<Place>().cloned();
+    let envelope = envelope::read(&parts.headers, W::REASON_REQUIRED, &mut problems);
+    check_query(&parts.uri, &mut problems);
+    let Some(client) = envelope.client.clone() else {
+        // Nobody to hold to account: no record, and no more of the request is read.
+        let (status, problems) = problems.finish();
+        return Document::invalid(None, status, &problems).into_response();
+    };
+    let caller = caller(W::CHANNEL, client, &envelope, arrived, instant);
+    if let Err(problem) = body::check_type(&parts.headers) {
+        problems.decisive(415, problem);
+    }
+    let ask = match read(doors, sent, &mut problems).await {
+        Some(tree) => words.ask(&*doors.gate, &envelope, caller.clone(), &tree, &mut problems),
+        None => None,
+    };
+    match ask {
+        Some(ask) if problems.is_empty() => answer::<W>(doors, place, ask).await,
+        _ if problems.is_empty() => problem::internal().into_response(),
+        _ => {
+            let (status, problems) = problems.finish();
+            reject(doors, place, caller, words.service(), status, problems).await
+        }
+    }
+}
+
+/// Turns away a request that no route takes. It is recorded when it came to a door from an identified client.
+pub(super) async fn turn_away(
+    doors: &Arc<Doors>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    status: StatusCode,
+    problem: Problem,
+) -> Response {
+    let (arrived, instant) = (Instant::now(), doors.gate.now());
+    let channel = match uri.path() {
+        path if path.starts_with("/xroad/") => "xroad",
+        path if path.starts_with("/rr/") => "rr",
+        _ => return Document::invalid(None, status.as_u16(), &[problem]).into_response(),
+    };
+    let envelope = envelope::read(headers, false, &mut Problems::default());
+    let Some(client) = envelope.client.clone() else {
+        return Document::invalid(None, status.as_u16(), &[problem]).into_response();
+    };
+    let caller = caller(channel, client, &envelope, arrived, instant);
+    reject(doors, None, caller, None, status.as_u16(), vec![problem]).await
+}
+
+fn caller(
+    channel: &'static str,
+    client: ClientId,
+    envelope: &Envelope,
+    arrived: Instant,
+    instant: i64,
+) -> Caller {
+    Caller {
+        instant,
+        arrived,
+        channel,
+        client,
+        message_id: envelope.message_id.clone(),
+        request_id: envelope.request_id.clone(),
+        official: envelope.official.clone(),
+        represented: envelope.represented.clone(),
+        case: envelope.issue.clone(),
+        statements: envelope.statements.list.clone(),
+    }
+}
+
+/// A personal code in a URL ends up in the logs of every machine on the way (X-Road's too: XRDDEV-2840).
+fn check_query(uri: &Uri, problems: &mut Problems) {
+    if uri.query().is_some() {
+        let message = "this address takes no query string; send everything in the body";
+        problems.add("query_string", "url", message);
+    }
+}
+
+async fn read(doors: &Doors, sent: axum::body::Body, problems: &mut Problems) -> Option<Tree> {
+    if problems.is_decided() {
+        return None;
+    }
+    let read = body::collect(sent, doors.settings.body_limit, doors.settings.body_deadline).await;
+    match read {
+        Ok(bytes) => match strict_json::parse(&bytes, DEPTH) {
+            Ok(tree) => Some(tree),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        },
+        Err((status, problem)) => {
+            problems.decisive(status, problem);
+            None
+        }
+    }
+}
+
+/// Asks the app, in a task of its own: a caller who hangs up, or a request that times out, must not stop it halfway
+/// to its record.
+async fn answer<W: Words>(doors: &Arc<Doors>, place: Option<Place>, ask: Ask) -> Response {
+    let gate = Arc::clone(&doors.gate);
+    let work = async move {
+        let answer = gate.answer(ask).await;
+        drop(place);
+        answer
+    };
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(Ok(answer)) => {
+            let body = W::answer(&*doors.gate, &answer);
+            let mut response = axum::Json(body).into_response();
+            problem::mark(&mut response, &answer.id);
+            response
+        }
+        Ok(Err(none)) => none.into_response(),
+        Err(_) => broken(),
+    }
+}
+
+async fn reject(
+    doors: &Arc<Doors>,
+    place: Option<Place>,
+    caller: Caller,
+    service: Option<(String, Option<u32>)>,
+    status: u16,
+    problems: Vec<Problem>,
+) -> Response {
+    let gate = Arc::clone(&doors.gate);
+    let work = async move {
+        let id = gate.reject(caller, service, status, &problems).await;
+        drop(place);
+        (id, problems)
+    };
+    match tokio::spawn(work.in_current_span()).await {
+        Ok((Some(id), problems)) => NoAnswer::Invalid { id: Some(id), status, problems }.into_response(),
+        Ok((None, _)) => problem::unrecorded().into_response(),
+        Err(_) => broken(),
+    }
+}
+
+fn broken() -> Response {
+    tracing::error!("the task of a query ended before its end");
+    problem::internal().into_response()
+}

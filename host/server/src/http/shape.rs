@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The shape a body must have, checked against its tree. Every check notes its problem and goes on.
+//!
+//! Places are JSON pointers (RFC 6901). A member whose name is the caller's own is never named: its step is `[n]`, the
+//! n-th member of the object, counted from 1.
+
+use std::collections::HashMap;
+
+use super::{problems::Problems, strict_json::Tree};
+
+/// An object with its known members.
+pub(super) struct Members<'a> {
+    pointer: String,
+    members: HashMap<&'static str, &'a Tree>,
+}
+
+impl<'a> Members<'a> {
+    /// Opens an object that may hold the `known` members only.
+    pub(super) fn open(
+        tree: &'a Tree,
+        pointer: &str,
+        known: &[&'static str],
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let object = object(tree, pointer, problems)?;
+        let mut members = HashMap::new();
+        let listed = known.join(", ");
+        for (index, (name, value)) in object.iter().enumerate() {
+            let number = index + 1;
+            match known.iter().find(|known| *known == name) {
+                Some(name) if members.contains_key(name) => {
+                    let message = format!("member {number} of {} repeats an earlier one", whole(pointer));
+                    problems.add("member_duplicate", format!("{pointer}/{name}"), message);
+                }
+                Some(name) => {
+                    members.insert(*name, value);
+                }
+                None => {
+                    let message =
+                        format!("member {number} of {} is unknown; known are: {listed}", whole(pointer));
+                    problems.add("member_unknown", format!("{pointer}/[{number}]"), message);
+                }
+            }
+        }
+        Some(Self { pointer: pointer.to_owned(), members })
+    }
+
+    /// A member that may be left out, with its place.
+    pub(super) fn optional(&self, name: &'static str) -> Option<(&'a Tree, String)> {
+        self.members.get(name).map(|tree| (*tree, self.place(name)))
+    }
+
+    /// A member that must be there, with its place.
+    pub(super) fn required(&self, name: &'static str, problems: &mut Problems) -> Option<(&'a Tree, String)> {
+        let found = self.optional(name);
+        if found.is_none() {
+            let message = format!("{} has no member `{name}`; it is required", whole(&self.pointer));
+            problems.add("member_missing", self.place(name), message);
+        }
+        found
+    }
+
+    /// The place of a member.
+    pub(super) fn place(&self, name: &str) -> String {
+        format!("{}/{name}", self.pointer)
+    }
+}
+
+/// A pointer in words.
+fn whole(pointer: &str) -> &str {
+    if pointer.is_empty() { "the body" } else { pointer }
+}
+
+fn wrong_type(tree: &Tree, pointer: &str, expected: &str, problems: &mut Problems) {
+    let message = format!("{} must be {expected}, but is {}", whole(pointer), tree.kind());
+    problems.add("type_wrong", pointer, message);
+}
+
+/// The members of an object, whatever their names.
+pub(super) fn object<'a>(
+    tree: &'a Tree,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<&'a [(String, Tree)]> {
+    match tree {
+        Tree::Object(members) => Some(members),
+        _ => {
+            wrong_type(tree, pointer, "an object", problems);
+            None
+        }
+    }
+}
+
+/// A list of at least `least` and at most `most` items.
+pub(super) fn list<'a>(
+    tree: &'a Tree,
+    pointer: &str,
+    least: usize,
+    most: usize,
+    problems: &mut Problems,
+) -> Option<&'a [Tree]> {
+    let Tree::List(items) = tree else {
+        wrong_type(tree, pointer, "a list", problems);
+        return None;
+    };
+    if items.len() < least {
+        problems.add("list_empty", pointer, format!("{pointer} is empty; name at least {least}"));
+        return None;
+    }
+    if items.len() > most {
+        let message = format!("{pointer} holds {} items; at most {most} are allowed", items.len());
+        problems.add("list_too_long", pointer, message);
+        return None;
+    }
+    Some(items)
+}
+
+/// A text of 1 to `most` characters without control characters.
+pub(super) fn text<'a>(
+    tree: &'a Tree,
+    pointer: &str,
+    most: usize,
+    problems: &mut Problems,
+) -> Option<&'a str> {
+    let Tree::Text(text) = tree else {
+        wrong_type(tree, pointer, "a string", problems);
+        return None;
+    };
+    check_text(text, pointer, most, problems).then_some(text.as_str())
+}
+
+/// Whether a text has 1 to `most` characters and no control characters.
+pub(super) fn check_text(text: &str, pointer: &str, most: usize, problems: &mut Problems) -> bool {
+    if text.trim().is_empty() {
+        problems.add("text_empty", pointer, format!("{pointer} is an empty string; give a text"));
+    } else if text.chars().count() > most {
+        let message = format!("{pointer} is longer than {most} characters; shorten it");
+        problems.add("text_too_long", pointer, message);
+    } else if text.chars().any(char::is_control) {
+        let message = format!("{pointer} holds a control character; leave it out");
+        problems.add("text_control_character", pointer, message);
+    } else {
+        return true;
+    }
+    false
+}
+
+/// A whole number from `least` to `most`.
+pub(super) fn whole_number(
+    tree: &Tree,
+    pointer: &str,
+    least: u32,
+    most: u32,
+    problems: &mut Problems,
+) -> Option<u32> {
+    let number = match tree {
+        Tree::Integer(number) => u32::try_from(*number).ok(),
+        Tree::Number => None,
+        _ => {
+            wrong_type(tree, pointer, "a whole number", problems);
+            return None;
+        }
+    };
+    let fitting = number.filter(|number| (least..=most).contains(number));
+    if fitting.is_none() {
+        let message = format!("{pointer} must be a whole number from {least} to {most}");
+        problems.add("number_out_of_range", pointer, message);
+    }
+    fitting
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The body of a query: `select`, `where`, `limit`, `context`.
+//!
+//! Which fields and keys there are, of what type, and how many subjects a service allows, is for the app to say; here
+//! only the shape is checked. Names in `where` are the caller's own, so their place is `/where/[n]`.
+
+use std::collections::HashSet;
+
+use crate::{
+    app::ask::{Ask, Caller, Key, Stated},
+    http::{
+        Gatehouse,
+        envelope::Envelope,
+        legal,
+        problems::Problems,
+        shape::{self, Members},
+        strict_json::Tree,
+    },
+};
+
+const MEMBERS: [&str; 4] = ["select", "where", "limit", "context"];
+/// How many fields one query may select.
+const FIELDS: usize = 200;
+/// How many keys one query may give.
+const KEYS: usize = 20;
+/// How many values one key may have.
+const VALUES: usize = 10_000;
+/// How many records one query may ask for.
+const RECORDS: u32 = 10_000;
+/// The longest name of a field, and the longest value of a key.
+const LONGEST: (usize, usize) = (100, 500);
+
+/// What a body asks. `None` when it cannot be told at all; otherwise the problems say whether the ask may be used.
+pub(super) fn ask(
+    gate: &dyn Gatehouse,
+    envelope: &Envelope,
+    mut caller: Caller,
+    service: String,
+    version: Option<u32>,
+    body: &Tree,
+    problems: &mut Problems,
+) -> Option<Ask> {
+    let members = Members::open(body, "", &MEMBERS, problems)?;
+    let select = members
+        .required("select", problems)
+        .map(|(tree, place)| select(tree, &place, problems))
+        .unwrap_or_default();
+    let keys = members
+        .required("where", problems)
+        .map(|(tree, place)| keys(tree, &place, problems))
+        .unwrap_or_default();
+    let limit = members
+        .optional("limit")
+        .and_then(|(tree, place)| shape::whole_number(tree, &place, 1, RECORDS, problems));
+    let legal = legal::settle(gate, envelope, members.optional("context"), problems);
+    caller.case = legal.case;
+    // `Caller` has no place of its own for the agent; the statements are kept with the record too.
+    caller.statements.extend(legal.agent.map(|agent| ("Agent".to_owned(), agent)));
+    Some(Ask {
+        caller,
+        service,
+        version,
+        purpose: legal.purpose,
+        legal_basis: legal.basis,
+        special_ground: legal.special_ground,
+        provision: legal.provision,
+        hidden: envelope.statements.hidden,
+        select,
+        keys,
+        limit,
+    })
+}
+
+fn select(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Stated> {
+    let mut seen = HashSet::new();
+    let mut fields = Vec::new();
+    let items = shape::list(tree, place, 1, FIELDS, problems).unwrap_or_default();
+    for (index, item) in items.iter().enumerate() {
+        let place = format!("{place}/{index}");
+        let Some(name) = shape::text(item, &place, LONGEST.0, problems) else { continue };
+        if seen.insert(name) {
+            fields.push(Stated { text: name.to_owned(), place });
+        } else {
+            let message = format!("{place} names a field a second time; name each field once");
+            problems.add("field_duplicate", place, message);
+        }
+    }
+    fields
+}
+
+fn keys(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Key> {
+    let Some(members) = shape::object(tree, place, problems) else { return Vec::new() };
+    if members.is_empty() {
+        problems.add("list_empty", place, format!("{place} is empty; name at least one key and its value"));
+    }
+    if members.len() > KEYS {
+        let message = format!("{place} has {} members; at most {KEYS} are allowed", members.len());
+        problems.add("list_too_long", place, message);
+        return Vec::new();
+    }
+    let mut seen = HashSet::new();
+    let mut keys = Vec::new();
+    for (index, (name, value)) in members.iter().enumerate() {
+        let number = index + 1;
+        let place = format!("{place}/[{number}]");
+        if !shape::check_text(name, &place, LONGEST.0, problems) {
+            continue;
+        }
+        if !seen.insert(name) {
+            let message = format!("member {number} of /where repeats an earlier one; give a list of values");
+            problems.add("member_duplicate", place, message);
+            continue;
+        }
+        let values = values(value, &place, problems);
+        keys.push(Key { field: Stated { text: name.clone(), place }, values });
+    }
+    keys
+}
+
+/// One value or several; the same one twice is asked once.
+fn values(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Stated> {
+    let mut stated = Vec::new();
+    match tree {
+        Tree::Text(_) => {
+            let text = shape::text(tree, place, LONGEST.1, problems);
+            stated.extend(text.map(|text| Stated { text: text.to_owned(), place: place.to_owned() }));
+        }
+        Tree::List(_) => {
+            let mut seen = HashSet::new();
+            let items = shape::list(tree, place, 1, VALUES, problems).unwrap_or_default();
+            for (index, item) in items.iter().enumerate() {
+                let place = format!("{place}/{index}");
+                if let Some(text) = shape::text(item, &place, LONGEST.1, problems)
+                    && seen.insert(text)
+                {
+                    stated.push(Stated { text: text.to_owned(), place });
+                }
+            }
+        }
+        other => {
+            let message = format!("{place} must be a string or a list of strings, but is {}", other.kind());
+            problems.add("type_wrong", place, message);
+        }
+    }
+    stated
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Real sockets, with peers that are slow, greedy, confused or gone.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use paasla_server::http::{Settings, serve};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use crate::fake::{Fake, House, MARK, XROAD_BODY, small};
+
+/// A server on a socket.
+struct Served {
+    house: House,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    ended: JoinHandle<bool>,
+}
+
+async fn served(fake: Fake, doors: Settings, settings: serve::Settings) -> Served {
+    let house = House::with(fake, doors);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let router = house.router.clone();
+    let ended = tokio::spawn(async move {
+        serve::serve(listener, router, &settings, async {
+            let _ = stopped.await;
+        })
+        .await
+    });
+    Served { house, address, stop: Some(stop), ended }
+}
+
+fn head(length: usize) -> String {
+    format!(
+        "POST /xroad/isikud/v1/query HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n\
+         X-Road-Client: EE/GOV/70000562/DHX\r\nX-Road-UserId: EE49001010093\r\nContent-Length: {length}\r\n\r\n"
+    )
+}
+
+fn whole() -> String {
+    format!("{}{XROAD_BODY}", head(XROAD_BODY.len()))
+}
+
+const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends bytes and reads until the server closes.
+    async fn exchange(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        until_closed(&mut stream).await
+    }
+
+    async fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    fn rejected(&self) -> usize {
+        self.house.fake.rejected.lock().unwrap().len()
+    }
+}
+
+async fn until_closed(stream: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut read))
+        .await
+        .expect("the server never closed");
+    String::from_utf8(read).unwrap()
+}
+
+/// Reads one answer's head and what comes with it.
+async fn first(stream: &mut TcpStream) -> String {
+    let mut buffer = vec![0; 16 * 1024];
+    let count = timeout(Duration::from_secs(5), stream.read(&mut buffer)).await.unwrap().unwrap();
+    String::from_utf8(buffer[..count].to_vec()).unwrap()
+}
+
+fn quick() -> serve::Settings {
+    serve::Settings { head_deadline: Duration::from_millis(300), ..serve::Settings::default() }
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_after_another() {
+    let served = served(Fake::default(), small(), serve::Settings::default()).await;
+    let mut stream = served.connect().await;
+    for _ in 0..3 {
+        stream.write_all(whole().as_bytes()).await.unwrap();
+        assert!(first(&mut stream).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+    assert_eq!(served.house.fake.asks.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_slow_head_holds_nobody_up_and_is_cut_off() {
+    let served = served(Fake::default(), small(), quick()).await;
+    let mut slow = Vec::new();
+    for _ in 0..50 {
+        let mut stream = served.connect().await;
+        stream.write_all(b"POST /xroad/isikud/v1/query HTTP/1.1\r\nX-Road-Cl").await.unwrap();
+        slow.push(stream);
+    }
+    let began = Instant::now();
+    assert!(served.exchange(LIVE.as_bytes()).await.starts_with("HTTP/1.1 200"));
+    assert!(began.elapsed() < Duration::from_millis(250));
+    for stream in &mut slow {
+        let rest = until_closed(stream).await;
+        assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 4"), "{rest}");
+    }
+    assert_eq!(served.rejected(), 0);
+}
+
+#[tokio::test]
+async fn a_slow_body_is_told_and_recorded() {
+    let served = served(Fake::default(), small(), quick()).await;
+    let mut stream = served.connect().await;
+    stream.write_all(format!("{}{{\"select\":[\"{MARK}", head(100)).as_bytes()).await.unwrap();
+    let answer = until_closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("body_too_slow") && !answer.contains(MARK), "{answer}");
+    assert_eq!(served.rejected(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_drips_gets_no_more_time() {
+    let served = served(Fake::default(), small(), quick()).await;
+    let mut stream = served.connect().await;
+    stream.write_all(head(1000).as_bytes()).await.unwrap();
+    let began = Instant::now();
+    let (mut reader, mut writer) = stream.split();
+    let drip = async {
+        while writer.write_all(b" ").await.is_ok() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let mut answer = vec![0; 4096];
+    let count = tokio::select! {
+        () = drip => 0,
+        count = reader.read(&mut answer) => count.unwrap(),
+    };
+    assert!(answer[..count].starts_with(b"HTTP/1.1 408"));
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_huge_body_is_told_even_to_a_peer_that_sends_it_all() {
+    let served = served(Fake::default(), small(), quick()).await;
+    let body = MARK.repeat(50_000);
+    let answer = served.exchange(format!("{}{body}", head(body.len())).as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"), "{answer}");
+    assert!(!answer.contains(MARK));
+    let chunked = head(0).replace("Content-Length: 0", "Transfer-Encoding: chunked");
+    let chunk = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let mut stream = served.connect().await;
+    stream.write_all(format!("{chunked}{chunk}").as_bytes()).await.unwrap();
+    assert!(first(&mut stream).await.starts_with("HTTP/1.1 413"));
+    assert_eq!(served.rejected(), 2);
+}
+
+#[tokio::test]
+async fn garbage_after_a_request_is_no_request() {
+    let served = served(Fake::default(), small(), quick()).await;
+    let answer = served.exchange(format!("{}{MARK} \0\u{1}garbage\r\n\r\n", whole()).as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "{answer}");
+    assert!(answer.contains("HTTP/1.1 400") && !answer.contains(MARK), "{answer}");
+    assert_eq!(served.house.fake.asks.lock().unwrap().len(), 1);
+    for raw in [
+        format!("{MARK}\r\n\r\n"),
+        "GET / HTTP/9.9\r\n\r\n".to_owned(),
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
+        format!("GET /{} HTTP/1.1\r\n\r\n", MARK.repeat(10_000)),
+        format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", MARK.repeat(10_000)),
+        head(5).replace("Content-Length: 5", "Content-Length: 5\r\nContent-Length: 6"),
+        head(5).replace("Content-Length: 5", "Content-Length: 5\r\nTransfer-Encoding: x"),
+        format!("GET / HTTP/1.1\r\nX-Road-{MARK} : a\r\n\r\n"),
+        "GET / HTTP/1.1\r\nX-Road-Id: a\r\n folded\r\n\r\n".to_owned(),
+    ] {
+        let answer = served.exchange(raw.as_bytes()).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{raw} {answer}");
+        assert!(!answer.contains(MARK), "{answer}");
+    }
+    assert_eq!(served.house.fake.asks.lock().unwrap().len(), 1);
+}
+
+/// Two lengths at once are how requests get smuggled past a proxy.
+#[tokio::test]
+async fn a_request_with_two_framings_ends_its_connection() {
+    let served = served(Fake::default(), small(), quick()).await;
+    let framed = head(4).replace("Content-Length: 4", "Content-Length: 4\r\nTransfer-Encoding: chunked");
+    let answer = served.exchange(format!("{framed}0\r\n\r\n{}", whole()).as_bytes()).await;
+    assert!(!answer.contains("HTTP/1.1 200"), "{answer}");
+    assert!(served.house.fake.asks.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_their_turn() {
+    let settings = serve::Settings { connections: 1, ..quick() };
+    let served = served(Fake::default(), small(), settings).await;
+    let idle = served.connect().await;
+    sleep(Duration::from_millis(50)).await;
+    let began = Instant::now();
+    assert!(served.exchange(LIVE.as_bytes()).await.starts_with("HTTP/1.1 200"));
+    assert!(
+        began.elapsed() > Duration::from_millis(100),
+        "the idle connection holds the only place for a while"
+    );
+    drop(idle);
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_does_not_stop_the_record() {
+    let fake = Fake { delay: Duration::from_millis(200), ..Fake::default() };
+    let served = served(fake, small(), quick()).await;
+    let mut stream = served.connect().await;
+    stream.write_all(whole().as_bytes()).await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    drop(stream);
+    assert!(served.house.doors.idle(Duration::from_secs(5)).await);
+    assert_eq!(served.house.fake.finished.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_stop_lets_requests_under_way_finish() {
+    let fake = Fake { delay: Duration::from_millis(300), ..Fake::default() };
+    let mut served = served(fake, small(), serve::Settings::default()).await;
+    let idle = served.connect().await;
+    let mut busy = served.connect().await;
+    busy.write_all(whole().as_bytes()).await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    served.stop().await;
+    sleep(Duration::from_millis(50)).await;
+    assert!(TcpStream::connect(served.address).await.is_err(), "no new connections");
+    let answer = until_closed(&mut busy).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    assert!(timeout(Duration::from_secs(2), &mut served.ended).await.unwrap().unwrap());
+    drop(idle);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_ever() {
+    let fake = Fake { delay: Duration::from_millis(600), ..Fake::default() };
+    let settings = serve::Settings { grace: Duration::from_millis(100), ..serve::Settings::default() };
+    let mut served = served(fake, small(), settings).await;
+    let mut busy = served.connect().await;
+    busy.write_all(whole().as_bytes()).await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    served.stop().await;
+    let finished = timeout(Duration::from_secs(2), &mut served.ended).await.unwrap().unwrap();
+    assert!(!finished);
+    assert!(until_closed(&mut busy).await.is_empty());
+    assert!(served.house.doors.idle(Duration::from_secs(5)).await, "its record is finished all the same");
+    assert_eq!(Arc::clone(&served.house.fake).finished.load(Ordering::SeqCst), 1);
+}

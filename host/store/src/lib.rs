@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Control data (rulebooks, rules) and records, behind one trait: [`Store`]. [`SqliteStore`] keeps them in one
+//! file. Every implementation must pass the contract in `tests/store`.
+
+pub mod error;
+pub mod filter;
+pub mod generation;
+pub mod rule;
+pub mod sqlite;
+pub mod store;
+pub mod usage;
+
+pub use error::StoreError;
+pub use filter::RecordFilter;
+pub use generation::GenerationInfo;
+pub use rule::{RuleInfo, StoredRule};
+pub use sqlite::SqliteStore;
+pub use store::Store;
+pub use usage::Usage;

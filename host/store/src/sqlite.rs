@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A store in one SQLite file: one connection that writes, a few that read. Write-ahead log with
+//! `synchronous=FULL`: a commit is on disk when it returns.
+
+mod failure;
+mod file;
+mod record;
+mod rule;
+mod rulebook;
+mod search;
+mod usage;
+
+use std::{fmt, path::Path, sync::atomic::AtomicI64};
+
+use async_trait::async_trait;
+use paasla_core::{ClientId, Record, Rulebook};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use self::failure::failure;
+use crate::{
+    error::StoreError,
+    filter::RecordFilter,
+    generation::GenerationInfo,
+    rule::{RuleInfo, StoredRule},
+    store::Store,
+    usage::Usage,
+};
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    /// Holds one connection, so writers wait for each other here and not inside SQLite.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// When old usage was last dropped: milliseconds since 1970-01-01T00:00:00Z.
+    pruned_at: AtomicI64,
+}
+
+impl SqliteStore {
+    /// Opens the database in this file and brings it up to date. If there is no file it is made, readable by
+    /// its owner only. More than one program may have it open.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] when a newer program made the database, [`StoreError::Foreign`] when the file holds
+    /// the database of something else, [`StoreError::Corrupt`] when its migrations are not those of this
+    /// program or it is no database, [`StoreError::Unavailable`] otherwise.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        file::create(path).await?;
+        file::refuse_foreign(path).await?;
+        let writer = file::writer(path).await?;
+        file::migrate(&writer).await?;
+        let readers = file::readers(path).await?;
+        Ok(Self { writer, readers, pruned_at: AtomicI64::new(i64::MIN) })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn rulebook(&self) -> Result<Option<Rulebook>, StoreError> {
+        rulebook::active(&self.readers).await
+    }
+
+    async fn rulebook_at(&self, generation: u64) -> Result<Option<Rulebook>, StoreError> {
+        rulebook::at(&self.readers, generation).await
+    }
+
+    async fn generations(&self) -> Result<Vec<GenerationInfo>, StoreError> {
+        rulebook::generations(&self.readers).await
+    }
+
+    async fn install(&self, rulebook: &Rulebook, by: &str, reason: &str) -> Result<u64, StoreError> {
+        rulebook::install(&self.writer, rulebook, by, reason).await
+    }
+
+    async fn put_rule(&self, rule: &StoredRule) -> Result<bool, StoreError> {
+        rule::put(&self.writer, rule).await
+    }
+
+    async fn rule(&self, digest: &str) -> Result<Option<StoredRule>, StoreError> {
+        rule::get(&self.readers, digest).await
+    }
+
+    async fn rules(&self) -> Result<Vec<RuleInfo>, StoreError> {
+        rule::list(&self.readers).await
+    }
+
+    async fn append(&self, records: &[Record]) -> Result<(), StoreError> {
+        record::append(&self.writer, &self.pruned_at, records).await
+    }
+
+    async fn record(&self, id: &str) -> Result<Option<Record>, StoreError> {
+        record::get(&self.readers, id).await
+    }
+
+    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, StoreError> {
+        search::records(&self.readers, filter).await
+    }
+
+    async fn count_records(&self, filter: &RecordFilter) -> Result<u64, StoreError> {
+        search::count(&self.readers, filter).await
+    }
+
+    async fn usage(&self, client: &ClientId, basis: &str, now_ms: i64) -> Result<Usage, StoreError> {
+        usage::of(&self.readers, client, basis, now_ms).await
+    }
+
+    /// Moves the write-ahead log into the database file, so that the file alone is the whole store.
+    async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        if !self.writer.is_closed() {
+            let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await;
+            self.writer.close().await;
+            checkpoint.map_err(failure)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}
+
+/// Begins to write. Takes the lock at once: a transaction that reads first and then wants to write could find
+/// that another program wrote in between.
+async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    writer.begin_with("BEGIN IMMEDIATE").await.map_err(failure)
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

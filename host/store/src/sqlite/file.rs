@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The database file: making it, opening it, bringing it up to date.
+
+use std::{io, path::Path, time::Duration};
+
+use sqlx::{
+    ConnectOptions as _, Connection as _, SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::fs::{File, OpenOptions};
+
+use super::failure::{failure, migration_failure};
+use crate::error::StoreError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// `PRAGMA application_id` of our databases, as in `0001_control.sql`.
+const APPLICATION: i32 = 1_347_636_289;
+
+/// How long a statement waits for a lock that another program holds.
+const BUSY: Duration = Duration::from_secs(5);
+
+const READERS: u32 = 4;
+
+/// Makes the file if there is none, readable by its owner only. SQLite gives the files beside it the same mode.
+pub(super) async fn create(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    match options.open(path).await {
+        Ok(file) => {
+            file.sync_all().await.map_err(unavailable)?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = File::open(folder.unwrap_or(Path::new("."))).await.map_err(unavailable)?;
+            folder.sync_all().await.map_err(unavailable)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// Refuses a file that holds something else, before anything in it is changed: a wrong path must not put our
+/// tables into the register.
+pub(super) async fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
+    let mut connection = options(path).connect().await.map_err(failure)?;
+    let found: (i32, i64) = sqlx::query_as(
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(failure)?;
+    connection.close().await.map_err(failure)?;
+    match found {
+        (APPLICATION, _) | (_, 0) => Ok(()),
+        _ => Err(StoreError::Foreign),
+    }
+}
+
+/// Opens the one connection that writes.
+pub(super) async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
+    let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    pool(1).connect_with(options).await.map_err(failure)
+}
+
+/// Opens the connections that only read.
+pub(super) async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
+    pool(READERS).connect_with(options(path).read_only(true)).await.map_err(failure)
+}
+
+/// Brings the database up to date.
+pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    MIGRATIONS.run(writer).await.map_err(|error| migration_failure(error, known))
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging()
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .acquire_timeout(2 * BUSY)
+}
+
+fn unavailable(error: io::Error) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Rulebooks.
+
+use paasla_core::{Policy, Rulebook};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{Sqlite, SqliteConnection, SqliteExecutor, SqlitePool, query::QueryAs, sqlite::SqliteArguments};
+
+use super::{begin, failure::failure, now};
+use crate::{error::StoreError, generation::GenerationInfo, rule::digest};
+
+const WHAT: &str = "rulebook";
+
+/// A generation joined with its parts: digest and content of each.
+#[derive(sqlx::FromRow)]
+struct Row {
+    generation: i64,
+    vocabulary: String,
+    vocabulary_content: String,
+    services: String,
+    services_content: String,
+    grants: String,
+    grants_content: String,
+    policies: String,
+    policies_content: String,
+}
+
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT g.generation, g.vocabulary, v.content AS vocabulary_content, \
+             g.services, s.content AS services_content, g.grants, r.content AS grants_content, \
+             g.policies, p.content AS policies_content \
+             FROM generation AS g \
+             JOIN rulebook_part AS v ON v.digest = g.vocabulary \
+             JOIN rulebook_part AS s ON s.digest = g.services \
+             JOIN rulebook_part AS r ON r.digest = g.grants \
+             JOIN rulebook_part AS p ON p.digest = g.policies \
+             WHERE g.generation = ",
+            $which
+        )
+    };
+}
+
+pub(super) async fn active(database: impl SqliteExecutor<'_>) -> Result<Option<Rulebook>, StoreError> {
+    read(database, sqlx::query_as(select!("(SELECT max(generation) FROM generation)"))).await
+}
+
+pub(super) async fn at(readers: &SqlitePool, generation: u64) -> Result<Option<Rulebook>, StoreError> {
+    // A number that does not fit was never given.
+    let Ok(generation) = i64::try_from(generation) else { return Ok(None) };
+    read(readers, sqlx::query_as(select!("$1")).bind(generation)).await
+}
+
+pub(super) async fn generations(readers: &SqlitePool) -> Result<Vec<GenerationInfo>, StoreError> {
+    let rows: Vec<(i64, i64, String, String)> = sqlx::query_as(
+        "SELECT generation, installed_at, installed_by, reason FROM generation ORDER BY generation DESC",
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(failure)?;
+    let info = |(index, (generation, installed_at, by, reason))| {
+        Ok(GenerationInfo { generation: number(generation)?, installed_at, by, reason, active: index == 0 })
+    };
+    rows.into_iter().enumerate().map(info).collect()
+}
+
+pub(super) async fn install(
+    writer: &SqlitePool,
+    rulebook: &Rulebook,
+    by: &str,
+    reason: &str,
+) -> Result<u64, StoreError> {
+    let mut transaction = begin(writer).await?;
+    let active = active(&mut *transaction).await?;
+    if let Some(active) = active.as_ref().filter(|active| same_content(active, rulebook)) {
+        return Ok(active.generation);
+    }
+    refuse_unknown_rules(&mut transaction, &rulebook.policies).await?;
+    let next = active.map_or(0, |active| active.generation).saturating_add(1);
+    sqlx::query(
+        "INSERT INTO generation \
+         (generation, installed_at, installed_by, reason, vocabulary, services, grants, policies) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(i64::try_from(next).map_err(|_| StoreError::Invalid { what: WHAT, key: next.to_string() })?)
+    .bind(now())
+    .bind(by)
+    .bind(reason)
+    .bind(put_part(&mut transaction, next, &rulebook.vocabulary).await?)
+    .bind(put_part(&mut transaction, next, &rulebook.services).await?)
+    .bind(put_part(&mut transaction, next, &rulebook.grants).await?)
+    .bind(put_part(&mut transaction, next, &rulebook.policies).await?)
+    .execute(&mut *transaction)
+    .await
+    .map_err(failure)?;
+    transaction.commit().await.map_err(failure)?;
+    Ok(next)
+}
+
+fn same_content(a: &Rulebook, b: &Rulebook) -> bool {
+    a.vocabulary == b.vocabulary
+        && a.services == b.services
+        && a.grants == b.grants
+        && a.policies == b.policies
+}
+
+async fn refuse_unknown_rules(
+    connection: &mut SqliteConnection,
+    policies: &[Policy],
+) -> Result<(), StoreError> {
+    for policy in policies {
+        let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM rule WHERE digest = $1")
+            .bind(&policy.rule)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(failure)?;
+        if known.is_none() {
+            return Err(StoreError::UnknownRule { policy: policy.name.clone(), digest: policy.rule.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Stores one part, unless it is there already, and returns its digest.
+async fn put_part(
+    connection: &mut SqliteConnection,
+    generation: u64,
+    part: &(impl Serialize + Sync),
+) -> Result<String, StoreError> {
+    let content = serde_json::to_string(part)
+        .map_err(|_| StoreError::Invalid { what: WHAT, key: generation.to_string() })?;
+    let digest = digest(content.as_bytes());
+    sqlx::query("INSERT INTO rulebook_part (digest, content) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(&digest)
+        .bind(content)
+        .execute(connection)
+        .await
+        .map_err(failure)?;
+    Ok(digest)
+}
+
+async fn read(
+    database: impl SqliteExecutor<'_>,
+    query: QueryAs<'_, Sqlite, Row, SqliteArguments>,
+) -> Result<Option<Rulebook>, StoreError> {
+    let Some(row) = query.fetch_optional(database).await.map_err(failure)? else { return Ok(None) };
+    let generation = number(row.generation)?;
+    Ok(Some(Rulebook {
+        generation,
+        vocabulary: part(generation, &row.vocabulary, &row.vocabulary_content)?,
+        services: part(generation, &row.services, &row.services_content)?,
+        grants: part(generation, &row.grants, &row.grants_content)?,
+        policies: part(generation, &row.policies, &row.policies_content)?,
+    }))
+}
+
+fn part<T: DeserializeOwned>(generation: u64, stated: &str, content: &str) -> Result<T, StoreError> {
+    let corrupt = || StoreError::Corrupt { what: WHAT, key: generation.to_string() };
+    if digest(content.as_bytes()) != stated {
+        return Err(corrupt());
+    }
+    serde_json::from_str(content).map_err(|_| corrupt())
+}
+
+fn number(generation: i64) -> Result<u64, StoreError> {
+    u64::try_from(generation).map_err(|_| StoreError::Corrupt { what: WHAT, key: generation.to_string() })
+}

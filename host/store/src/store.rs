@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the host asks of its database.
+
+use async_trait::async_trait;
+use paasla_core::{ClientId, Record, Rulebook};
+
+use crate::{
+    error::StoreError,
+    filter::RecordFilter,
+    generation::GenerationInfo,
+    rule::{RuleInfo, StoredRule},
+    usage::Usage,
+};
+
+/// Keeps control data and records. Every write is durable when it returns `Ok` and leaves no trace when it does
+/// not: it outlives a crash of the program and a loss of power.
+///
+/// Any verb can fail with [`StoreError::Unavailable`], or with [`StoreError::Closed`] after [`Store::close`].
+/// Further errors are named at each verb.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The active rulebook: the newest generation. None before the first is installed.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it was changed behind the program's back.
+    async fn rulebook(&self) -> Result<Option<Rulebook>, StoreError>;
+
+    /// A rulebook of the past, or the active one. None if there is no such generation.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it was changed behind the program's back.
+    async fn rulebook_at(&self, generation: u64) -> Result<Option<Rulebook>, StoreError>;
+
+    /// Every generation, newest first.
+    ///
+    /// # Errors
+    /// None of its own.
+    async fn generations(&self) -> Result<Vec<GenerationInfo>, StoreError>;
+
+    /// Stores a rulebook as the next generation, which makes it the active one, and returns its number. When the
+    /// content equals that of the active generation nothing is written and the active number is returned.
+    /// `rulebook.generation` is not looked at. To go back to an older generation, install its content again.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownRule`] when a policy names a rule that is not stored, [`StoreError::Corrupt`] when the
+    /// active generation cannot be read.
+    async fn install(&self, rulebook: &Rulebook, by: &str, reason: &str) -> Result<u64, StoreError>;
+
+    /// Stores a rule and returns whether it is new. A rule that is already there stays as it is, its name, version
+    /// and summary too.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongDigest`] when the digest is not that of the bytes.
+    async fn put_rule(&self, rule: &StoredRule) -> Result<bool, StoreError>;
+
+    /// A rule with its bytes. None if it is not stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when its bytes no longer have its digest.
+    async fn rule(&self, digest: &str) -> Result<Option<StoredRule>, StoreError>;
+
+    /// Every rule without its bytes, by name, and by when it was stored.
+    ///
+    /// # Errors
+    /// None of its own.
+    async fn rules(&self) -> Result<Vec<RuleInfo>, StoreError>;
+
+    /// Writes records, all or none, and counts them towards usage.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] naming the first record whose id is already there (or twice in `records`),
+    /// [`StoreError::Invalid`] naming a record that does not fit.
+    async fn append(&self, records: &[Record]) -> Result<(), StoreError>;
+
+    /// One record. None if there is no such id.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it cannot be read.
+    async fn record(&self, id: &str) -> Result<Option<Record>, StoreError>;
+
+    /// Records that fit the filter, newest first: by instant, then by id. Each condition is served by an index, so
+    /// a page costs the same at any size of the store, as long as the most selective condition is `client`,
+    /// `service`, `outcome`, `subject_hash` or the time.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no record with the id `before_id`, [`StoreError::Corrupt`] when one
+    /// cannot be read.
+    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, StoreError>;
+
+    /// How many records fit the filter, `before_id` and `limit` left aside. It walks over all that fit: bound it
+    /// by time where there are many.
+    ///
+    /// # Errors
+    /// None of its own.
+    async fn count_records(&self, filter: &RecordFilter) -> Result<u64, StoreError>;
+
+    /// How many persons this client (exactly this one) asked about on this basis, in the windows that end at
+    /// `now_ms` (milliseconds since 1970-01-01T00:00:00Z): those of answered queries whose `usage_basis` is
+    /// `basis`; per query the persons named, or those returned if they are more. See [`crate::usage`] for how
+    /// exact it is. `now_ms` must not be much (an hour) older than the newest record: old buckets are dropped.
+    ///
+    /// # Errors
+    /// None of its own.
+    async fn usage(&self, client: &ClientId, basis: &str, now_ms: i64) -> Result<Usage, StoreError>;
+
+    /// Finishes what is under way, and leaves the database in a tidy state. Closing twice does no harm.
+    ///
+    /// # Errors
+    /// None of its own.
+    async fn close(&self) -> Result<(), StoreError>;
+}

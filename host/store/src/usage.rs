@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How many persons a client asked about.
+//!
+//! Usage is kept in buckets, so that it costs the same whether a year holds ten queries or 200 million: the
+//! hour is summed from minutes, the day from hours, the month and the year from days. The oldest bucket is
+//! counted whole. So a count never misses a person asked about inside the window, and may count persons asked
+//! about up to one bucket before it: an hour is 60 to 61 minutes, a day 24 to 25 hours, a month 30 to 31 days, a
+//! year 365 to 366 days. A quota thus errs on the strict side.
+
+use std::collections::BTreeMap;
+
+use paasla_core::{Outcome, Record, Window};
+
+/// Persons a client asked about on one legal basis, in spans of time that end now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// In the last 60 minutes.
+    pub hour: u64,
+    /// In the last 24 hours.
+    pub day: u64,
+    /// In the last 30 days.
+    pub month: u64,
+    /// In the last 365 days.
+    pub year: u64,
+}
+
+impl Usage {
+    /// The count for one window.
+    #[must_use]
+    pub fn within(&self, window: Window) -> u64 {
+        match window {
+            Window::Hour => self.hour,
+            Window::Day => self.day,
+            Window::Month => self.month,
+            Window::Year => self.year,
+        }
+    }
+}
+
+/// How long a bucket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Grain {
+    Minute,
+    Hour,
+    Day,
+}
+
+impl Grain {
+    pub(crate) const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
+
+    /// The grain that a window is summed from.
+    pub(crate) fn of(window: Window) -> Self {
+        match window {
+            Window::Hour => Self::Minute,
+            Window::Day => Self::Hour,
+            Window::Month | Window::Year => Self::Day,
+        }
+    }
+
+    /// Its length in milliseconds.
+    pub(crate) fn millis(self) -> i64 {
+        match self {
+            Self::Minute => 60_000,
+            Self::Hour => 3_600_000,
+            Self::Day => 86_400_000,
+        }
+    }
+
+    /// The first millisecond of the bucket that an instant falls in.
+    pub(crate) fn start(self, instant: i64) -> i64 {
+        instant.saturating_sub(instant.rem_euclid(self.millis()))
+    }
+
+    /// How long its buckets are kept: longer than any window that is summed from them, so that a host whose clock
+    /// is somewhat slow still finds all it needs.
+    pub(crate) fn kept_millis(self) -> i64 {
+        match self {
+            Self::Minute => Self::Hour.millis(),
+            Self::Hour => 3 * Self::Day.millis(),
+            Self::Day => 400 * Self::Day.millis(),
+        }
+    }
+}
+
+/// The first millisecond of the oldest bucket that counts towards a window ending at `now`.
+pub(crate) fn since(window: Window, now: i64) -> i64 {
+    Grain::of(window).start(now.saturating_sub(window.seconds().saturating_mul(1_000)))
+}
+
+/// One bucket.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Bucket {
+    pub(crate) client: String,
+    pub(crate) basis: String,
+    pub(crate) grain: Grain,
+    pub(crate) start: i64,
+}
+
+/// What records add to each bucket. Only answered queries count, each person once per query: those named, or those
+/// returned if they are more.
+pub(crate) fn additions(records: &[Record]) -> BTreeMap<Bucket, i64> {
+    let mut buckets = BTreeMap::new();
+    for record in records.iter().filter(|record| record.outcome == Outcome::Answered) {
+        let Some(basis) = &record.usage_basis else { continue };
+        let named = i64::try_from(record.subjects.len()).unwrap_or(i64::MAX);
+        let persons = named.max(i64::from(record.returned));
+        if persons == 0 {
+            continue;
+        }
+        for grain in Grain::ALL {
+            let start = grain.start(record.instant);
+            let bucket = Bucket { client: record.client.to_string(), basis: basis.clone(), grain, start };
+            let sum: &mut i64 = buckets.entry(bucket).or_default();
+            *sum = sum.saturating_add(persons);
+        }
+    }
+    buckets
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#![doc = include_str!("../README.md")]
+
+use paasla_rule::{About, Decided, Iri, Problems, Query, Rule, because, gdpr, provision};
+use serde::Deserialize;
+
+const PURPOSE_LIMITATION: &str = "https://w3id.org/dpv/legal/eu/gdpr#PurposeLimitationPrinciple";
+const RIGHT_OF_ACCESS: &str = "urn:ee:rt:RRS#p44";
+
+/// Accepts a query only for a purpose, and on a legal basis, that the settings name together.
+#[derive(Debug)]
+pub struct PurposeBasis(Settings);
+
+/// The settings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Settings {
+    /// Which purposes are accepted on which legal bases.
+    accept: Vec<Accepted>,
+    /// The X-Road member classes of public authorities.
+    public_authority_classes: Vec<String>,
+    /// The purposes that need a case reference.
+    case_required: Vec<CaseRequired>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Accepted {
+    purposes: Vec<Iri>,
+    legal_bases: Vec<Iri>,
+    client_classes: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseRequired {
+    purposes: Vec<Iri>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let public_authority_classes = vec!["GOV".to_owned()];
+        Self { accept: Vec::new(), public_authority_classes, case_required: Vec::new() }
+    }
+}
+
+impl Rule for PurposeBasis {
+    type Settings = Settings;
+
+    fn describe() -> About {
+        let gdpr_text = "https://eur-lex.europa.eu/eli/reg/2016/679/oj";
+        let act = "https://www.riigiteataja.ee/akt/117112017001";
+        About::new(
+            env!("CARGO_PKG_NAME"),
+            env!("CARGO_PKG_VERSION"),
+            "Refuses a query unless its purpose and its legal basis are accepted together. A public authority may \
+             never rely on legitimate interest. For chosen purposes a case reference is required.",
+        )
+        .settings(include_str!("../settings.schema.json"))
+        .implements(provision(PURPOSE_LIMITATION, "GDPR: purpose limitation", gdpr_text))
+        .implements(provision(gdpr::LEGITIMATE_INTEREST, "GDPR Art. 6(1)(f) and second subparagraph", gdpr_text))
+        .implements(provision(RIGHT_OF_ACCESS, "Population Register Act § 44", act))
+    }
+
+    fn configure(settings: Settings) -> Result<Self, Problems> {
+        let mut problems = Problems::none();
+        problems.check(!settings.accept.is_empty(), "/accept", "Accept at least one purpose.");
+        for (nth, accepted) in settings.accept.iter().enumerate() {
+            let at = |member: &str| format!("/accept/{nth}/{member}");
+            problems.check(!accepted.purposes.is_empty(), at("purposes"), "Name at least one purpose.");
+            problems.check(!accepted.legal_bases.is_empty(), at("legalBases"), "Name at least one legal basis.");
+            if let Some(classes) = &accepted.client_classes {
+                check_classes(classes, &at("clientClasses"), &mut problems);
+            }
+        }
+        check_classes(&settings.public_authority_classes, "/publicAuthorityClasses", &mut problems);
+        for (nth, required) in settings.case_required.iter().enumerate() {
+            let at = format!("/caseRequired/{nth}/purposes");
+            problems.check(!required.purposes.is_empty(), at, "Name at least one purpose.");
+        }
+        problems.or(Self(settings))
+    }
+
+    fn decide(&self, query: &Query) -> Decided {
+        let Self(Settings { accept, public_authority_classes, case_required }) = self;
+        let class = query.client().class;
+
+        if is_legitimate_interest(query) && public_authority_classes.iter().any(|authority| authority == class) {
+            let message = "A public authority may not rely on legitimate interest in performing its tasks.";
+            let reason = because("purpose-basis.authority-legitimate-interest", message);
+            return query.refuse(reason.under(gdpr::LEGITIMATE_INTEREST));
+        }
+
+        // How near the best entry comes: nothing fits, the purpose, purpose and basis, everything.
+        let fit = accept.iter().map(|accepted| accepted.fit(query, class)).max().unwrap_or(Fit::Nothing);
+        let (code, message, provision) = match fit {
+            Fit::Nothing => (
+                "purpose-basis.purpose-unknown",
+                "The register's data is not given for this purpose.",
+                PURPOSE_LIMITATION,
+            ),
+            Fit::Purpose => (
+                "purpose-basis.basis-not-accepted",
+                "For this purpose the stated legal basis is not accepted.",
+                RIGHT_OF_ACCESS,
+            ),
+            Fit::PurposeAndBasis => (
+                "purpose-basis.not-accepted",
+                "Clients of this kind may not ask for this purpose on this legal basis.",
+                RIGHT_OF_ACCESS,
+            ),
+            Fit::Everything => {
+                let is_required = case_required.iter().any(|case| query.purpose.is_within_any(&case.purposes));
+                let is_stated = query.case_reference.as_ref().is_some_and(|case| !case.trim().is_empty());
+                if !is_required || is_stated {
+                    return Decided::Abstain;
+                }
+                (
+                    "purpose-basis.case-required",
+                    "For this purpose a query must name the case or document that it serves.",
+                    PURPOSE_LIMITATION,
+                )
+            }
+        };
+        query.refuse(because(code, message).under(provision))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Nothing,
+    Purpose,
+    PurposeAndBasis,
+    Everything,
+}
+
+impl Accepted {
+    fn fit(&self, query: &Query, class: &str) -> Fit {
+        if !query.purpose.is_within_any(&self.purposes) {
+            Fit::Nothing
+        } else if !query.legal_basis.is_within_any(&self.legal_bases) {
+            Fit::Purpose
+        } else if self.client_classes.as_ref().is_some_and(|classes| !classes.iter().any(|one| one == class)) {
+            Fit::PurposeAndBasis
+        } else {
+            Fit::Everything
+        }
+    }
+}
+
+/// Under its GDPR name or the vocabulary's general one.
+fn is_legitimate_interest(query: &Query) -> bool {
+    query.legal_basis.is_within_any(&[gdpr::LEGITIMATE_INTEREST, "https://w3id.org/dpv#LegitimateInterest"])
+}
+
+fn check_classes(classes: &[String], pointer: &str, problems: &mut Problems) {
+    problems.check(!classes.is_empty(), pointer, "Name at least one X-Road member class, e.g. `GOV`.");
+    for (nth, class) in classes.iter().enumerate() {
+        let is_class = !class.is_empty() && !class.contains(['/', ' ']);
+        problems.check(is_class, format!("{pointer}/{nth}"), "This is no X-Road member class, e.g. `GOV`.");
+    }
+}
+
+paasla_rule::export!(PurposeBasis);
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn cases() {
+        paasla_rule::testing::check::<crate::PurposeBasis>(env!("CARGO_MANIFEST_DIR"));
+    }
+}
