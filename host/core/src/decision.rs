@@ -164,7 +164,7 @@ fn narrow_fields(fields: &mut [FieldDecision], exceptions: &[Exception]) {
 
 /// Narrows every field whose value would give away what another field of the same group no longer shows: a
 /// personal code tells birth date and sex, so it is redacted where either is narrowed. A pseudonym gives
-/// nothing away and stays.
+/// nothing away and stays. That a field reveals its own category says nothing: its own mask is the answer to that.
 ///
 /// Closing is monotone and idempotent, so it may follow `meet` at any time.
 pub fn close(decisions: &mut [FieldDecision], fields: &[Field]) {
@@ -181,8 +181,9 @@ pub fn close(decisions: &mut [FieldDecision], fields: &[Field]) {
         let given_away = field
             .reveals
             .iter()
-            .find(|category| narrowed.contains(&(field.group.as_deref(), category.as_str())));
-        if given_away.is_some() {
+            .filter(|&category| *category != field.category)
+            .any(|category| narrowed.contains(&(field.group.as_deref(), category.as_str())));
+        if given_away {
             let message = "Its value would give away another field that is not shown in full.";
             decision.narrow(
                 Visibility::Masked(Mask::Redact),

@@ -262,13 +262,13 @@ async fn closing_writes_what_is_queued_and_takes_no_more() {
 #[tokio::test]
 async fn a_slow_journal_is_not_a_stuck_one() {
     let journal = Notebook::new(0);
-    let ledger = start(&journal, LedgerConfig { max_batch: 1, wait: Duration::from_millis(200), ..config() });
+    let ledger = start(&journal, LedgerConfig { max_batch: 1, wait: Duration::from_secs(1), ..config() });
     let callers = queue(&ledger, &["a", "b", "c", "d", "e", "f"]).await;
     let slow = tokio::spawn({
         let journal = Arc::clone(&journal);
         async move {
             for _ in 0..6 {
-                tokio::time::sleep(Duration::from_millis(80)).await;
+                tokio::time::sleep(Duration::from_millis(250)).await;
                 journal.permits.add_permits(1);
             }
         }

@@ -75,7 +75,7 @@ impl Grain {
     /// is somewhat slow still finds all it needs.
     pub(crate) fn kept_millis(self) -> i64 {
         match self {
-            Self::Minute => Self::Hour.millis(),
+            Self::Minute => 3 * Self::Hour.millis(),
             Self::Hour => 3 * Self::Day.millis(),
             Self::Day => 400 * Self::Day.millis(),
         }

@@ -1,1 +1,103 @@
-//! .
+// SPDX-License-Identifier: Apache-2.0
+#![doc = include_str!("../README.md")]
+
+use paasla_rule::{
+    About, Decided, Field, Iri, Narrowed, Problems, Query, Rule, because, local_name, provision,
+};
+use serde::Deserialize;
+
+const DATA_MINIMISATION: &str = "https://w3id.org/dpv/legal/eu/gdpr#DataMinimisationPrinciple";
+
+/// Shows, for a purpose, only the categories of data that it needs.
+#[derive(Debug)]
+pub struct Minimisation(Settings);
+
+/// The settings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Which categories of data which purposes need.
+    allow: Vec<Allowed>,
+    /// What happens to a purpose that has no entry.
+    otherwise: Otherwise,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Allowed {
+    purposes: Vec<Iri>,
+    categories: Vec<Iri>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Otherwise {
+    #[default]
+    Refuse,
+    HideAll,
+}
+
+impl Rule for Minimisation {
+    type Settings = Settings;
+
+    fn describe() -> About {
+        About::new(
+            env!("CARGO_PKG_NAME"),
+            env!("CARGO_PKG_VERSION"),
+            "Shows, for each purpose, only the categories of personal data that are named as needed for it. Every \
+             other field is hidden.",
+        )
+        .settings(include_str!("../settings.schema.json"))
+        .implements(provision(
+            DATA_MINIMISATION,
+            "GDPR: data minimisation",
+            "https://eur-lex.europa.eu/eli/reg/2016/679/oj",
+        ))
+    }
+
+    fn configure(settings: Settings) -> Result<Self, Problems> {
+        let mut problems = Problems::none();
+        problems.check(!settings.allow.is_empty(), "/allow", "Name at least one purpose and what it needs.");
+        for (nth, allowed) in settings.allow.iter().enumerate() {
+            let at = |member: &str| format!("/allow/{nth}/{member}");
+            problems.check(!allowed.purposes.is_empty(), at("purposes"), "Name at least one purpose.");
+            problems.check(!allowed.categories.is_empty(), at("categories"), "Name at least one category.");
+        }
+        problems.or(Self(settings))
+    }
+
+    fn decide(&self, query: &Query) -> Decided {
+        let Self(Settings { allow, otherwise }) = self;
+        let of_purpose = |allowed: &&Allowed| query.purpose.is_within_any(&allowed.purposes);
+        let allowed: Vec<&[Iri]> = allow.iter().filter(of_purpose).map(|entry| &*entry.categories).collect();
+        let purpose = local_name(&query.purpose.iri);
+
+        if allowed.is_empty() && *otherwise == Otherwise::Refuse {
+            let message = format!("It is not laid down which data the purpose {purpose} needs.");
+            let reason = because("minimisation.purpose-not-configured", &message);
+            return query.refuse(reason.under(DATA_MINIMISATION));
+        }
+        let is_needed =
+            |category: &str| allowed.iter().copied().flatten().any(|one| one.as_str() == category);
+        let hide_unless_needed = |field: &Field| {
+            if is_needed(&field.category) {
+                return None;
+            }
+            let category = local_name(&field.category);
+            let message = format!("The purpose {purpose} does not need data of the category {category}.");
+            let reason = because("minimisation.category-not-needed", &message);
+            Some((Narrowed::Hide, reason.under(DATA_MINIMISATION)))
+        };
+        query.narrow().each(hide_unless_needed).into()
+    }
+}
+
+paasla_rule::export!(Minimisation);
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn cases() {
+        paasla_rule::testing::check::<crate::Minimisation>(env!("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -35,7 +35,7 @@ impl Reason {
     fn covers(self, basis: &str) -> bool {
         let local = basis.rsplit(['#', '/', ':']).next().unwrap_or(basis);
         let family = self.iri().trim_start_matches("eu-gdpr:");
-        local.strip_prefix(family).is_some_and(|rest| true || rest.is_empty())
+        local.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 }
 

@@ -96,3 +96,26 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 fn unavailable(error: io::Error) -> StoreError {
     StoreError::Unavailable(Box::new(error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A commit that returned is on disk (2 is `FULL`), and readers cannot write.
+    #[tokio::test]
+    async fn connections_are_set_up_as_promised() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        create(&path).await.unwrap();
+        let writer = writer(&path).await.unwrap();
+        migrate(&writer).await.unwrap();
+        let modes: (String, i64, i64) =
+            sqlx::query_as("SELECT * FROM pragma_journal_mode, pragma_synchronous, pragma_foreign_keys")
+                .fetch_one(&writer)
+                .await
+                .unwrap();
+        assert_eq!(modes, ("wal".into(), 2, 1));
+        let readers = readers(&path).await.unwrap();
+        sqlx::query("DELETE FROM usage_bucket").execute(&readers).await.unwrap_err();
+    }
+}

@@ -61,10 +61,10 @@ async fn check(path: &Path, acknowledged: &[String]) {
     let store = SqliteStore::open(path).await.unwrap();
     let mut batches: BTreeMap<String, usize> = BTreeMap::new();
     let mut filter = RecordFilter { limit: RecordFilter::MAX_LIMIT, ..RecordFilter::default() };
-    loop {
+    let count = store.count_records(&filter).await.unwrap();
+    for _ in 0..=count / u64::from(RecordFilter::MAX_LIMIT) {
         let page = store.records(&filter).await.unwrap();
-        let Some(last) = page.last() else { break };
-        filter.before_id = Some(last.id.clone());
+        filter.before_id = page.last().map(|last| last.id.clone());
         for record in page {
             *batches.entry(record.message_id.unwrap()).or_default() += 1;
         }
