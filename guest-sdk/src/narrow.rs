@@ -30,6 +30,24 @@ pub enum Mask {
 }
 
 impl Mask {
+    /// Every mask.
+    pub const ALL: [Self; 8] = [
+        Self::Month,
+        Self::Year,
+        Self::Decade,
+        Self::Municipality,
+        Self::County,
+        Self::Initial,
+        Self::Pseudonym,
+        Self::Redact,
+    ];
+
+    /// The mask of this name, for masks named in settings.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mask| mask.name() == name)
+    }
+
     /// Its name in the interface.
     #[must_use]
     pub fn name(self) -> &'static str {

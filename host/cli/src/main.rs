@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `paasla`: the program of Pääsla.
 
+mod config;
+mod host;
 mod rule;
+mod seed;
+mod serve;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 /// Pääsla: a gatehouse between institutions and a register of personal data.
 #[derive(Debug, Parser)]
@@ -17,22 +22,38 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve queries until told to stop.
+    Serve(serve::Serve),
+    /// Put control data from readable files into the store, as a new generation.
+    Seed(seed::Seed),
     /// Build, test and inspect rules.
     #[command(subcommand)]
     Rule(rule::RuleCommand),
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).without_time().init();
+    let filter = EnvFilter::try_from_env("PAASLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let done = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Seed(arguments) => seed::run(&arguments),
         Command::Rule(command) => rule::run(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            use std::io::Write as _;
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Arguments::command().debug_assert();
     }
 }

@@ -68,7 +68,11 @@ impl Rule for PurposeBasis {
         for (nth, accepted) in settings.accept.iter().enumerate() {
             let at = |member: &str| format!("/accept/{nth}/{member}");
             problems.check(!accepted.purposes.is_empty(), at("purposes"), "Name at least one purpose.");
-            problems.check(!accepted.legal_bases.is_empty(), at("legalBases"), "Name at least one legal basis.");
+            problems.check(
+                !accepted.legal_bases.is_empty(),
+                at("legalBases"),
+                "Name at least one legal basis.",
+            );
             if let Some(classes) = &accepted.client_classes {
                 check_classes(classes, &at("clientClasses"), &mut problems);
             }
@@ -85,7 +89,9 @@ impl Rule for PurposeBasis {
         let Self(Settings { accept, public_authority_classes, case_required }) = self;
         let class = query.client().class;
 
-        if is_legitimate_interest(query) && public_authority_classes.iter().any(|authority| authority == class) {
+        if is_legitimate_interest(query)
+            && public_authority_classes.iter().any(|authority| authority == class)
+        {
             let message = "A public authority may not rely on legitimate interest in performing its tasks.";
             let reason = because("purpose-basis.authority-legitimate-interest", message);
             return query.refuse(reason.under(gdpr::LEGITIMATE_INTEREST));
@@ -110,7 +116,8 @@ impl Rule for PurposeBasis {
                 RIGHT_OF_ACCESS,
             ),
             Fit::Everything => {
-                let is_required = case_required.iter().any(|case| query.purpose.is_within_any(&case.purposes));
+                let is_required =
+                    case_required.iter().any(|case| query.purpose.is_within_any(&case.purposes));
                 let is_stated = query.case_reference.as_ref().is_some_and(|case| !case.trim().is_empty());
                 if !is_required || is_stated {
                     return Decided::Abstain;
@@ -140,7 +147,8 @@ impl Accepted {
             Fit::Nothing
         } else if !query.legal_basis.is_within_any(&self.legal_bases) {
             Fit::Purpose
-        } else if self.client_classes.as_ref().is_some_and(|classes| !classes.iter().any(|one| one == class)) {
+        } else if self.client_classes.as_ref().is_some_and(|classes| !classes.iter().any(|one| one == class))
+        {
             Fit::PurposeAndBasis
         } else {
             Fit::Everything

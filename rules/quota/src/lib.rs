@@ -1,1 +1,184 @@
-//! .
+// SPDX-License-Identifier: Apache-2.0
+#![doc = include_str!("../README.md")]
+
+use paasla_rule::{About, Decided, Iri, Problems, Query, Reason, Rule, because, fact, gdpr, provision};
+use serde::Deserialize;
+
+const TWENTY_A_MONTH: &str = "urn:ee:rt:RRS#p54-1";
+const HUNDRED_A_YEAR: &str = "urn:ee:rt:RRS#p51-2";
+const MORE_BY_PERMISSION: &str = "urn:ee:rt:RRS#p50-2";
+
+/// Caps how many persons a client asks about.
+#[derive(Debug)]
+pub struct Quota(Settings);
+
+/// The settings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Settings {
+    /// The caps by legal basis. A cap of the access right takes the place of those of the same window.
+    caps: Vec<Cap>,
+    /// As how many persons a search counts.
+    search_counts: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Cap {
+    legal_bases: Vec<Iri>,
+    window: Window,
+    persons: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Window {
+    Hour,
+    Day,
+    Month,
+    Year,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let on_legitimate_interest =
+            |window, persons| Cap { legal_bases: Iri::list(&[gdpr::LEGITIMATE_INTEREST]), window, persons };
+        Self {
+            caps: vec![on_legitimate_interest(Window::Month, 20), on_legitimate_interest(Window::Year, 100)],
+            search_counts: 1,
+        }
+    }
+}
+
+impl Rule for Quota {
+    type Settings = Settings;
+
+    fn describe() -> About {
+        let act = "https://www.riigiteataja.ee/akt/117112017001";
+        let about = About::new(
+            env!("CARGO_PKG_NAME"),
+            env!("CARGO_PKG_VERSION"),
+            "Refuses a query with which a client would ask about more persons than its access right, or else the \
+             settings, allow in an hour, a day, a month or a year.",
+        )
+        .settings(include_str!("../settings.schema.json"))
+        .implements(provision(TWENTY_A_MONTH, "Population Register Act § 54(1)", act))
+        .implements(provision(HUNDRED_A_YEAR, "Population Register Act § 51(2)", act))
+        .implements(provision(MORE_BY_PERMISSION, "Population Register Act § 50(2)", act));
+        Window::ALL.into_iter().fold(about, |about, window| {
+            let summary = format!("whether the cap for one {} is reached", window.name());
+            about.needs(fact(window.usage(), &summary))
+        })
+    }
+
+    fn configure(settings: Settings) -> Result<Self, Problems> {
+        let mut problems = Problems::none();
+        for (nth, cap) in settings.caps.iter().enumerate() {
+            let at = |member: &str| format!("/caps/{nth}/{member}");
+            problems.check(!cap.legal_bases.is_empty(), at("legalBases"), "Name at least one legal basis.");
+            problems.check(cap.persons > 0, at("persons"), "Allow at least one person.");
+        }
+        problems.check(
+            settings.search_counts > 0,
+            "/searchCounts",
+            "A search counts as at least one person.",
+        );
+        problems.or(Self(settings))
+    }
+
+    fn decide(&self, query: &Query) -> Decided {
+        self.stays_within(query).map_or_else(|reason| query.refuse(reason), |()| Decided::Abstain)
+    }
+}
+
+impl Quota {
+    fn stays_within(&self, query: &Query) -> Result<(), Reason> {
+        let Settings { caps, search_counts } = &self.0;
+        let asked = if query.subjects.kind == "keys" { query.subjects.count } else { *search_counts };
+
+        let granted = &query.grant.quotas;
+        for quota in granted {
+            let window = Window::named(&quota.window).ok_or_else(|| {
+                let message = "The access right sets a cap for a span of time that is not counted.";
+                because("quota.window-unknown", message)
+            })?;
+            window.check(query, asked, quota.persons)?;
+        }
+        for cap in caps {
+            let is_granted_otherwise = granted.iter().any(|quota| quota.window == cap.window.name());
+            if !is_granted_otherwise && query.legal_basis.is_within_any(&cap.legal_bases) {
+                cap.window.check(query, asked, cap.persons).map_err(|reason| cap.of_the_act(reason))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Cap {
+    /// The reason, under the provision of the Population Register Act if the cap is the Act's own.
+    fn of_the_act(&self, reason: Reason) -> Reason {
+        let is_legitimate_interest = |basis: &Iri| basis.as_str() == gdpr::LEGITIMATE_INTEREST;
+        match (self.window, self.persons) {
+            (Window::Month, 20) if self.legal_bases.iter().any(is_legitimate_interest) => {
+                reason.under(TWENTY_A_MONTH)
+            }
+            (Window::Year, 100) if self.legal_bases.iter().any(is_legitimate_interest) => {
+                reason.under(HUNDRED_A_YEAR)
+            }
+            _ => reason,
+        }
+    }
+}
+
+impl Window {
+    const ALL: [Self; 4] = [Self::Hour, Self::Day, Self::Month, Self::Year];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|window| window.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+
+    /// The fact that tells how many persons the client asked about.
+    fn usage(self) -> &'static str {
+        match self {
+            Self::Hour => "usage.client.last-hour",
+            Self::Day => "usage.client.last-day",
+            Self::Month => "usage.client.last-month",
+            Self::Year => "usage.client.last-year",
+        }
+    }
+
+    fn check(self, query: &Query, asked: u32, persons: u32) -> Result<(), Reason> {
+        let name = self.name();
+        let Some(used) = query.fact(self.usage()).integer().filter(|used| *used >= 0) else {
+            let message = format!(
+                "A cap of {persons} persons per {name} applies, and it is not known how many were asked about."
+            );
+            return Err(because("quota.usage-unknown", &message));
+        };
+        if used.saturating_add(i64::from(asked)) <= i64::from(persons) {
+            return Ok(());
+        }
+        let message =
+            format!("At most {persons} persons per {name} may be asked about with this access right.");
+        Err(because("quota.exceeded", &message))
+    }
+}
+
+paasla_rule::export!(Quota);
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn cases() {
+        paasla_rule::testing::check::<crate::Quota>(env!("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -41,8 +41,11 @@ pub struct AnswerRecord {
     /// The record's own cells: index into [`Answer::fields`], and the cell. Hidden fields have none.
     pub cells: Vec<(usize, Cell)>,
     /// The groups asked for of which any field may be seen, each with its rows (maybe none), in the order asked.
-    pub groups: Vec<(String, Vec<Vec<(usize, Cell)>>)>,
+    pub groups: Vec<(String, Vec<AnswerRow>)>,
 }
+
+/// One row of a group: index into [`Answer::fields`], and the cell.
+pub type AnswerRow = Vec<(usize, Cell)>;
 
 /// One value as it may be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

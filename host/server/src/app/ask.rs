@@ -20,6 +20,8 @@ pub struct Ask {
     pub special_ground: Option<Stated>,
     /// The provision of law, in the client's words.
     pub provision: Option<String>,
+    /// The AI agent that acts for the official, as the client names it.
+    pub agent: Option<String>,
     /// Whether the client asks that the query be hidden from the person for a time.
     pub hidden: bool,
     /// The fields asked for, in order, each with where it stood.

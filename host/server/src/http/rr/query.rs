@@ -54,6 +54,7 @@ pub(super) fn ask(
         legal_basis: legal.basis,
         special_ground: None,
         provision: None,
+        agent: None,
         hidden: envelope.statements.hidden,
         select,
         keys: vec![Key { field: key, values }],

@@ -54,8 +54,6 @@ pub(super) fn ask(
         .and_then(|(tree, place)| shape::whole_number(tree, &place, 1, RECORDS, problems));
     let legal = legal::settle(gate, envelope, members.optional("context"), problems);
     caller.case = legal.case;
-    // `Caller` has no place of its own for the agent; the statements are kept with the record too.
-    caller.statements.extend(legal.agent.map(|agent| ("Agent".to_owned(), agent)));
     Some(Ask {
         caller,
         service,
@@ -64,6 +62,7 @@ pub(super) fn ask(
         legal_basis: legal.basis,
         special_ground: legal.special_ground,
         provision: legal.provision,
+        agent: legal.agent,
         hidden: envelope.statements.hidden,
         select,
         keys,

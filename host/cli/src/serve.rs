@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `paasla serve`: the host at work, until it is told to stop.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use paasla_server::http::{Doors, Gatehouse, Settings, panics, router, serve};
+use serde_json::json;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
+
+use crate::{config::Config, host};
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The configuration.
+    #[arg(long, default_value = "paasla.toml")]
+    config: PathBuf,
+    /// Listen here instead of where the configuration says.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Write `{"base_url": ...}` to this file once queries are answered.
+    #[arg(long)]
+    ready_file: Option<PathBuf>,
+    /// Stop when standard input ends, so that the host does not outlive the program that started it.
+    #[arg(long)]
+    stop_with_stdin: bool,
+}
+
+pub(crate) fn run(arguments: &Serve) -> Result<()> {
+    panics::hush();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve_until_told(arguments));
+    // A thread may still sit in a read of standard input: do not wait for it.
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve_until_told(arguments: &Serve) -> Result<()> {
+    let config = Config::read(&arguments.config)?;
+    let app = Arc::new(host::app(&config).await?);
+    let address = arguments.listen.unwrap_or(config.listen);
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let base_url = format!("http://{}", listener.local_addr()?);
+    let gate: Arc<dyn Gatehouse> = Arc::clone(&app) as Arc<dyn Gatehouse>;
+    let doors = Doors::new(gate, Settings::default());
+    let settings = serve::Settings::default();
+
+    let watched = Arc::clone(&app);
+    let watcher = tokio::spawn(async move {
+        loop {
+            watched.look().await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    });
+    let stop = told_to_stop(arguments.stop_with_stdin)?;
+    if let Some(file) = &arguments.ready_file {
+        announce(file, &base_url)?;
+    }
+    tracing::info!(base_url, "open");
+    let stopping = Arc::clone(&app);
+    let until = async move {
+        let why = stop.await;
+        tracing::info!(why, "stopping: requests under way are finished");
+        stopping.stopping();
+    };
+    let finished = serve::serve(listener, router(&doors), &settings, until).await;
+    watcher.abort();
+    app.stopping();
+    let idle = doors.idle(settings.grace).await;
+    app.close().await.context("records could not be written to the end")?;
+    if !(finished && idle) {
+        bail!("some requests were cut off after {} s", settings.grace.as_secs());
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends at the first of SIGINT, SIGTERM and, if wanted, the end of standard input.
+fn told_to_stop(with_stdin: bool) -> Result<impl Future<Output = &'static str>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let closed = Arc::new(Notify::new());
+    if with_stdin {
+        let closed = Arc::clone(&closed);
+        std::thread::Builder::new().name("paasla-stdin".to_owned()).spawn(move || {
+            let mut sink = [0_u8; 256];
+            let mut stdin = std::io::stdin().lock();
+            while matches!(stdin.read(&mut sink), Ok(count) if count > 0) {}
+            closed.notify_one();
+        })?;
+    }
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+            () = closed.notified() => "the end of standard input",
+        }
+    })
+}
+
+fn announce(file: &Path, base_url: &str) -> Result<()> {
+    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(fresh, "{}", json!({ "base_url": base_url }))?;
+    fresh.persist(file).with_context(|| format!("{} could not be written", file.display()))?;
+    Ok(())
+}

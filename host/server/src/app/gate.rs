@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The app as the doors know it.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{
+    App,
+    answer::Answer,
+    ask::{Ask, Caller},
+    openapi,
+    problem::{NoAnswer, Problem},
+    records::Draft,
+};
+use crate::http::Gatehouse;
+
+#[async_trait]
+impl Gatehouse for App {
+    async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer> {
+        self.query(ask).await
+    }
+
+    async fn reject(
+        &self,
+        caller: Caller,
+        service: Option<(String, Option<u32>)>,
+        status: u16,
+        problems: &[Problem],
+    ) -> Option<String> {
+        let active = self.active.load_full();
+        let id = Uuid::now_v7().to_string();
+        let mut draft = Draft::new(&id, active.rulebook.generation, &caller);
+        let known = service.and_then(|(name, version)| Some((active.rulebook.latest(&name)?, version)));
+        if let Some((service, version)) = known {
+            draft.service(&service.name, version.unwrap_or(service.version));
+        }
+        match self.invalid::<()>(draft, id, status, problems.to_vec()).await {
+            Err(NoAnswer::Invalid { id, .. }) => id,
+            _ => None,
+        }
+    }
+
+    fn now(&self) -> i64 {
+        jiff::Timestamp::now().as_millisecond()
+    }
+
+    fn expand(&self, iri: &str) -> String {
+        self.active.load().rulebook.vocabulary.expand(iri)
+    }
+
+    fn code_label(&self, field: &str, code: &str) -> Option<(String, String)> {
+        let described = self.description.entities().iter().find_map(|entity| entity.field(field))?;
+        let list = described.code_list()?;
+        Some((list.to_owned(), self.description.label(list, code)?.to_owned()))
+    }
+
+    fn ready(&self) -> bool {
+        self.ready.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn openapi(&self, service: &str) -> Option<serde_json::Value> {
+        let active = self.active.load();
+        openapi::describe(&active.rulebook, &self.description, service)
+    }
+}

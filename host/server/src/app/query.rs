@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One query, from ask to answer: every step, in order. Whatever goes wrong on the way, a record is durable before
+//! anything leaves, and nothing leaves that was not decided.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use paasla_core::{Decision, FieldDecision, Outcome, Query, Reason, Record, Ruling, Visibility};
+use paasla_engine::{Activated, RuleFault};
+use paasla_register::{Dialect, Plan, Read, Rows};
+use uuid::Uuid;
+
+use super::{
+    App,
+    active::Active,
+    answer::{Answer, AnswerField},
+    ask::Ask,
+    problem::{NoAnswer, Problem},
+    records::Draft,
+    resolve::{Resolved, Unresolved, resolve},
+    rows::{self, Shaper},
+    usage,
+};
+
+/// Why a query that can be decided has no answer.
+enum Stop {
+    Refused(Decision, BTreeSet<Reason>),
+    Failed(&'static str),
+}
+
+impl App {
+    /// Decides and answers one query.
+    pub(crate) async fn query(&self, ask: Ask) -> Result<Answer, NoAnswer> {
+        let active = self.active.load_full();
+        let id = Uuid::now_v7().to_string();
+        let mut draft = Draft::new(&id, active.rulebook.generation, &ask.caller);
+        let Some(date) = self.description.date_at(ask.caller.instant) else {
+            tracing::error!(id, "the clock is out of range");
+            return self.fail(draft, id, "internal").await;
+        };
+        let mut resolved = match resolve(&active, &self.description, &ask, &id, date) {
+            Ok(resolved) => resolved,
+            Err(Unresolved::Invalid(status, problems)) => {
+                self.note_service(&active, &ask, &mut draft);
+                return self.invalid(draft, id, status, problems).await;
+            }
+            Err(Unresolved::Refused(reason)) => {
+                self.note_service(&active, &ask, &mut draft);
+                return self.refuse(draft, id, &active, BTreeSet::from([reason])).await;
+            }
+        };
+        draft.service(&resolved.service.name, resolved.service.version);
+        draft.subjects(self.subject_hashes(&resolved));
+
+        let place = self.under_way.enter(&resolved.query.client, &resolved.usage_basis, persons(&resolved));
+        if wants_usage(&active, &resolved.query) {
+            match usage::facts(&*self.store, &place, resolved.query.instant).await {
+                Ok(facts) => resolved.query.facts = facts,
+                // Rules that need the facts find them absent, and refuse.
+                Err(error) => tracing::warn!(id, %error, "usage could not be read"),
+            }
+        }
+        draft.query(&resolved.query);
+        let done = self.decide_and_read(&active, &resolved, &mut draft).await;
+        let ended = match done {
+            Ok((decision, rows)) => {
+                draft.decision(&decision);
+                let answer = self.shape(&resolved, &active, &decision, rows);
+                self.write(draft.answered(&resolved.usage_basis, answer.records.len()), &id).await.map(|()| answer)
+            }
+            Err(Stop::Refused(decision, reasons)) => {
+                draft.decision(&decision);
+                self.refuse(draft, id, &active, reasons).await
+            }
+            Err(Stop::Failed(code)) => self.fail(draft, id, code).await,
+        };
+        drop(place);
+        ended
+    }
+
+    /// The decision, and the rows with each row's own decision.
+    async fn decide_and_read(
+        &self,
+        active: &Active,
+        resolved: &Resolved<'_>,
+        draft: &mut Draft,
+    ) -> Result<(Decision, Reviewed), Stop> {
+        let query = &resolved.query;
+        let decision = decide(active, query, draft)?;
+        if !decision.is_allowed() {
+            let reasons = decision.refusals.clone();
+            return Err(Stop::Refused(decision, reasons));
+        }
+        if !decision.shows_anything() {
+            let reasons = decision.fields.iter().flat_map(|field| field.reasons.iter().cloned()).collect();
+            return Err(Stop::Refused(decision, reasons));
+        }
+        let reviewers: Vec<&Activated> = decision.reviewers.iter().filter_map(|name| active.policy(name)).collect();
+        let entity = self.description.entity(&resolved.service.entity);
+        let known = |fact: &String| entity.is_some_and(|entity| entity.fact(fact).is_some());
+        let facts: BTreeSet<String> = reviewers
+            .iter()
+            .flat_map(|reviewer| reviewer.about.row_facts.iter().map(|need| need.name.clone()))
+            .filter(known)
+            .collect();
+        let facts: Vec<String> = facts.into_iter().collect();
+        let limit = decision.record_limit().and_then(|limit| u32::try_from(limit).ok());
+        let read = Read {
+            entity: resolved.service.entity.clone(),
+            keys: resolved.keys.clone(),
+            fields: query
+                .fields
+                .iter()
+                .zip(&decision.fields)
+                .map(|(field, decision)| (field.name.clone(), decision.visibility))
+                .collect(),
+            row_facts: facts.clone(),
+            conditions: decision.conditions.iter().cloned().collect(),
+            date: query.date,
+            limit: resolved.limit.min(limit.unwrap_or(u32::MAX)),
+            review: !reviewers.is_empty(),
+        };
+        let plan = Plan::new(&self.description, Dialect::Sqlite, &read).map_err(|error| {
+            tracing::error!(id = query.id, %error, "a decided query could not be planned");
+            Stop::Failed("internal")
+        })?;
+        let rows = self.source.read(&plan).await.map_err(|error| {
+            tracing::error!(id = query.id, %error, "the register could not be read");
+            Stop::Failed("register_unavailable")
+        })?;
+        let inputs = rows::inputs(&rows, &facts);
+        let mut reviews = Vec::new();
+        for reviewer in reviewers {
+            let (said, fuel) = reviewer.review(query, &inputs);
+            let told = |said: &str| format!("review: {said}");
+            match said {
+                Ok(rulings) => {
+                    let said = if rulings.is_empty() { "abstain" } else { "narrow" };
+                    draft.ruling(&reviewer.policy.name, &reviewer.policy.rule, told(said), fuel);
+                    reviews.push((reviewer, rulings));
+                }
+                Err(fault) => {
+                    draft.ruling(&reviewer.policy.name, &reviewer.policy.rule, told(&fault_name(&fault)), fuel);
+                    return Err(faulted(query, reviewer, &fault));
+                }
+            }
+        }
+        let settled = rows::settle(query, &decision, &rows, &reviews);
+        Ok((decision, Reviewed { rows, settled }))
+    }
+
+    fn shape(&self, resolved: &Resolved<'_>, active: &Active, decision: &Decision, reviewed: Reviewed) -> Answer {
+        let entity = &resolved.service.entity;
+        let mut places = vec![0; resolved.query.fields.len()];
+        let mut groups: Vec<String> = Vec::new();
+        let mut fields = Vec::new();
+        for (place, asked) in resolved.asked.iter().enumerate() {
+            let name = resolved.names.get(place).cloned().unwrap_or_default();
+            let decision = match asked {
+                Err(closed) => closed.clone(),
+                Ok(index) => {
+                    if let Some(slot) = places.get_mut(*index) {
+                        *slot = place;
+                    }
+                    let mut own = decision.fields.get(*index).cloned().unwrap_or_else(FieldDecision::shown);
+                    if let Some(effective) = self.description.effective(entity, &name, own.visibility) {
+                        own.visibility = effective;
+                    }
+                    own
+                }
+            };
+            let group = name.split_once('.').map(|(group, _)| group.to_owned());
+            if let Some(group) = &group
+                && decision.visibility != Visibility::Hide
+                && !groups.contains(group)
+            {
+                groups.push(group.clone());
+            }
+            fields.push(AnswerField { name, group, decision });
+        }
+        let shaper = Shaper {
+            description: &self.description,
+            entity,
+            query: &resolved.query,
+            masker: &self.masker,
+            places: &places,
+            groups: &groups,
+            decision,
+        };
+        Answer {
+            id: resolved.query.id.clone(),
+            generation: active.rulebook.generation,
+            purpose: resolved.query.purpose.iri.clone(),
+            legal_basis: resolved.query.legal_basis.iri.clone(),
+            fields,
+            obligations: decision.obligations.iter().filter(|o| o.code == "inform-client").cloned().collect(),
+            records: shaper.records(&reviewed.rows, &reviewed.settled),
+            more: reviewed.rows.more || !reviewed.rows.cut.is_empty(),
+        }
+    }
+
+    /// Hashes of the personal codes that a query names.
+    fn subject_hashes(&self, resolved: &Resolved<'_>) -> Vec<String> {
+        let of_person = |name: &str| {
+            let field = self.description.field(&resolved.service.entity, name);
+            field.is_some_and(|field| *field.field_type() == paasla_register::FieldType::PersonalCode)
+        };
+        let keys = resolved.keys.iter().filter(|(name, _)| of_person(name));
+        keys.flat_map(|(_, values)| values).filter_map(|value| Some(self.subjects.hash(value.as_text()?))).collect()
+    }
+
+    /// The service's name goes into the record only if there is such a service: a name from a URL may be anything.
+    fn note_service(&self, active: &Active, ask: &Ask, draft: &mut Draft) {
+        let known = active.rulebook.latest(&ask.service);
+        if let Some(service) = known {
+            draft.service(&service.name, ask.version.unwrap_or(service.version));
+        }
+    }
+
+    pub(crate) async fn invalid<T>(
+        &self,
+        draft: Draft,
+        id: String,
+        status: u16,
+        problems: Vec<Problem>,
+    ) -> Result<T, NoAnswer> {
+        let codes = problems.iter().map(|problem| problem.code.to_owned()).collect();
+        self.write(draft.end(Outcome::Invalid, status, codes), &id).await?;
+        Err(NoAnswer::Invalid { id: Some(id), status, problems })
+    }
+
+    async fn refuse<T>(
+        &self,
+        draft: Draft,
+        id: String,
+        active: &Active,
+        reasons: BTreeSet<Reason>,
+    ) -> Result<T, NoAnswer> {
+        let codes: BTreeSet<String> = reasons.iter().map(|reason| reason.code.clone()).collect();
+        self.write(draft.end(Outcome::Refused, 403, codes.into_iter().collect()), &id).await?;
+        Err(NoAnswer::Refused { id, generation: active.rulebook.generation, reasons })
+    }
+
+    async fn fail<T>(&self, draft: Draft, id: String, code: &'static str) -> Result<T, NoAnswer> {
+        let status = if code == "internal" { 500 } else { 503 };
+        self.write(draft.end(Outcome::Failed, status, vec![code.to_owned()]), &id).await?;
+        let retry_after = (code == "register_unavailable").then_some(Duration::from_secs(5));
+        Err(NoAnswer::Failed { id, code, retry_after })
+    }
+
+    /// Makes a record durable. When that fails, nothing else may be told.
+    async fn write(&self, record: Record, id: &str) -> Result<(), NoAnswer> {
+        self.ledger.record(record).await.map_err(|error| {
+            tracing::error!(id, %error, "a record could not be written");
+            let retry_after = Some(Duration::from_secs(1));
+            NoAnswer::Failed { id: id.to_owned(), code: "record_unavailable", retry_after }
+        })
+    }
+}
+
+/// What was read, and what may be seen of each row.
+struct Reviewed {
+    rows: Rows,
+    settled: Vec<paasla_core::RowDecision>,
+}
+
+/// Every policy in scope rules, and the rulings are combined. All of them are heard, also after a refusal, so that
+/// the decision does not depend on their order.
+fn decide(active: &Active, query: &Query, draft: &mut Draft) -> Result<Decision, Stop> {
+    let count = query.fields.len();
+    let mut decision = Decision::widest(count);
+    for policy in active.in_scope(query) {
+        let (said, fuel) = policy.decide(query);
+        match said {
+            Ok(ruling) => {
+                draft.ruling(&policy.policy.name, &policy.policy.rule, name(&ruling).to_owned(), fuel);
+                decision = decision.meet(&Decision::of_ruling(&policy.policy.name, count, &ruling));
+            }
+            Err(fault) => {
+                draft.ruling(&policy.policy.name, &policy.policy.rule, fault_name(&fault), fuel);
+                return Err(faulted(query, policy, &fault));
+            }
+        }
+    }
+    decision.close(&query.fields);
+    Ok(decision)
+}
+
+fn faulted(query: &Query, policy: &Activated, fault: &RuleFault) -> Stop {
+    tracing::error!(id = query.id, policy = policy.policy.name, kind = fault.kind(), "a rule broke");
+    Stop::Failed(if fault.is_the_rules() { "rule_fault" } else { "overloaded" })
+}
+
+fn fault_name(fault: &RuleFault) -> String {
+    format!("fault: {}", fault.kind())
+}
+
+fn name(ruling: &Ruling) -> &'static str {
+    match ruling {
+        Ruling::Abstain => "abstain",
+        Ruling::Refuse(_) => "refuse",
+        Ruling::Narrow(_) => "narrow",
+    }
+}
+
+fn wants_usage(active: &Active, query: &Query) -> bool {
+    let names: Vec<String> = usage::names().map(|(_, name)| name).collect();
+    active.in_scope(query).any(|policy| policy.about.facts.iter().any(|need| names.contains(&need.name)))
+}
+
+/// How many persons a query counts for while it is under way.
+fn persons(resolved: &Resolved<'_>) -> u64 {
+    u64::from(resolved.query.subjects.count).max(1)
+}

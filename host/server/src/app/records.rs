@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The audit entry of a query, as it grows from step to step.
+
+use std::time::Duration;
+
+use paasla_core::{Decision, Outcome, Query, Record, RulingSummary};
+
+use super::ask::Caller;
+
+/// What is known of a query so far. Whatever happens, one record comes of it.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    record: Record,
+    arrived: std::time::Instant,
+}
+
+impl Draft {
+    /// What every request has.
+    pub(crate) fn new(id: &str, generation: u64, caller: &Caller) -> Self {
+        let record = Record {
+            id: id.to_owned(),
+            instant: caller.instant,
+            outcome: Outcome::Failed,
+            status: 0,
+            codes: Vec::new(),
+            generation,
+            channel: caller.channel.to_owned(),
+            client: caller.client.clone(),
+            service: None,
+            version: None,
+            message_id: caller.message_id.clone(),
+            request_id: caller.request_id.clone(),
+            official: caller.official.clone(),
+            case: caller.case.clone(),
+            statements: caller.statements.clone(),
+            query: None,
+            decision: None,
+            rulings: Vec::new(),
+            subjects: Vec::new(),
+            usage_basis: None,
+            returned: 0,
+            cost: 0,
+            duration_us: 0,
+        };
+        Self { record, arrived: caller.arrived }
+    }
+
+    /// Notes the service, once it is known to exist.
+    pub(crate) fn service(&mut self, name: &str, version: u32) {
+        self.record.service = Some(name.to_owned());
+        self.record.version = Some(version);
+    }
+
+    /// Notes whom the query names, as keyed hashes.
+    pub(crate) fn subjects(&mut self, hashes: Vec<String>) {
+        self.record.subjects = hashes;
+    }
+
+    /// Notes what the rules were told.
+    pub(crate) fn query(&mut self, query: &Query) {
+        self.record.query = Some(query.clone());
+    }
+
+    /// Notes what one policy did. A policy that speaks twice (decide, review) has one entry.
+    pub(crate) fn ruling(&mut self, policy: &str, rule: &str, said: String, fuel: u64) {
+        self.record.cost = self.record.cost.saturating_add(fuel);
+        let known = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
+        match known {
+            Some(summary) => {
+                summary.fuel = summary.fuel.saturating_add(fuel);
+                summary.said = format!("{}, {said}", summary.said);
+            }
+            None => self.record.rulings.push(RulingSummary {
+                policy: policy.to_owned(),
+                rule: rule.to_owned(),
+                said,
+                fuel,
+            }),
+        }
+    }
+
+    /// Notes what was decided.
+    pub(crate) fn decision(&mut self, decision: &Decision) {
+        self.record.decision = Some(decision.clone());
+    }
+
+    /// An answer: it counts towards usage under `basis`.
+    pub(crate) fn answered(mut self, basis: &str, returned: usize) -> Record {
+        self.record.usage_basis = Some(basis.to_owned());
+        self.record.returned = u32::try_from(returned).unwrap_or(u32::MAX);
+        self.end(Outcome::Answered, 200, vec!["ok".to_owned()])
+    }
+
+    /// Any other end.
+    pub(crate) fn end(mut self, outcome: Outcome, status: u16, mut codes: Vec<String>) -> Record {
+        codes.dedup();
+        self.record.outcome = outcome;
+        self.record.status = status;
+        self.record.codes = codes;
+        self.record.duration_us = micros(self.arrived.elapsed());
+        self.record
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

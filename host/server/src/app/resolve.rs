@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From what a door understood to a query that can be decided: the service, the fields, the keys, the purpose and
+//! legal basis, and the access right it stands on.
+
+use std::collections::BTreeSet;
+
+use paasla_core::{
+    Date, Field, FieldDecision, Query, Reason, Service, Subjects, Term, Value, Visibility,
+    rulebook::{NoGrant, Wanted},
+    term::ConceptKind,
+};
+use paasla_register::{Description, FieldType, KeyError};
+
+use super::{
+    active::Active,
+    ask::{Ask, Key, Stated},
+    problem::Problem,
+};
+
+/// A query that can be decided, with what rules are not told.
+pub(crate) struct Resolved<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) query: Query,
+    /// For each field asked: its place in `query.fields`, or why it is not in it.
+    pub(crate) asked: Vec<Result<usize, FieldDecision>>,
+    /// The names of the fields asked, in the same order.
+    pub(crate) names: Vec<String>,
+    /// Key fields and their values.
+    pub(crate) keys: Vec<(String, Vec<Value>)>,
+    pub(crate) limit: u32,
+    /// The broadest legal basis: usage counts under it.
+    pub(crate) usage_basis: String,
+}
+
+/// Why a query cannot be decided.
+pub(crate) enum Unresolved {
+    Invalid(u16, Vec<Problem>),
+    Refused(Reason),
+}
+
+pub(crate) fn resolve<'a>(
+    active: &'a Active,
+    description: &Description,
+    ask: &Ask,
+    id: &str,
+    date: Date,
+) -> Result<Resolved<'a>, Unresolved> {
+    let rulebook = &active.rulebook;
+    let service = service(active, ask)?;
+    let mut problems = Vec::new();
+    let names = names(service, &ask.select, &mut problems);
+    let (keys, subjects) = keys(description, service, &ask.keys, &mut problems);
+    let mut term = |kind, stated: &Option<Stated>, code, what: &str| {
+        let stated = stated.as_ref()?;
+        let term = rulebook.vocabulary.term(kind, &stated.text);
+        if term.is_none() {
+            let message = format!("this {what} is not in the vocabulary; use the IRI of a term that is");
+            problems.push(Problem::new(code, stated.place.clone(), message));
+        }
+        term
+    };
+    let purpose = term(ConceptKind::Purpose, &ask.purpose, "purpose_unknown", "purpose");
+    let basis = term(ConceptKind::LegalBasis, &ask.legal_basis, "legal_basis_unknown", "legal basis");
+    let ground = term(ConceptKind::SpecialGround, &ask.special_ground, "special_ground_unknown", "ground");
+    if !problems.is_empty() {
+        return Err(Unresolved::Invalid(400, problems));
+    }
+
+    let wanted = Wanted {
+        client: &ask.caller.client,
+        service: &service.name,
+        date,
+        purpose: purpose.as_ref(),
+        basis: basis.as_ref(),
+    };
+    let matched = rulebook.grant_for(wanted).map_err(no_grant)?;
+    let standing = |kind, iri: &str| {
+        rulebook.vocabulary.term(kind, iri).unwrap_or_else(|| Term { iri: iri.to_owned(), broader: Vec::new() })
+    };
+    let purpose = purpose.unwrap_or_else(|| standing(ConceptKind::Purpose, &matched.purpose));
+    let basis = basis.unwrap_or_else(|| standing(ConceptKind::LegalBasis, &matched.basis));
+    if !purpose.is_within_any(&service.purposes) {
+        let message = "This service may not be used for the purpose.";
+        return Err(Unresolved::Refused(Reason::new("grant", "grant.purpose-not-of-service", message)));
+    }
+    let grant = matched.grant;
+    if ask.hidden && !grant.may_hide {
+        let message = "The access right does not allow queries to be hidden from the person.";
+        return Err(Unresolved::Refused(Reason::new("grant", "grant.hiding-not-permitted", message)));
+    }
+
+    let mut fields: Vec<Field> = Vec::new();
+    let mut asked = Vec::new();
+    for name in &names {
+        match description.core_field(&service.entity, name) {
+            Some(field) if grant.opens(name) => {
+                asked.push(Ok(fields.len()));
+                fields.push(field);
+            }
+            _ => {
+                let mut decision = FieldDecision::shown();
+                let message = "The access right does not open this field.";
+                decision.narrow(Visibility::Hide, Reason::new("grant", "grant.field-not-open", message));
+                asked.push(Err(decision));
+            }
+        }
+    }
+    if fields.is_empty() {
+        let message = "The access right opens none of the fields asked for.";
+        return Err(Unresolved::Refused(Reason::new("grant", "grant.no-field-open", message)));
+    }
+    let usage_basis = rulebook.vocabulary.root(ConceptKind::LegalBasis, &basis).to_owned();
+    let query = Query {
+        id: id.to_owned(),
+        instant: ask.caller.instant,
+        date,
+        channel: ask.caller.channel.to_owned(),
+        service: service.name.clone(),
+        version: service.version,
+        client: ask.caller.client.clone(),
+        represented: ask.caller.represented.clone(),
+        official: ask.caller.official.clone(),
+        agent: ask.agent.clone(),
+        case: ask.caller.case.clone(),
+        purpose,
+        legal_basis: basis,
+        special_ground: ground,
+        provision: ask.provision.clone(),
+        bundle: None,
+        subjects,
+        fields,
+        grant: grant.view(),
+        facts: Vec::new(),
+    };
+    let limit = ask.limit.unwrap_or(service.max_records).min(service.max_records);
+    let names = names.into_iter().map(str::to_owned).collect();
+    Ok(Resolved { service, query, asked, names, keys, limit, usage_basis })
+}
+
+fn service<'a>(active: &'a Active, ask: &Ask) -> Result<&'a Service, Unresolved> {
+    let not_found = |code, message: &str| Unresolved::Invalid(404, vec![Problem::new(code, "url", message)]);
+    let rulebook = &active.rulebook;
+    let latest = rulebook.latest(&ask.service).ok_or_else(|| not_found("service_unknown", "there is no such service"))?;
+    match ask.version {
+        None => Ok(latest),
+        Some(version) => rulebook.service(&ask.service, version).ok_or_else(|| {
+            not_found("version_unknown", &format!("this service has no such version; the newest is v{}", latest.version))
+        }),
+    }
+}
+
+/// The names of the fields asked, each as the service writes it.
+fn names<'s>(service: &'s Service, select: &[Stated], problems: &mut Vec<Problem>) -> Vec<&'s str> {
+    let mut names = Vec::new();
+    let mut seen = BTreeSet::new();
+    for stated in select {
+        match service.fields.iter().find(|field| **field == stated.text) {
+            Some(field) if seen.insert(field) => names.push(field.as_str()),
+            Some(field) => {
+                problems.push(Problem::new("field_duplicate", &*stated.place, format!("`{field}` is asked for twice")));
+            }
+            None => {
+                let message = format!("the service has no such field; it has: {}", service.fields.join(", "));
+                problems.push(Problem::new("field_unknown", &*stated.place, message));
+            }
+        }
+    }
+    if select.is_empty() {
+        problems.push(Problem::new("field_missing", "/select", "ask for at least one field"));
+    }
+    names
+}
+
+/// The key values by type, and who is asked about. A repeated value counts once.
+fn keys(
+    description: &Description,
+    service: &Service,
+    keys: &[Key],
+    problems: &mut Vec<Problem>,
+) -> (Vec<(String, Vec<Value>)>, Subjects) {
+    let mut read = Vec::new();
+    let mut persons = None;
+    for key in keys {
+        let name = &key.field.text;
+        if !service.keys.contains(name) {
+            let message = format!("the service does not look up by this; it looks up by: {}", service.keys.join(", "));
+            problems.push(Problem::new("key_unknown", &*key.field.place, message));
+            continue;
+        }
+        let mut values = BTreeSet::new();
+        for stated in &key.values {
+            match description.parse_key(&service.entity, name, &stated.text) {
+                Ok(value) => {
+                    values.insert(value);
+                }
+                Err(error) => problems.push(key_problem(error, &stated.place)),
+            }
+        }
+        let most = usize::try_from(service.max_subjects).unwrap_or(usize::MAX);
+        if values.len() > most {
+            let message = format!("one query may name at most {most} values here; ask in several queries");
+            problems.push(Problem::new("subjects_too_many", &*key.field.place, message));
+        }
+        if key.values.is_empty() {
+            problems.push(Problem::new("key_empty", &*key.field.place, "name at least one value"));
+        }
+        let field = description.field(&service.entity, name);
+        if field.is_some_and(|field| *field.field_type() == FieldType::PersonalCode) {
+            persons = Some(values.len());
+        }
+        read.push((name.clone(), values.into_iter().collect()));
+    }
+    if keys.is_empty() {
+        let message = format!("say whom to look up; the service looks up by: {}", service.keys.join(", "));
+        problems.push(Problem::new("key_missing", "/where", message));
+    }
+    let subjects = match persons {
+        Some(count) => Subjects { kind: "keys".to_owned(), count: u32::try_from(count).unwrap_or(u32::MAX) },
+        None => Subjects { kind: "search".to_owned(), count: 0 },
+    };
+    (read, subjects)
+}
+
+fn key_problem(error: KeyError, place: &str) -> Problem {
+    let code = match error {
+        KeyError::PersonalCode(_) => "personal_code_invalid",
+        KeyError::NotAKey => "key_unknown",
+        _ => "key_invalid",
+    };
+    Problem::new(code, place, error.to_string())
+}
+
+fn no_grant(none: NoGrant) -> Unresolved {
+    let refused = |code: &str, message: &str| Unresolved::Refused(Reason::new("grant", code, message));
+    match none {
+        NoGrant::Service => refused("grant.none", "The client has no access right to this service."),
+        NoGrant::Purpose => refused("grant.purpose-not-covered", "No access right of the client is for this purpose."),
+        NoGrant::Basis => {
+            refused("grant.basis-not-covered", "No access right of the client stands on this legal basis.")
+        }
+        NoGrant::Ambiguous => Unresolved::Invalid(
+            400,
+            vec![Problem::new(
+                "purpose_ambiguous",
+                "/context",
+                "the client has access rights for several purposes or legal bases here: state which one is meant",
+            )],
+        ),
+    }
+}
