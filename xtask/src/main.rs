@@ -1,1 +1,66 @@
-fn main() {}
+// SPDX-License-Identifier: Apache-2.0
+//! `cargo xtask`: set-up and chores of the workspace.
+
+mod ask;
+mod demo;
+mod files;
+mod host;
+mod out;
+mod register;
+mod rules;
+mod scenario;
+mod table;
+mod test;
+mod tools;
+mod workspace;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Set-up and chores of the Pääsla workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build everything, make a synthetic register, and serve it until Ctrl-C.
+    Demo(demo::Demo),
+    /// Run the whole test suite.
+    Test {
+        /// Passed on to cargo-nextest, or to `cargo test` where there is no nextest.
+        #[arg(last = true)]
+        rest: Vec<OsString>,
+    },
+    /// Look for what is needed to build rules; on Debian, install it.
+    Tools,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test { rest } => test::run(&rest),
+        Command::Tools => tools::ensure(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out::complain(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -24,7 +24,7 @@ use crate::{
 pub struct CaseRunner {
     engine: Engine,
     rule: Rule,
-    activated: Option<Activated>,
+    activated: Option<(String, Activated)>,
 }
 
 /// Why a case could not be run.
@@ -57,7 +57,8 @@ impl CaseRunner {
     }
 
     fn activated(&self) -> Result<&Activated, RunnerError> {
-        self.activated.as_ref().ok_or_else(|| RunnerError::Case("not configured".to_owned()))
+        let activated = self.activated.as_ref().map(|(_, activated)| activated);
+        activated.ok_or_else(|| RunnerError::Case("not configured".to_owned()))
     }
 }
 
@@ -82,11 +83,19 @@ impl sdk::testing::Runner for CaseRunner {
             facts: needs(&about.facts),
             row_facts: needs(&about.row_facts),
             reads: about.reads.clone(),
-            provisions: Vec::new(),
+            provisions: about
+                .provisions
+                .iter()
+                .map(|p| sdk::provision(&p.id, &p.label, &p.source))
+                .collect(),
         })
     }
 
     fn configure(&mut self, settings: &str) -> Result<Result<(), Vec<sdk::Problem>>, RunnerError> {
+        if self.activated.as_ref().is_some_and(|(known, _)| known == settings) {
+            return Ok(Ok(()));
+        }
+        let text = settings.to_owned();
         let settings = serde_json::from_str(settings).map_err(|error| RunnerError::Case(error.to_string()))?;
         let policy = Policy {
             name: self.rule.about.name.clone(),
@@ -98,7 +107,7 @@ impl sdk::testing::Runner for CaseRunner {
         };
         match self.engine.activate(&self.rule, &policy) {
             Ok(activated) => {
-                self.activated = Some(activated);
+                self.activated = Some((text, activated));
                 Ok(Ok(()))
             }
             Err(ActivateError::Settings(problems)) => {

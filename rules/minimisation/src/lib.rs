@@ -2,7 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 use paasla_rule::{
-    About, Decided, Field, Iri, Narrowed, Problems, Query, Rule, because, local_name, provision,
+    About, Decided, Field, Iri, Narrowed, Problems, Query, Rule, because, local_name, pd, provision,
 };
 use serde::Deserialize;
 
@@ -13,13 +13,22 @@ const DATA_MINIMISATION: &str = "https://w3id.org/dpv/legal/eu/gdpr#DataMinimisa
 pub struct Minimisation(Settings);
 
 /// The settings.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Settings {
     /// Which categories of data which purposes need.
     allow: Vec<Allowed>,
     /// What happens to a purpose that has no entry.
     otherwise: Otherwise,
+    /// Categories that a needed field may give away though they are not needed themselves.
+    may_reveal: Vec<Iri>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let may_reveal = Iri::list(&[pd::BIRTH_DATE, pd::GENDER]);
+        Self { allow: Vec::new(), otherwise: Otherwise::default(), may_reveal }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,7 +76,7 @@ impl Rule for Minimisation {
     }
 
     fn decide(&self, query: &Query) -> Decided {
-        let Self(Settings { allow, otherwise }) = self;
+        let Self(Settings { allow, otherwise, may_reveal }) = self;
         let of_purpose = |allowed: &&Allowed| query.purpose.is_within_any(&allowed.purposes);
         let allowed: Vec<&[Iri]> = allow.iter().filter(of_purpose).map(|entry| &*entry.categories).collect();
         let purpose = local_name(&query.purpose.iri);
@@ -80,10 +89,14 @@ impl Rule for Minimisation {
         let is_needed =
             |category: &str| allowed.iter().copied().flatten().any(|one| one.as_str() == category);
         let hide_unless_needed = |field: &Field| {
-            if is_needed(&field.category) {
-                return None;
-            }
-            let category = local_name(&field.category);
+            let may_reveal = |category: &str| may_reveal.iter().any(|one| one.as_str() == category);
+            let told = |category: &&String| !is_needed(category) && !may_reveal(category);
+            let category = match field.reveals.iter().find(told) {
+                _ if !is_needed(&field.category) => &field.category,
+                Some(revealed) => revealed,
+                None => return None,
+            };
+            let category = local_name(category);
             let message = format!("The purpose {purpose} does not need data of the category {category}.");
             let reason = because("minimisation.category-not-needed", &message);
             Some((Narrowed::Hide, reason.under(DATA_MINIMISATION)))

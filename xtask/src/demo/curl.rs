@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Five telling queries, to be pasted into a shell.
+
+use serde_json::json;
+
+use super::World;
+use crate::{ask::Ask, out::say};
+
+/// Prints the clients and the queries.
+pub(super) fn show(world: &World) {
+    say("\nWho may ask (all invented):");
+    for client in world.clients.values() {
+        say(format_args!("  {:<28}{}", client.id, client.what));
+    }
+    say("\nFive queries to paste into another shell (nobody in the register is real):");
+    for (nth, (what, ask)) in queries(world).into_iter().enumerate() {
+        say(format_args!("\n# {}. {what}\n{}", nth + 1, ask.curl(&world.base_url)));
+    }
+}
+
+fn queries(world: &World) -> [(&'static str, Ask); 5] {
+    let persons = &world.persons;
+    let (authority, company) = (world.client("public_task"), world.client("legitimate_interest"));
+    let family = ["givenName", "familyName", "birthDate", "education", "custody.kind", "custody.otherCode"];
+    [
+        (
+            "An authority sees an adult and the children in her or his custody; education is not needed for its purpose",
+            Ask::service("person", authority, &family, json!({ "personalCode": persons.adult })),
+        ),
+        (
+            "A company sees who the same adult is, and nothing of the children; each hidden field has a reason",
+            Ask::service("person", company, &family, json!({ "personalCode": persons.adult })),
+        ),
+        (
+            "Of a child the company sees the year of birth; the code is hidden, because it tells the day",
+            Ask::service(
+                "person",
+                company,
+                &["personalCode", "familyName", "birthDate"],
+                json!({ "personalCode": persons.child }),
+            ),
+        ),
+        (
+            "Statistics see pseudonyms, years and municipalities",
+            Ask::service(
+                "statistics",
+                world.client("statistics_office"),
+                &["personalCode", "sex", "birthDate", "residenceAddress"],
+                json!({ "residenceMunicipality": "Tallinn" }),
+            )
+            .limit(5),
+        ),
+        (
+            "Today's clients of the population register, unchanged. With `oigustatud` and the company's id, custody is gone",
+            Ask::rr(
+                authority,
+                "avalik",
+                &[&persons.adult],
+                json!({
+                    "isikuandmed": ["Isikukood", "Eesnimi", "Perekonnanimi", "SynniKuupaev", "IsikuStaatus"],
+                    "hooldusoigused": ["Liik", "Staatus", "TeineIsikIsikukood", "TeineIsikEesnimi"],
+                }),
+            ),
+        ),
+    ]
+}

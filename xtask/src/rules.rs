@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The rules shipped, compiled.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::{out::step, workspace::Workspace};
+
+#[derive(Deserialize)]
+struct Built {
+    path: PathBuf,
+}
+
+/// Builds every rule in `rules/`, and gives the folder that holds the components.
+///
+/// # Errors
+/// When one cannot be built.
+pub(crate) fn build(workspace: &Workspace, paasla: &Path) -> Result<PathBuf> {
+    let mut folders: Vec<PathBuf> = fs::read_dir(workspace.root.join("rules"))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|folder| folder.join("Cargo.toml").is_file())
+        .collect();
+    folders.sort();
+    step("rules", format_args!("compiling {} rules to WebAssembly; the first time takes minutes", folders.len()));
+    let mut command = Command::new(paasla);
+    command.args(["rule", "build", "--json"]).args(&folders).current_dir(&workspace.root);
+    let output = command.stderr(Stdio::inherit()).output().context("`paasla` could not be started")?;
+    if !output.status.success() {
+        bail!("the rules could not be built: see the messages above");
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let built: Vec<Built> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let first = built.first().context("there is no rule in rules/")?;
+    Ok(first.path.parent().context("a component is in a folder")?.to_owned())
+}

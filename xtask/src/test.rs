@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `cargo xtask test`: everything that the tests need, then all of them.
+
+use std::{ffi::OsString, fs, process::Stdio};
+
+use anyhow::Result;
+
+use crate::{
+    out::step,
+    register, rules, tools,
+    workspace::{Workspace, finish, program},
+};
+
+/// How many people the tests' register holds.
+const PEOPLE: u32 = 2_000;
+
+/// Runs the whole suite. `rest` goes to cargo-nextest, or to `cargo test`.
+///
+/// # Errors
+/// When something is missing, does not build, or a test fails.
+pub(crate) fn run(rest: &[OsString]) -> Result<()> {
+    let workspace = Workspace::find()?;
+    tools::ensure()?;
+    step("build", "the host and the generator of the register");
+    let programs = workspace.build(&["paasla", "population-register"])?;
+    let paasla = program(&programs, "paasla")?;
+    let components = rules::build(&workspace, paasla)?;
+    let folder = workspace.target.join("paasla-test");
+    fs::create_dir_all(&folder)?;
+    register::make(&workspace, program(&programs, "population-register")?, &folder, PEOPLE, 1)?;
+
+    let with = |arguments: &[&str]| {
+        let mut command = workspace.cargo();
+        command.args(arguments);
+        command.env("PAASLA_BIN", paasla).env("PAASLA_RULES", &components).env("PAASLA_TEST_REGISTER", &folder);
+        command
+    };
+    if !has_nextest(&workspace) {
+        step("test", "the workspace, with `cargo test`: cargo-nextest is not installed, and would be faster");
+        return finish(with(&["test", "--workspace"]).args(rest), "`cargo test`");
+    }
+    if rest.is_empty() {
+        step("test", "examples in the documentation");
+        finish(&mut with(&["test", "--workspace", "--doc", "--quiet"]), "`cargo test --doc`")?;
+    }
+    step("test", "the workspace, with cargo-nextest");
+    finish(with(&["nextest", "run", "--workspace"]).args(rest), "`cargo nextest run`")
+}
+
+fn has_nextest(workspace: &Workspace) -> bool {
+    let mut version = workspace.cargo();
+    version.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    version.status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is needed to compile rules to WebAssembly: the same that `paasla rule build` looks for.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    out::{say, step},
+    workspace::finish,
+};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
+const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
+const DEBIAN_LINKER: &str = "lld";
+
+/// What there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// The target's standard library, for the current compiler.
+    Installed,
+    /// Debian's compiler and library source, and a linker.
+    Debian,
+    /// Debian's compiler and library source, but no linker.
+    NoLinker,
+    Nothing,
+}
+
+/// Makes sure that rules can be compiled. On Debian, as root or with a sudo that asks for no password, it installs
+/// what is missing, after saying so.
+///
+/// # Errors
+/// When something is missing and cannot be installed here; says what to run.
+pub(crate) fn ensure() -> Result<()> {
+    let packages: &[&str] = match look() {
+        Found::Installed => {
+            step("tools", format_args!("the standard library for {TARGET} is installed"));
+            return Ok(());
+        }
+        Found::Debian => {
+            step("tools", "Debian's rustc-web and rust-web-src are installed");
+            return Ok(());
+        }
+        Found::NoLinker => &[DEBIAN_LINKER],
+        Found::Nothing => &DEBIAN_PACKAGES,
+    };
+    let Some(prefix) = may_install() else { bail!("{}", remedy(packages)) };
+    step("tools", format_args!("installing Debian's {} to compile rules with", packages.join(" and ")));
+    if !is_offered(packages) {
+        apt(prefix, &["update"])?;
+    }
+    let install: Vec<&str> =
+        ["install", "-y", "--no-install-recommends"].iter().chain(packages).copied().collect();
+    if apt(prefix, &install).is_err() {
+        // The lists of packages may be older than what the mirror still has.
+        apt(prefix, &["update"])?;
+        apt(prefix, &install)?;
+    }
+    match look() {
+        Found::Installed | Found::Debian => Ok(()),
+        Found::NoLinker => {
+            apt(prefix, &["install", "-y", "--no-install-recommends", DEBIAN_LINKER])?;
+            if look() == Found::Debian { Ok(()) } else { bail!("{}", remedy(&[DEBIAN_LINKER])) }
+        }
+        Found::Nothing => bail!("the packages are installed, but there is no compiler for {TARGET} in them"),
+    }
+}
+
+fn remedy(packages: &[&str]) -> String {
+    let apt = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
+    format!(
+        "rules cannot be compiled here: there is no Rust for {TARGET}. Run one of these, then try again:\n  \
+         rustup target add {TARGET}\n  {apt}   (Debian, as root)"
+    )
+}
+
+fn look() -> Found {
+    let installed = answer("rustc", &["--print", "target-libdir", "--target", TARGET]);
+    if installed.is_some_and(|folder| has_std(Path::new(&folder))) {
+        return Found::Installed;
+    }
+    if !(Path::new(DEBIAN_RUSTC).exists() && Path::new(DEBIAN_SOURCE).exists()) {
+        return Found::Nothing;
+    }
+    if has_linker() { Found::Debian } else { Found::NoLinker }
+}
+
+fn has_std(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+}
+
+fn has_linker() -> bool {
+    let ours = answer("rustc", &["--print", "sysroot"]).zip(answer("rustc", &["--print", "host-tuple"]));
+    let ours = ours.map(|(root, host)| Path::new(&root).join("lib/rustlib").join(host).join("bin/rust-lld"));
+    if ours.is_some_and(|linker| linker.exists()) {
+        return true;
+    }
+    let folders: Vec<PathBuf> =
+        env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
+    let names = ["wasm-ld", "wasm-ld-22", "wasm-ld-19", "wasm-ld-14"];
+    folders.iter().any(|folder| names.iter().any(|name| folder.join(name).exists()))
+}
+
+/// How to become root here: none when this is not Debian, or root needs a password.
+fn may_install() -> Option<&'static [&'static str]> {
+    let release = fs::read_to_string("/etc/os-release").ok()?;
+    if !release.lines().any(|line| matches!(line, "ID=debian" | "ID=\"debian\"")) {
+        return None;
+    }
+    if answer("id", &["-u"])? == "0" {
+        return Some(&[]);
+    }
+    answer("sudo", &["-n", "true"]).map(|_| ["sudo", "-n"].as_slice())
+}
+
+/// Whether the lists of packages that are here offer them all.
+fn is_offered(packages: &[&str]) -> bool {
+    packages.iter().all(|package| {
+        answer("apt-cache", &["policy", package])
+            .is_some_and(|policy| policy.contains("Candidate: ") && !policy.contains("Candidate: (none)"))
+    })
+}
+
+fn apt(prefix: &[&str], arguments: &[&str]) -> Result<()> {
+    let line: Vec<&str> = prefix
+        .iter()
+        .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
+        .chain(arguments)
+        .copied()
+        .collect();
+    say(format_args!("    {}", line.join(" ")));
+    let (program, rest) = line.split_first().context("a command has a program")?;
+    finish(Command::new(program).args(rest).stdin(Stdio::null()), "apt-get")
+}
+
+/// What a program prints; none when it is not there, or fails.
+fn answer(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(arguments).env_remove("RUSTC_BOOTSTRAP").stdin(Stdio::null()).stderr(Stdio::null());
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
