@@ -105,11 +105,10 @@ pub(crate) fn run(arguments: &Demo) -> Result<()> {
     home.seed(&workspace, &register.file, &components)?;
 
     step("serve", format_args!("the host's log is in {}", home.log().display()));
-    let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let stop = Arc::new(AtomicBool::new(false));
     for signal in TERM_SIGNALS {
         // The first asks to stop, the second does not ask.
-        flag::register_conditional_shutdown(*signal, 130, Arc::clone(&again))?;
-        flag::register(*signal, Arc::clone(&again))?;
+        flag::register_conditional_shutdown(*signal, 130, Arc::clone(&stop))?;
         flag::register(*signal, Arc::clone(&stop))?;
     }
     let mut host = home.start(arguments.port, &stop)?;

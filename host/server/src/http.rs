@@ -59,6 +59,10 @@ pub trait Gatehouse: Send + Sync + 'static {
         problems: &[Problem],
     ) -> Option<String>;
 
+    /// What is wrong with an ask in the register's own terms: unknown fields, invalid codes, unknown purposes. Doors
+    /// add it to what they found themselves, so that a caller sees every problem at once.
+    fn check(&self, ask: &Ask) -> Vec<Problem>;
+
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> i64;
 

@@ -40,6 +40,10 @@ impl Gatehouse for App {
         }
     }
 
+    fn check(&self, ask: &Ask) -> Vec<Problem> {
+        self.problems(ask)
+    }
+
     fn now(&self) -> i64 {
         jiff::Timestamp::now().as_millisecond()
     }

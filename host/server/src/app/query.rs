@@ -77,6 +77,16 @@ impl App {
         ended
     }
 
+    /// What is wrong with an ask, without deciding it.
+    pub(crate) fn problems(&self, ask: &Ask) -> Vec<Problem> {
+        let active = self.active.load();
+        let Some(date) = self.description.date_at(ask.caller.instant) else { return Vec::new() };
+        match resolve(&active, &self.description, ask, "", date) {
+            Err(Unresolved::Invalid(_, problems)) => problems,
+            Ok(_) | Err(Unresolved::Refused(_)) => Vec::new(),
+        }
+    }
+
     /// The decision, and the rows with each row's own decision.
     async fn decide_and_read(
         &self,

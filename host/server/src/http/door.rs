@@ -82,8 +82,11 @@ pub(super) async fn pass<W: Words>(
     };
     match ask {
         Some(ask) if problems.is_empty() => answer::<W>(doors, place, ask).await,
-        _ if problems.is_empty() => problem::internal().into_response(),
-        _ => {
+        None if problems.is_empty() => problem::internal().into_response(),
+        understood => {
+            if let Some(ask) = understood {
+                problems.extend(doors.gate.check(&ask));
+            }
             let (status, problems) = problems.finish();
             reject(doors, place, caller, words.service(), status, problems).await
         }

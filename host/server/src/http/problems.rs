@@ -29,6 +29,17 @@ impl Problems {
         }
     }
 
+    /// Adds what somebody else found who looked at the same request, except where a problem is known already: what
+    /// was left out for being wrong must not be reported as missing.
+    pub(super) fn extend(&mut self, found: Vec<Problem>) {
+        for problem in found {
+            let touches = |known: &Problem| known.place.starts_with(&problem.place) || problem.place.starts_with(&known.place);
+            if !self.list.iter().any(|known| touches(known) && !known.place.is_empty()) {
+                self.push(problem);
+            }
+        }
+    }
+
     /// Adds a problem that decides the status of the answer. The first one does.
     pub(super) fn decisive(&mut self, status: u16, problem: Problem) {
         self.status.get_or_insert(status);

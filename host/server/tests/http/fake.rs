@@ -114,6 +114,10 @@ impl Gatehouse for Fake {
         Some((list.to_owned(), label.to_owned()))
     }
 
+    fn check(&self, _: &Ask) -> Vec<Problem> {
+        Vec::new()
+    }
+
     fn ready(&self) -> bool {
         self.ready
     }

@@ -43,7 +43,7 @@ async fn a_whole_query_is_understood() {
     assert_eq!(ask.special_ground.unwrap().text, "eu-gdpr:A9-2-g");
     assert_eq!(ask.provision.as_deref(), Some("RRS § 45"));
     assert_eq!(ask.caller.case.as_deref(), Some("12-3"));
-    assert!(ask.caller.statements.contains(&("Agent".to_owned(), "abiline 1.0".to_owned())));
+    assert_eq!(ask.agent.as_deref(), Some("abiline 1.0"));
 }
 
 fn context(context: serde_json::Value) -> Ready {
