@@ -17,17 +17,13 @@ use std::{
 
 use anyhow::{Result, bail};
 use clap::Args;
-use serde::Deserialize;
+use paasla_tests::{Home, Host, World, ask::RR, files};
 use serde_json::json;
 use signal_hook::{consts::TERM_SIGNALS, flag};
 
 use crate::{
-    ask::RR,
-    files,
-    host::{Home, Host},
     out::{say, step},
-    register::{self, Persons},
-    rules, scenario, tools,
+    register, rules, scenario, tools,
     workspace::{Workspace, program},
 };
 
@@ -51,26 +47,11 @@ pub(crate) struct Demo {
     check: bool,
 }
 
-/// One of the example's clients.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Client {
-    pub(crate) id: String,
-    pub(crate) what: String,
-}
-
-/// What there is to ask, and by whom.
+/// A host that answers, who may ask it, and about whom.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Stage {
     pub(crate) base_url: String,
-    pub(crate) clients: BTreeMap<String, Client>,
-    pub(crate) persons: Persons,
-}
-
-impl World {
-    /// The id of a client, by the part it plays.
-    pub(crate) fn client(&self, part: &str) -> &str {
-        self.clients.get(part).map_or("", |client| client.id.as_str())
-    }
+    pub(crate) world: World,
 }
 
 /// Does everything.
@@ -95,14 +76,18 @@ pub(crate) fn run(arguments: &Demo) -> Result<()> {
     let register = register::make(&workspace, generator, &folder, arguments.people, arguments.seed)?;
     let components = rules::build(&workspace, paasla)?;
     if arguments.check {
-        step("check", "starting from an empty control database, so that earlier queries count towards no quota");
+        step(
+            "check",
+            "starting from an empty control database, so that earlier queries count towards no quota",
+        );
         for file in ["control.sqlite", "control.sqlite-wal", "control.sqlite-shm"] {
             files::remove(&folder.join(file))?;
         }
     }
-    let home = Home { paasla, folder: &folder };
+    let examples = workspace.root.join("examples");
+    let home = Home { paasla: paasla.to_owned(), folder: folder.clone(), examples, log_level: "info" };
     step("seed", "services, access rights and policies");
-    home.seed(&workspace, &register.file, &components)?;
+    home.seed(&register.file, &components)?;
 
     step("serve", format_args!("the host's log is in {}", home.log().display()));
     let stop = Arc::new(AtomicBool::new(false));
@@ -112,11 +97,11 @@ pub(crate) fn run(arguments: &Demo) -> Result<()> {
         flag::register(*signal, Arc::clone(&stop))?;
     }
     let mut host = home.start(arguments.port, &stop)?;
-    let clients = files::read(&workspace.root.join("examples/control/clients.json"))?;
-    let world = World { base_url: host.base_url.clone(), clients, persons: register.persons };
-    announce(&announcement, &world)?;
+    let stage =
+        Stage { base_url: host.base_url.clone(), world: World::read(&home.examples, &register.persons)? };
+    announce(&announcement, &stage)?;
 
-    let outcome = if arguments.check { scenario::run(&world) } else { wait(&mut host, &world, &stop) };
+    let outcome = if arguments.check { scenario::run(&stage) } else { wait(&mut host, &stage, &stop) };
     files::remove(&announcement)?;
     let stopped = host.stop();
     outcome?;
@@ -126,13 +111,14 @@ pub(crate) fn run(arguments: &Demo) -> Result<()> {
 }
 
 /// Tells scripts where everything is.
-fn announce(file: &Path, world: &World) -> Result<()> {
+fn announce(file: &Path, stage: &Stage) -> Result<()> {
+    let Stage { base_url, world } = stage;
     let clients: BTreeMap<&str, &str> =
         world.clients.iter().map(|(part, client)| (part.as_str(), client.id.as_str())).collect();
     let persons = &world.persons;
     let content = json!({
-        "base_url": world.base_url,
-        "rr_url": format!("{}{RR}", world.base_url),
+        "base_url": base_url,
+        "rr_url": format!("{base_url}{RR}"),
         "clients": clients,
         "persons": {
             "adult": persons.adult,
@@ -150,9 +136,9 @@ fn announce(file: &Path, world: &World) -> Result<()> {
 }
 
 /// Shows what to try, and waits for Ctrl-C.
-fn wait(host: &mut Host, world: &World, stop: &AtomicBool) -> Result<()> {
-    curl::show(world);
-    say(format_args!("\nThe host answers at {}. Ctrl-C stops it.", world.base_url));
+fn wait(host: &mut Host, stage: &Stage, stop: &AtomicBool) -> Result<()> {
+    curl::show(stage);
+    say(format_args!("\nThe host answers at {}. Ctrl-C stops it.", stage.base_url));
     while !stop.load(Ordering::SeqCst) {
         if let Some(status) = host.ended()? {
             // A Ctrl-C reaches the host too, maybe sooner.

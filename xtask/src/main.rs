@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cargo xtask`: set-up and chores of the workspace.
 
-mod ask;
 mod demo;
-mod files;
-mod host;
 mod out;
 mod register;
 mod rules;

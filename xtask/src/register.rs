@@ -8,10 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use paasla_tests::files;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    files,
     out::step,
     workspace::{Workspace, finish},
 };
@@ -25,25 +25,11 @@ struct Made {
     generator: String,
 }
 
-/// People with a known part, by personal code.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Persons {
-    pub(crate) adult: String,
-    pub(crate) child: String,
-    pub(crate) restricted: String,
-    pub(crate) child_of_restricted: String,
-    pub(crate) deceased: String,
-    pub(crate) absent: String,
-    pub(crate) special_characters: String,
-    pub(crate) no_custody_adult: String,
-    pub(crate) twenty: Vec<String>,
-}
-
-/// A register: where it is, and who is in it.
+/// A register: its file, and the list of people with a known part.
 #[derive(Debug)]
 pub(crate) struct Register {
     pub(crate) file: PathBuf,
-    pub(crate) persons: Persons,
+    pub(crate) persons: PathBuf,
 }
 
 /// Makes `register.sqlite` in a folder, unless one that was made alike is there.
@@ -61,7 +47,8 @@ pub(crate) fn make(
     let made = Made { people, seed, generator: checksum(&source)? };
     let (file, note, list) =
         (folder.join("register.sqlite"), folder.join("made.json"), folder.join("persons.json"));
-    let is_there = file.is_file() && list.is_file() && files::read::<Made>(&note).is_ok_and(|old| old == made);
+    let is_there =
+        file.is_file() && list.is_file() && files::read::<Made>(&note).is_ok_and(|old| old == made);
     if is_there {
         step("register", format_args!("{people} synthetic people are in {}", file.display()));
     } else {
@@ -73,8 +60,7 @@ pub(crate) fn make(
         finish(&mut command, "the generator of the register")?;
         files::write(&note, &made)?;
     }
-    let persons = files::read(&list)?;
-    Ok(Register { file, persons })
+    Ok(Register { file, persons: list })
 }
 
 /// FNV-1a over names and contents of all files below a folder: enough to notice a change.

@@ -2,7 +2,7 @@
 //! The rules shipped, compiled.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -27,9 +27,15 @@ pub(crate) fn build(workspace: &Workspace, paasla: &Path) -> Result<PathBuf> {
         .filter(|folder| folder.join("Cargo.toml").is_file())
         .collect();
     folders.sort();
-    step("rules", format_args!("compiling {} rules to WebAssembly; the first time takes minutes", folders.len()));
+    step(
+        "rules",
+        format_args!("compiling {} rules to WebAssembly; the first time takes minutes", folders.len()),
+    );
     let mut command = Command::new(paasla);
     command.args(["rule", "build", "--json"]).args(&folders).current_dir(&workspace.root);
+    if env::var_os("PAASLA_LOG").is_none() {
+        command.env("PAASLA_LOG", "warn");
+    }
     let output = command.stderr(Stdio::inherit()).output().context("`paasla` could not be started")?;
     if !output.status.success() {
         bail!("the rules could not be built: see the messages above");

@@ -8,10 +8,10 @@ mod tell;
 mod visible;
 
 use anyhow::{Result, bail};
+use paasla_tests::{Ask, Got, World, ask};
 
 use crate::{
-    ask::{self, Ask, Got},
-    demo::World,
+    demo::Stage,
     out::say,
     table::{self, Column},
 };
@@ -20,14 +20,15 @@ const COLUMNS: [Column; 7] = [
     ("#", 2),
     ("who asked", 20),
     ("why", 24),
-    ("what was asked", 32),
+    ("what was asked", 28),
     ("what came back", 36),
-    ("what was hidden, and why", 40),
+    ("what was hidden, and why", 44),
     ("", 4),
 ];
 
 /// A run through the scenario.
 struct Script<'a> {
+    base_url: &'a str,
     world: &'a World,
     agent: ureq::Agent,
     rows: Vec<Row>,
@@ -44,8 +45,9 @@ struct Row {
 ///
 /// # Errors
 /// When a query ended otherwise than it should.
-pub(crate) fn run(world: &World) -> Result<()> {
-    let mut script = Script { world, agent: ask::agent(), rows: Vec::new() };
+pub(crate) fn run(stage: &Stage) -> Result<()> {
+    let Stage { base_url, world } = stage;
+    let mut script = Script { base_url, world, agent: ask::agent(), rows: Vec::new() };
     visible::run(&mut script);
     access::run(&mut script);
     bounds::run(&mut script);
@@ -63,7 +65,7 @@ pub(crate) fn run(world: &World) -> Result<()> {
 impl Script<'_> {
     /// Sends a query, and begins its row. `who` is the client's part.
     fn ask(&mut self, who: &str, why: &str, asked: &str, ask: &Ask) -> Got {
-        let sent = ask.send(&self.agent, &self.world.base_url);
+        let sent = ask.send(&self.agent, self.base_url);
         let (got, failure) = match sent {
             Ok(got) => (got, None),
             Err(error) => {
@@ -85,6 +87,13 @@ impl Script<'_> {
             && !holds
         {
             row.failures.push(otherwise.into());
+        }
+    }
+
+    /// Says of the last query what its answer does not say.
+    fn note(&mut self, hidden: &str) {
+        if let Some(Row { cells: [.., cell], .. }) = self.rows.last_mut() {
+            hidden.clone_into(cell);
         }
     }
 

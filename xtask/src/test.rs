@@ -32,7 +32,10 @@ pub(crate) fn run(rest: &[OsString]) -> Result<()> {
     let with = |arguments: &[&str]| {
         let mut command = workspace.cargo();
         command.args(arguments);
-        command.env("PAASLA_BIN", paasla).env("PAASLA_RULES", &components).env("PAASLA_TEST_REGISTER", &folder);
+        command
+            .env("PAASLA_BIN", paasla)
+            .env("PAASLA_RULES", &components)
+            .env("PAASLA_TEST_REGISTER", &folder);
         command
     };
     if !has_nextest(&workspace) {

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Five telling queries, to be pasted into a shell.
 
+use paasla_tests::{Ask, World};
 use serde_json::json;
 
-use super::World;
-use crate::{ask::Ask, out::say};
+use super::Stage;
+use crate::out::say;
 
 /// Prints the clients and the queries.
-pub(super) fn show(world: &World) {
+pub(super) fn show(stage: &Stage) {
+    let Stage { base_url, world } = stage;
     say("\nWho may ask (all invented):");
     for client in world.clients.values() {
         say(format_args!("  {:<28}{}", client.id, client.what));
     }
     say("\nFive queries to paste into another shell (nobody in the register is real):");
     for (nth, (what, ask)) in queries(world).into_iter().enumerate() {
-        say(format_args!("\n# {}. {what}\n{}", nth + 1, ask.curl(&world.base_url)));
+        say(format_args!("\n# {}. {what}\n{}", nth + 1, ask.curl(base_url)));
     }
 }
 

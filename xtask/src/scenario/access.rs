@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Restricted persons, and who may rely on what.
 
+use paasla_tests::{Ask, Got};
 use serde_json::{Value, json};
 
 use super::{Script, visible::today};
-use crate::ask::{Ask, Got};
 
 const IDENTITY: &str = "identity, legitimate interest";
 
@@ -21,15 +21,29 @@ fn restricted(script: &mut Script<'_>) {
     let (company, persons) = (world.client("legitimate_interest"), &world.persons);
     let fields = ["personalCode", "givenName", "familyName", "birthDate", "status"];
     let of = |code: &str| Ask::service("person", company, &fields, json!({ "personalCode": code }));
-    let absent = script.ask("legitimate_interest", IDENTITY, "somebody who is not in the register", &of(&persons.absent));
+    let absent = script.ask(
+        "legitimate_interest",
+        IDENTITY,
+        "somebody who is not in the register",
+        &of(&persons.absent),
+    );
     script.want_status(&absent, 200);
     script.want(absent.records().is_empty(), "nobody is found");
-    let got = script.ask("legitimate_interest", IDENTITY, "a person who restricted access", &of(&persons.restricted));
+    let got = script.ask(
+        "legitimate_interest",
+        IDENTITY,
+        "a person who restricted access",
+        &of(&persons.restricted),
+    );
     want_same(script, &got, &absent);
 
     let rr = |code: &str| Ask::rr(company, "oigustatud", &[code], today());
-    let absent =
-        script.ask("legitimate_interest", "oigustatud (an unmodified client)", "the absent one", &rr(&persons.absent));
+    let absent = script.ask(
+        "legitimate_interest",
+        "oigustatud (an unmodified client)",
+        "the absent one",
+        &rr(&persons.absent),
+    );
     script.want(absent.text == "[]", "not found is an empty list");
     let got = script.ask(
         "legitimate_interest",
@@ -54,18 +68,18 @@ fn restricted(script: &mut Script<'_>) {
     script.want(found == 0, "a search does not find the restricted person either");
 
     let fields = ["custody.kind", "custody.otherCode", "custody.otherFamilyName"];
-    let ask = Ask::service("person", authority, &fields, json!({ "personalCode": persons.child_of_restricted }));
+    let ask =
+        Ask::service("person", authority, &fields, json!({ "personalCode": persons.child_of_restricted }));
     let got = script.ask("public_task", why, "who has custody of that person's child", &ask);
     let custody = got.first().get("custody").and_then(Value::as_array);
-    let named = custody
-        .into_iter()
-        .flatten()
-        .any(|row| row.get("otherCode") == Some(&json!(persons.restricted)));
+    let named =
+        custody.into_iter().flatten().any(|row| row.get("otherCode") == Some(&json!(persons.restricted)));
     script.want(named, "for a public task custody names the restricted parent");
 }
 
 /// Nothing but the decision's id may tell the two apart.
 fn want_same(script: &mut Script<'_>, got: &Got, absent: &Got) {
+    script.note("everything: the same bytes as for somebody who is not there");
     script.want(got.status == absent.status, "the status is that for an absent person");
     script.want(
         got.anonymous() == absent.anonymous(),
@@ -77,7 +91,8 @@ fn bases(script: &mut Script<'_>) {
     let world = script.world;
     let adult = world.persons.adult.as_str();
     let ask = Ask::rr(world.client("public_task"), "oigustatud", &[adult], today());
-    let got = script.ask("public_task", "oigustatud: an authority claims legitimate interest", "an adult", &ask);
+    let got =
+        script.ask("public_task", "oigustatud: an authority claims legitimate interest", "an adult", &ask);
     script.want_refusal(&got, "grant.basis-not-covered");
 
     let ask = Ask::service(
@@ -99,7 +114,8 @@ fn purposes(script: &mut Script<'_>) {
     let world = script.world;
     let company = world.client("legitimate_interest");
     let keys = json!({ "personalCode": world.persons.adult });
-    let ask = |purpose| Ask::service("person", company, &["familyName"], keys.clone()).context("purpose", purpose);
+    let ask =
+        |purpose| Ask::service("person", company, &["familyName"], keys.clone()).context("purpose", purpose);
     let got = script.ask("legitimate_interest", "direct marketing", "an adult", &ask("dpv:DirectMarketing"));
     script.want_refusal(&got, "grant.purpose-not-covered");
     let got = script.ask("legitimate_interest", "a purpose nobody knows", "an adult", &ask("dpv:Curiosity"));
@@ -127,7 +143,8 @@ fn special(script: &mut Script<'_>) {
     let keys = json!({ "personalCode": world.persons.adult });
     let fields = ["familyName", "ethnicNationality"];
     let ask = Ask::service("person", world.client("health_authority"), &fields, keys);
-    let got = script.ask("health_authority", "health care, no ground of Art. 9(2)", "an adult's ethnicity", &ask);
+    let got =
+        script.ask("health_authority", "health care, no ground of Art. 9(2)", "an adult's ethnicity", &ask);
     script.want_status(&got, 200);
     script.want(
         got.is_narrowed("ethnicNationality", "special-categories.no-ground"),

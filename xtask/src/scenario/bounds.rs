@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Statistics, and how many persons may be asked about.
 
+use paasla_tests::{Ask, Got};
 use serde_json::{Value, json};
 
 use super::Script;
-use crate::ask::{Ask, Got};
 
 const STATISTICS: &str = "official statistics, public task";
 
@@ -20,7 +20,8 @@ fn statistics(script: &mut Script<'_>) {
         let keys = json!({ "residenceMunicipality": "Tallinn" });
         Ask::service("statistics", world.client(part), &fields, keys).limit(10)
     };
-    let first = script.ask("statistics_office", STATISTICS, "ten inhabitants of Tallinn", &of("statistics_office"));
+    let first =
+        script.ask("statistics_office", STATISTICS, "ten inhabitants of Tallinn", &of("statistics_office"));
     script.want_status(&first, 200);
     script.want(first.records().len() == 10, "ten records come back");
     let all = |name: &str, fits: fn(&str) -> bool| {
@@ -53,6 +54,7 @@ fn quota(script: &mut Script<'_>) {
     let got = script.ask("small_company", why, "twenty persons", &of(json!(world.persons.twenty)));
     script.want_status(&got, 200);
     script.want(got.records().len() == 20, format!("20 persons come back, not {}", got.records().len()));
-    let got = script.ask("small_company", why, "a 21st person in the same month", &of(json!(world.persons.adult)));
+    let got =
+        script.ask("small_company", why, "a 21st person in the same month", &of(json!(world.persons.adult)));
     script.want_refusal(&got, "quota.exceeded");
 }

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Requests that are wrong. Each is told what is wrong and where, and nothing that was sent comes back.
 
+use paasla_tests::Ask;
 use serde_json::json;
 
 use super::{Script, visible::today};
-use crate::ask::Ask;
 
 pub(super) fn run(script: &mut Script<'_>) {
     let world = script.world;
     let (client, adult) = (world.client("public_task"), world.persons.adult.as_str());
-    let person = |fields: &[&str], code: &str| {
-        Ask::service("person", client, fields, json!({ "personalCode": code }))
-    };
+    let person =
+        |fields: &[&str], code: &str| Ask::service("person", client, fields, json!({ "personalCode": code }));
     let why = "social benefits, public task";
 
     let ask = person(&["familyName", "shoeSize"], adult);
@@ -19,7 +18,8 @@ pub(super) fn run(script: &mut Script<'_>) {
     script.want_problem(&got, 400, "field_unknown", "/select/1");
 
     let wrong = with_wrong_check_digit(adult);
-    let got = script.ask("public_task", why, "a code with a wrong check digit", &person(&["familyName"], &wrong));
+    let got =
+        script.ask("public_task", why, "a code with a wrong check digit", &person(&["familyName"], &wrong));
     script.want_problem(&got, 400, "personal_code_invalid", "/where/[1]");
     script.want(!got.text.contains(&wrong), "the code that was sent does not come back");
 

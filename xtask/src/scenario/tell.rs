@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use paasla_tests::{Ask, Got};
 use serde_json::Value;
-
-use crate::ask::{Ask, Got};
 
 /// How much of a record is shown in the table, in characters.
 const SHOWN: usize = 150;
@@ -40,7 +39,8 @@ fn brief(record: &Value) -> String {
 fn refusal(got: &Got) -> String {
     let list = |name| got.json.get(name).and_then(Value::as_array).into_iter().flatten();
     let text = |value: &Value, name| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let reasons = list("reasons").map(|reason| text(reason, "code"));
+    let reasons =
+        list("reasons").map(|reason| format!("{}: {}", text(reason, "code"), text(reason, "message")));
     let problems =
         list("problems").map(|problem| format!("{} at {}", text(problem, "code"), text(problem, "place")));
     let all: BTreeSet<String> = reasons.chain(problems).collect();
@@ -63,7 +63,9 @@ fn narrowed(got: &Got) -> String {
                 by_reason.entry(why).or_default().push(name);
             }
         }
-        told.extend(by_reason.into_iter().map(|(why, fields)| format!("{prefix}{} {why}", fields.join(", "))));
+        told.extend(
+            by_reason.into_iter().map(|(why, fields)| format!("{prefix}{} {why}", fields.join(", "))),
+        );
     }
     told.into_iter().collect::<Vec<_>>().join("; ")
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who sees what of the same persons.
 
+use paasla_tests::Ask;
 use serde_json::{Value, json};
 
 use super::Script;
-use crate::ask::Ask;
 
 const BENEFIT: &str = "social benefits, public task";
 const IDENTITY: &str = "identity, legitimate interest";
@@ -51,7 +51,8 @@ fn authority(script: &mut Script<'_>) {
     script.want(got.value("/personalCode") == persons.adult, "the adult's own code is shown");
     script.want(!got.value("/familyName").is_empty(), "the family name is shown");
     let custody = got.first().get("custody").and_then(Value::as_array);
-    let has_child = custody.into_iter().flatten().any(|row| row.get("otherCode") == Some(&json!(persons.child)));
+    let has_child =
+        custody.into_iter().flatten().any(|row| row.get("otherCode") == Some(&json!(persons.child)));
     script.want(has_child, "custody names the child");
     script.want(
         got.is_narrowed("education", "minimisation.category-not-needed"),
@@ -63,7 +64,8 @@ fn authority(script: &mut Script<'_>) {
     );
 
     let ask = Ask::rr(client, "avalik", &[&persons.adult], today());
-    let got = script.ask("public_task", "avalik (an unmodified client)", "the same adult, in today's words", &ask);
+    let got =
+        script.ask("public_task", "avalik (an unmodified client)", "the same adult, in today's words", &ask);
     script.want_status(&got, 200);
     script.want(got.value("/isikukood") == persons.adult, "isikukood is that of the adult");
     script.want(!got.value("/eesnimi").is_empty(), "eesnimi is told");
@@ -145,6 +147,7 @@ fn child(script: &mut Script<'_>) {
     let ask = Ask::rr(client, "oigustatud", &[&persons.child], today());
     let got = script.ask("legitimate_interest", "oigustatud (an unmodified client)", "the child", &ask);
     script.want_status(&got, 200);
+    script.note("everything: clients of this door know no masks");
     script.want(got.text == "[]", "a client that knows no masks is told of nobody");
 }
 
@@ -161,11 +164,13 @@ fn details(script: &mut Script<'_>) {
     let got = script.ask("public_task", BENEFIT, "a name with õ, ä, ö, ü, š, ž and a hyphen", &ask);
     script.want_status(&got, 200);
     let name = format!("{} {}", got.value("/givenName"), got.value("/familyName"));
-    script.want(name == "ÕNNE-ŽANETT ŠÖDER-KÜLÄOTS", format!("every letter comes back, but it reads `{name}`"));
+    script
+        .want(name == "ÕNNE-ŽANETT ŠÖDER-KÜLÄOTS", format!("every letter comes back, but it reads `{name}`"));
 
     let ask = Ask::service("person", client, &names, json!({ "personalCode": persons.no_custody_adult }));
     let ask = ask.context("purpose", "rr:ChildBenefitEligibility");
-    let got = script.ask("public_task", "child benefit: narrower than its grant", "an adult without custody", &ask);
+    let got =
+        script.ask("public_task", "child benefit: narrower than its grant", "an adult without custody", &ask);
     script.want_status(&got, 200);
     let purpose = got.json.pointer("/decision/purpose").and_then(Value::as_str);
     script.want(
@@ -174,13 +179,12 @@ fn details(script: &mut Script<'_>) {
     );
 
     let twenty: Vec<&str> = persons.twenty.iter().map(String::as_str).collect();
-    let got =
-        script.ask("public_task", "avalik (an unmodified client)", "twenty persons at once", &Ask::rr(
-            client,
-            "avalik",
-            &twenty,
-            json!({ "isikuandmed": ["Isikukood"] }),
-        ));
+    let got = script.ask(
+        "public_task",
+        "avalik (an unmodified client)",
+        "twenty persons at once",
+        &Ask::rr(client, "avalik", &twenty, json!({ "isikuandmed": ["Isikukood"] })),
+    );
     script.want_status(&got, 200);
     script.want(got.records().len() == 20, format!("20 persons come back, not {}", got.records().len()));
 }

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 ///
 /// # Errors
 /// When it is not there, or not what it should be.
-pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T> {
+pub fn read<T: DeserializeOwned>(file: &Path) -> Result<T> {
     let text = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("{} is not what it should be", file.display()))
 }
@@ -19,7 +19,7 @@ pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn write(file: &Path, content: &impl Serialize) -> Result<()> {
+pub fn write(file: &Path, content: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(content)?;
     text.push('\n');
     write_text(file, &text)
@@ -29,7 +29,7 @@ pub(crate) fn write(file: &Path, content: &impl Serialize) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn write_text(file: &Path, text: &str) -> Result<()> {
+pub fn write_text(file: &Path, text: &str) -> Result<()> {
     let folder = file.parent().context("a file has a folder")?;
     let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
     fresh.write_all(text.as_bytes())?;
@@ -41,7 +41,7 @@ pub(crate) fn write_text(file: &Path, text: &str) -> Result<()> {
 ///
 /// # Errors
 /// When it is there and stays.
-pub(crate) fn remove(file: &Path) -> Result<()> {
+pub fn remove(file: &Path) -> Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("{} could not be removed", file.display()))

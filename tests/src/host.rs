@@ -13,30 +13,34 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use crate::{
-    files,
-    workspace::{Workspace, finish},
-};
+use crate::files;
 
 /// How long the host may take to begin, and to finish what is under way.
 const BEGIN: Duration = Duration::from_secs(180);
 const END: Duration = Duration::from_secs(45);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A host, and the folder it lives in.
-#[derive(Debug)]
-pub(crate) struct Home<'a> {
-    pub(crate) paasla: &'a Path,
-    pub(crate) folder: &'a Path,
+/// Where a host lives, and what it lives by.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// The program.
+    pub paasla: PathBuf,
+    /// The folder for configuration, control database, secret and log.
+    pub folder: PathBuf,
+    /// The folder `examples` of the workspace.
+    pub examples: PathBuf,
+    /// What the host logs: `info`, `debug`.
+    pub log_level: &'static str,
 }
 
 /// A host that answers.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub struct Host {
     child: Child,
     /// The host stops when this closes, however this program ends.
     stdin: Option<ChildStdin>,
-    pub(crate) base_url: String,
+    /// Where it answers.
+    pub base_url: String,
 }
 
 #[derive(Deserialize)]
@@ -44,47 +48,64 @@ struct Ready {
     base_url: String,
 }
 
-impl Home<'_> {
-    pub(crate) fn config(&self) -> PathBuf {
+impl Home {
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
         self.folder.join("paasla.toml")
     }
 
-    pub(crate) fn log(&self) -> PathBuf {
+    /// What the host logs. Each start begins it anew.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
         self.folder.join("host.log")
+    }
+
+    /// The control database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("control.sqlite")
     }
 
     /// Writes the configuration, and puts in the example's control data.
     ///
     /// # Errors
     /// When something in it is wrong.
-    pub(crate) fn seed(&self, workspace: &Workspace, register: &Path, rules: &Path) -> Result<()> {
-        let example = workspace.root.join("examples");
+    pub fn seed(&self, register: &Path, rules: &Path) -> Result<()> {
         // A basic string of TOML is written as one of JSON is.
         let quoted = |path: PathBuf| serde_json::to_string(&path.to_string_lossy());
         let config = format!(
-            "# Written by `cargo xtask demo`.\n[register]\ndescription = {}\ndatabase = {}\n\n\
+            "# Written by `cargo xtask`.\n[register]\ndescription = {}\ndatabase = {}\n\n\
              [store]\ndatabase = \"control.sqlite\"\n\n[secrets]\nfile = \"secret.hex\"\n",
-            quoted(example.join("population-register/register.toml"))?,
+            quoted(self.examples.join("population-register/register.toml"))?,
             quoted(std::path::absolute(register)?)?,
         );
         files::write_text(&self.config(), &config)?;
-        let mut command = Command::new(self.paasla);
-        command.arg("seed").arg("--config").arg(self.config());
-        command.arg("--from").arg(example.join("control")).arg("--rules").arg(rules);
+        let mut command = self.command("seed");
+        command.arg("--from").arg(self.examples.join("control")).arg("--rules").arg(rules);
         command.args(["--by", "cargo xtask", "--reason", "the example's control data"]);
-        finish(&mut command, "`paasla seed`")
+        let output = command.output().context("`paasla seed` could not be started")?;
+        if !output.status.success() {
+            bail!("`paasla seed` failed:\n{}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.paasla);
+        command.arg(verb).arg("--config").arg(self.config()).env("PAASLA_LOG", self.log_level);
+        command
     }
 
     /// Starts the host, and waits until it answers.
     ///
     /// # Errors
     /// When it does not come up; with the end of its log.
-    pub(crate) fn start(&self, port: u16, stop: &AtomicBool) -> Result<Host> {
+    pub fn start(&self, port: u16, stop: &AtomicBool) -> Result<Host> {
         let ready = self.folder.join("ready.json");
         files::remove(&ready)?;
         let log = File::create(self.log()).context("the host's log could not be made")?;
-        let mut command = Command::new(self.paasla);
-        command.arg("serve").arg("--config").arg(self.config());
+        let mut command = self.command("serve");
         command.arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--ready-file").arg(&ready);
         command.arg("--stop-with-stdin");
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
@@ -118,11 +139,17 @@ impl Home<'_> {
 }
 
 impl Host {
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How the host ended, if it did.
     ///
     /// # Errors
     /// When the system cannot tell.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
@@ -130,7 +157,7 @@ impl Host {
     ///
     /// # Errors
     /// When it ends badly, or has to be killed.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    pub fn stop(mut self) -> Result<()> {
         drop(self.stdin.take());
         let began = Instant::now();
         loop {
