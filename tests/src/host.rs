@@ -67,6 +67,18 @@ impl Home {
         self.folder.join("control.sqlite")
     }
 
+    /// Removes the control database, records and all.
+    ///
+    /// # Errors
+    /// When it stays.
+    pub fn forget(&self) -> Result<()> {
+        let database = self.database();
+        for suffix in ["", "-wal", "-shm"] {
+            files::remove(&PathBuf::from(format!("{}{suffix}", database.display())))?;
+        }
+        Ok(())
+    }
+
     /// Writes the configuration, and puts in the example's control data.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ mod curl;
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -65,6 +65,14 @@ pub(crate) fn run(arguments: &Demo) -> Result<()> {
         None => workspace.root.join("demo-data"),
     };
     fs::create_dir_all(&folder)?;
+    // Held to the end: two hosts must not write to one control database.
+    let lock = File::create(folder.join("demo.lock"))?;
+    if lock.try_lock().is_err() {
+        bail!(
+            "a demo that still runs uses {}: stop it, or name another folder with --data",
+            folder.display()
+        );
+    }
     let announcement = folder.join("demo.json");
     files::remove(&announcement)?;
 
@@ -75,17 +83,12 @@ pub(crate) fn run(arguments: &Demo) -> Result<()> {
     let generator = program(&programs, "population-register")?;
     let register = register::make(&workspace, generator, &folder, arguments.people, arguments.seed)?;
     let components = rules::build(&workspace, paasla)?;
-    if arguments.check {
-        step(
-            "check",
-            "starting from an empty control database, so that earlier queries count towards no quota",
-        );
-        for file in ["control.sqlite", "control.sqlite-wal", "control.sqlite-shm"] {
-            files::remove(&folder.join(file))?;
-        }
-    }
     let examples = workspace.root.join("examples");
     let home = Home { paasla: paasla.to_owned(), folder: folder.clone(), examples, log_level: "info" };
+    if arguments.check {
+        step("check", "from an empty control database, so that earlier queries count towards no quota");
+        home.forget()?;
+    }
     step("seed", "services, access rights and policies");
     home.seed(&register.file, &components)?;
 

@@ -4,6 +4,7 @@
 use std::{ffi::OsString, fs, process::Stdio};
 
 use anyhow::Result;
+use paasla_tests::Home;
 
 use crate::{
     out::step,
@@ -27,7 +28,13 @@ pub(crate) fn run(rest: &[OsString]) -> Result<()> {
     let components = rules::build(&workspace, paasla)?;
     let folder = workspace.target.join("paasla-test");
     fs::create_dir_all(&folder)?;
-    register::make(&workspace, program(&programs, "population-register")?, &folder, PEOPLE, 1)?;
+    let generator = program(&programs, "population-register")?;
+    let register = register::make(&workspace, generator, &folder, PEOPLE, 1)?;
+    let examples = workspace.root.join("examples");
+    let home = Home { paasla: paasla.to_owned(), folder: folder.clone(), examples, log_level: "info" };
+    step("seed", "a control database, of which each test has its own copy");
+    home.forget()?;
+    home.seed(&register.file, &components)?;
 
     let with = |arguments: &[&str]| {
         let mut command = workspace.cargo();

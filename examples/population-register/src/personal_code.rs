@@ -6,6 +6,7 @@
 use std::fmt;
 
 use jiff::civil::Date;
+use paasla_core::personal_code::check_digit;
 use serde::Serialize;
 
 use crate::{day::Day, error::Error, sex::Sex};
@@ -35,29 +36,15 @@ impl PersonalCode {
         let first = century + u32::from(sex == Sex::Woman);
         let year = birth.year() % 100;
         let mut digits = format!("{first}{year:02}{:02}{:02}{serial:03}", birth.month(), birth.day());
-        let check = check_digit(&digits)?;
-        digits.push(char::from_digit(check, 10)?);
+        let mut ten = [0_u8; 10];
+        ten.iter_mut().zip(digits.bytes()).for_each(|(slot, digit)| *slot = digit - b'0');
+        digits.push(char::from(b'0' + check_digit(&ten)));
         Some(Self(digits))
     }
 
     /// Reads a code; `None` unless its form, its birth day and its check digit are right.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits: Vec<u32> = text.chars().map(|c| c.to_digit(10)).collect::<Option<_>>()?;
-        let [g, y1, y2, m1, m2, d1, d2, s1, s2, s3, _] = digits.as_slice() else {
-            return None;
-        };
-        let century = match g {
-            1 | 2 => 1800,
-            3 | 4 => 1900,
-            5 | 6 => 2000,
-            _ => return None,
-        };
-        let year = i16::try_from(century + y1 * 10 + y2).ok()?;
-        let month = i8::try_from(m1 * 10 + m2).ok()?;
-        let day = i8::try_from(d1 * 10 + d2).ok()?;
-        let birth = Date::new(year, month, day).ok()?;
-        let sex = if g % 2 == 1 { Sex::Man } else { Sex::Woman };
-        Self::compose(birth, sex, s1 * 100 + s2 * 10 + s3).filter(|code| code.0 == text)
+        paasla_core::PersonalCode::parse(text).ok().map(|code| Self(code.as_str().to_owned()))
     }
 
     /// The eleven digits.
@@ -70,21 +57,6 @@ impl fmt::Debug for PersonalCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PersonalCode(***)")
     }
-}
-
-/// The check digit of the first ten digits: modulo 11, with a second set of weights where that gives ten.
-fn check_digit(ten: &str) -> Option<u32> {
-    let remainder = |weights: [u32; 10]| {
-        let sum = ten.chars().zip(weights).map(|(c, weight)| Some(c.to_digit(10)? * weight));
-        sum.sum::<Option<u32>>().map(|sum| sum % 11)
-    };
-    Some(match remainder([1, 2, 3, 4, 5, 6, 7, 8, 9, 1])? {
-        10 => match remainder([3, 4, 5, 6, 7, 8, 9, 1, 2, 3])? {
-            10 => 0,
-            digit => digit,
-        },
-        digit => digit,
-    })
 }
 
 /// Hands out every personal code at most once.

@@ -118,7 +118,8 @@ pub(crate) fn secret(file: &Path) -> Result<Vec<u8>> {
             Err(error) => bail!("the secret {} could not be written: {}", file.display(), error.error),
         }
     }
-    let text = fs::read_to_string(file).with_context(|| format!("the secret {} cannot be read", file.display()))?;
+    let text =
+        fs::read_to_string(file).with_context(|| format!("the secret {} cannot be read", file.display()))?;
     let bytes = hex::decode(text.trim()).ok().filter(|bytes| bytes.len() >= 32);
     bytes.with_context(|| format!("the secret {} must be at least 32 bytes in hex", file.display()))
 }

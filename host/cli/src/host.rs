@@ -70,6 +70,7 @@ pub(crate) async fn app(config: &Config) -> Result<App> {
         tokio::task::spawn_blocking(work).await.context("activation ended before its end")??
     };
     let secret = secret(&config.secrets.file)?;
-    let parts = Parts { description, source: Arc::new(source), store, ledger: LedgerConfig::default(), secret };
+    let parts =
+        Parts { description, source: Arc::new(source), store, ledger: LedgerConfig::default(), secret };
     Ok(App::new(parts, active))
 }

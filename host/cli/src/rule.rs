@@ -62,14 +62,22 @@ fn build(arguments: &Build, test: bool) -> Result<()> {
         let built = build::build(folder, arguments.target_dir.as_deref(), arguments.out.as_deref())?;
         let bytes = fs::read(&built.path)?;
         let engine = Engine::new(EngineConfig::default())?;
-        let rule = engine.load(&bytes).with_context(|| format!("{} was built, but is no rule", built.name))?;
+        let rule =
+            engine.load(&bytes).with_context(|| format!("{} was built, but is no rule", built.name))?;
         let cases = if test { Some(run_cases(&engine, &rule, &folder.join("cases"))) } else { None };
         if arguments.json {
             let passed = cases.as_ref().map(|cases| cases.as_ref().ok());
             let line = json!({ "name": built.name, "path": built.path, "digest": built.digest, "bytes": built.bytes, "cases": passed });
             writeln!(out, "{line}")?;
         } else {
-            writeln!(out, "{}  {}  {} bytes  {}", built.digest, built.name, built.bytes, built.path.display())?;
+            writeln!(
+                out,
+                "{}  {}  {} bytes  {}",
+                built.digest,
+                built.name,
+                built.bytes,
+                built.path.display()
+            )?;
             if let Some(Ok(count)) = &cases {
                 writeln!(out, "  {count} cases passed in the sandbox")?;
             }

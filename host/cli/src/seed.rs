@@ -50,7 +50,11 @@ async fn seed(arguments: &Seed) -> Result<()> {
     for policy in &mut rulebook.policies {
         let file = arguments.rules.join(format!("{}.wasm", policy.rule));
         let bytes = fs::read(&file).with_context(|| {
-            format!("policy `{}`: no rule at {}; build it with `paasla rule build`", policy.name, file.display())
+            format!(
+                "policy `{}`: no rule at {}; build it with `paasla rule build`",
+                policy.name,
+                file.display()
+            )
         })?;
         let rule = engine.load(&bytes).with_context(|| format!("{} is no rule", file.display()))?;
         policy.rule.clone_from(&rule.digest);

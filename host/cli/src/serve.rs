@@ -51,8 +51,7 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let config = Config::read(&arguments.config)?;
     let app = Arc::new(host::app(&config).await?);
     let address = arguments.listen.unwrap_or(config.listen);
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let gate: Arc<dyn Gatehouse> = Arc::clone(&app) as Arc<dyn Gatehouse>;
     let doors = Doors::new(gate, Settings::default());

@@ -29,7 +29,9 @@ pub enum ClientIdError {
     #[error("each part of a client identifier has 1 to 255 characters")]
     Length,
     /// A part holds a character that X-Road refuses in identifiers.
-    #[error("a part of the client identifier holds a character that X-Road forbids (`% : ; / \\`, control, zero-width)")]
+    #[error(
+        "a part of the client identifier holds a character that X-Road forbids (`% : ; / \\`, control, zero-width)"
+    )]
     Character,
 }
 

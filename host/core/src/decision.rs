@@ -150,7 +150,9 @@ impl Decision {
     pub fn record_limit(&self) -> Option<u64> {
         let limits = self.obligations.iter().filter(|obligation| obligation.code == "limit-records");
         let counts = limits.flat_map(|obligation| &obligation.attributes).filter(|a| a.name == "count");
-        counts.filter_map(|a| if let Value::Integer(n) = a.value { u64::try_from(n).ok() } else { None }).min()
+        counts
+            .filter_map(|a| if let Value::Integer(n) = a.value { u64::try_from(n).ok() } else { None })
+            .min()
     }
 }
 

@@ -4,12 +4,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    client::ClientId,
-    query::GrantView,
-    term::Term,
-    value::Attribute,
-};
+use crate::{client::ClientId, query::GrantView, term::Term, value::Attribute};
 
 /// One access right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -91,7 +91,9 @@ impl Vocabulary {
             .iter()
             .filter(|(_, namespace)| iri.starts_with(namespace.as_str()))
             .max_by_key(|(_, namespace)| namespace.len())
-            .and_then(|(prefix, namespace)| Some(format!("{prefix}:{}", iri.strip_prefix(namespace.as_str())?)))
+            .and_then(|(prefix, namespace)| {
+                Some(format!("{prefix}:{}", iri.strip_prefix(namespace.as_str())?))
+            })
             .unwrap_or_else(|| iri.to_owned())
     }
 
@@ -121,7 +123,8 @@ impl Vocabulary {
     /// the term itself if nothing is broader.
     #[must_use]
     pub fn root<'a>(&'a self, kind: ConceptKind, term: &'a Term) -> &'a str {
-        let is_root = |iri: &&String| self.concept(kind, iri).is_none_or(|concept| concept.broader.is_empty());
+        let is_root =
+            |iri: &&String| self.concept(kind, iri).is_none_or(|concept| concept.broader.is_empty());
         term.broader.iter().find(is_root).map_or(term.iri.as_str(), String::as_str)
     }
 

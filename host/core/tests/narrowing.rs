@@ -15,8 +15,11 @@ fn reason() -> impl Strategy<Value = Reason> {
 }
 
 fn exception() -> impl Strategy<Value = Exception> {
-    (0..FIELDS, select(Visibility::all()), reason())
-        .prop_map(|(field, to, reason)| Exception { field, to, reason })
+    (0..FIELDS, select(Visibility::all()), reason()).prop_map(|(field, to, reason)| Exception {
+        field,
+        to,
+        reason,
+    })
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
@@ -54,9 +57,10 @@ fn at_most(a: &Decision, b: &Decision) -> bool {
         && a.conditions.is_superset(&b.conditions)
         && a.obligations.is_superset(&b.obligations)
         && a.reviewers.is_superset(&b.reviewers)
-        && a.fields.iter().zip(&b.fields).all(|(a, b)| {
-            a.visibility.at_most(b.visibility) && a.reasons.is_superset(&b.reasons)
-        })
+        && a.fields
+            .iter()
+            .zip(&b.fields)
+            .all(|(a, b)| a.visibility.at_most(b.visibility) && a.reasons.is_superset(&b.reasons))
 }
 
 fn fields() -> Vec<Field> {

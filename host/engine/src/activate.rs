@@ -70,7 +70,10 @@ pub struct Activated {
 
 impl std::fmt::Debug for Activated {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Activated").field("policy", &self.policy.name).field("start", &self.start).finish_non_exhaustive()
+        f.debug_struct("Activated")
+            .field("policy", &self.policy.name)
+            .field("start", &self.start)
+            .finish_non_exhaustive()
     }
 }
 

@@ -83,11 +83,7 @@ impl sdk::testing::Runner for CaseRunner {
             facts: needs(&about.facts),
             row_facts: needs(&about.row_facts),
             reads: about.reads.clone(),
-            provisions: about
-                .provisions
-                .iter()
-                .map(|p| sdk::provision(&p.id, &p.label, &p.source))
-                .collect(),
+            provisions: about.provisions.iter().map(|p| sdk::provision(&p.id, &p.label, &p.source)).collect(),
         })
     }
 
@@ -96,7 +92,8 @@ impl sdk::testing::Runner for CaseRunner {
             return Ok(Ok(()));
         }
         let text = settings.to_owned();
-        let settings = serde_json::from_str(settings).map_err(|error| RunnerError::Case(error.to_string()))?;
+        let settings =
+            serde_json::from_str(settings).map_err(|error| RunnerError::Case(error.to_string()))?;
         let policy = Policy {
             name: self.rule.about.name.clone(),
             rule: self.rule.digest.clone(),
@@ -111,7 +108,8 @@ impl sdk::testing::Runner for CaseRunner {
                 Ok(Ok(()))
             }
             Err(ActivateError::Settings(problems)) => {
-                let problem = |p: crate::SettingsProblem| sdk::Problem { pointer: p.pointer, message: p.message };
+                let problem =
+                    |p: crate::SettingsProblem| sdk::Problem { pointer: p.pointer, message: p.message };
                 Ok(Err(problems.into_iter().map(problem).collect()))
             }
             Err(error) => Err(RunnerError::Activate(error)),
@@ -151,7 +149,12 @@ impl sdk::testing::Runner for CaseRunner {
                 reason: place(reasons, replacement.reason),
             });
             let replacements = replacements.collect();
-            reviewed.rows.push(sdk::RowRuling { row: index(ruling.row), leave_out, exceptions, replacements });
+            reviewed.rows.push(sdk::RowRuling {
+                row: index(ruling.row),
+                leave_out,
+                exceptions,
+                replacements,
+            });
         }
         Ok(reviewed)
     }
@@ -185,7 +188,13 @@ fn decided(ruling: Ruling, runner: &CaseRunner) -> Result<sdk::Decided, RunnerEr
             .collect(),
     });
     let obligations = obligations.collect();
-    Ok(sdk::Decided::Narrow(sdk::Narrowing { reasons, exceptions, conditions, obligations, review: narrowing.review }))
+    Ok(sdk::Decided::Narrow(sdk::Narrowing {
+        reasons,
+        exceptions,
+        conditions,
+        obligations,
+        review: narrowing.review,
+    }))
 }
 
 fn exception(reasons: &mut Vec<sdk::Reason>, exception: paasla_core::Exception) -> sdk::Exception {
@@ -264,7 +273,8 @@ fn core_attributes(attributes: &[sdk::Attribute]) -> Result<Vec<Attribute>, Runn
 }
 
 fn core_query(query: &sdk::Query) -> Result<paasla_core::Query, RunnerError> {
-    let client: ClientId = query.client.parse().map_err(|error| RunnerError::Case(format!("`client`: {error}")))?;
+    let client: ClientId =
+        query.client.parse().map_err(|error| RunnerError::Case(format!("`client`: {error}")))?;
     let quota = |quota: &sdk::Quota| {
         let window = Window::ALL.into_iter().find(|window| window.name() == quota.window);
         let window = window.ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;

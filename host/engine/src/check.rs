@@ -22,9 +22,10 @@ pub(crate) fn check(bytes: &[u8], most: usize) -> Result<(), LoadError> {
         Some(Ok(Payload::Version { encoding: Encoding::Module, .. })) => return Err(LoadError::CoreModule),
         _ => return Err(LoadError::NotWasm),
     }
-    Validator::new_with_features(features())
-        .validate_all(bytes)
-        .map_err(|error| LoadError::Invalid { offset: error.offset(), message: error.message().to_owned() })?;
+    Validator::new_with_features(features()).validate_all(bytes).map_err(|error| LoadError::Invalid {
+        offset: error.offset(),
+        message: error.message().to_owned(),
+    })?;
     let imports = imports(bytes)?;
     if !imports.is_empty() {
         return Err(LoadError::Imports(imports));
@@ -37,8 +38,8 @@ fn imports(bytes: &[u8]) -> Result<Vec<String>, LoadError> {
     let mut imports = Vec::new();
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
-        let payload =
-            payload.map_err(|e| LoadError::Invalid { offset: e.offset(), message: e.message().to_owned() })?;
+        let payload = payload
+            .map_err(|e| LoadError::Invalid { offset: e.offset(), message: e.message().to_owned() })?;
         match payload {
             Payload::Version { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
@@ -52,8 +53,9 @@ fn imports(bytes: &[u8]) -> Result<Vec<String>, LoadError> {
                         | wasmparser::CanonicalFunction::Lower { options, .. } => options,
                         _ => continue,
                     };
-                    let foreign =
-                        |o: &CanonicalOption| matches!(o, CanonicalOption::UTF16 | CanonicalOption::CompactUTF16);
+                    let foreign = |o: &CanonicalOption| {
+                        matches!(o, CanonicalOption::UTF16 | CanonicalOption::CompactUTF16)
+                    };
                     if options.iter().any(foreign) {
                         return Err(LoadError::NotUtf8);
                     }

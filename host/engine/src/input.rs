@@ -4,10 +4,7 @@
 use jiff::civil::Date;
 use paasla_core::{Attribute, Query, Term, Value};
 
-use crate::{
-    bindings::v0_1::exports::paasla::rule::ruling as wit,
-    load::FactNeed,
-};
+use crate::{bindings::v0_1::exports::paasla::rule::ruling as wit, load::FactNeed};
 
 /// One row to be reviewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +78,10 @@ pub(crate) fn value<'a>(value: &'a Value, texts: &'a [&'a str]) -> wit::ValuePar
 
 impl<'q> QueryInput<'q> {
     pub(crate) fn new(query: &'q Query) -> Self {
-        let quota = |quota: &'q paasla_core::Quota| wit::Quota { window: quota.window.name(), persons: quota.persons };
+        let quota = |quota: &'q paasla_core::Quota| wit::Quota {
+            window: quota.window.name(),
+            persons: quota.persons,
+        };
         Self {
             query,
             client: query.client.to_string(),
@@ -192,7 +192,8 @@ impl<'r> RowsInput<'r> {
     }
 
     pub(crate) fn with<R>(&self, f: impl FnOnce(&[wit::Row<'_>]) -> R) -> R {
-        let facts: Vec<Vec<_>> = self.rows.iter().map(|r| r.facts.iter().map(|(v, t)| value(v, t)).collect()).collect();
+        let facts: Vec<Vec<_>> =
+            self.rows.iter().map(|r| r.facts.iter().map(|(v, t)| value(v, t)).collect()).collect();
         let cells: Vec<Vec<_>> = self
             .rows
             .iter()

@@ -122,7 +122,10 @@ pub struct Rule {
 
 impl std::fmt::Debug for Rule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rule").field("digest", &self.digest).field("name", &self.about.name).finish_non_exhaustive()
+        f.debug_struct("Rule")
+            .field("digest", &self.digest)
+            .field("name", &self.about.name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,15 +5,12 @@ use std::collections::BTreeSet;
 
 use jiff::{Span, civil::Date};
 use paasla_core::{
-    Attribute, Condition, Exception, Field, Narrowing, Obligation, Reason, Replacement, RowRuling, Ruling, Test,
-    Value, Visibility,
+    Attribute, Condition, Exception, Field, Narrowing, Obligation, Reason, Replacement, RowRuling, Ruling,
+    Test, Value, Visibility,
 };
 
 use crate::{
-    bindings::v0_1::exports::paasla::rule::ruling as wit,
-    fault::RuleFault,
-    input::RowInput,
-    load::About,
+    bindings::v0_1::exports::paasla::rule::ruling as wit, fault::RuleFault, input::RowInput, load::About,
 };
 
 /// What the answer is checked against.
@@ -55,7 +52,11 @@ impl Checks<'_> {
         Ok(Narrowing {
             exceptions: self.exceptions(said.exceptions, &reasons, |_| true)?,
             conditions: said.conditions.into_iter().map(condition).collect::<Result<_, _>>()?,
-            obligations: said.obligations.into_iter().map(|o| self.obligation(o)).collect::<Result<_, _>>()?,
+            obligations: said
+                .obligations
+                .into_iter()
+                .map(|o| self.obligation(o))
+                .collect::<Result<_, _>>()?,
             review: said.review,
         })
     }
@@ -128,7 +129,8 @@ impl Checks<'_> {
         let mut seen = BTreeSet::new();
         let exception = |said: wit::Exception| {
             let index = usize::try_from(said.field).unwrap_or(usize::MAX);
-            let field = self.fields.get(index).ok_or(FORBIDDEN("an exception for a field that does not exist"))?;
+            let field =
+                self.fields.get(index).ok_or(FORBIDDEN("an exception for a field that does not exist"))?;
             if !allowed(field) {
                 return Err(FORBIDDEN("an exception for a field of another group than the row's"));
             }
@@ -137,9 +139,9 @@ impl Checks<'_> {
             }
             let to = match said.to {
                 wit::Narrowed::Hide => Visibility::Hide,
-                wit::Narrowed::Mask(name) => {
-                    Visibility::Masked(name.parse().map_err(|_| FORBIDDEN("a mask that the host does not know"))?)
-                }
+                wit::Narrowed::Mask(name) => Visibility::Masked(
+                    name.parse().map_err(|_| FORBIDDEN("a mask that the host does not know"))?,
+                ),
             };
             Ok(Exception { field: index, to, reason: pick(reasons, said.reason)? })
         };
@@ -152,7 +154,9 @@ impl Checks<'_> {
             .map(|a| Ok(Attribute { name: a.name, value: value(a.value)? }))
             .collect::<Result<Vec<_>, RuleFault>>()?;
         let known = match (said.code.as_str(), attributes.as_slice()) {
-            ("limit-records", [Attribute { name, value: Value::Integer(count) }]) => name == "count" && *count >= 0,
+            ("limit-records", [Attribute { name, value: Value::Integer(count) }]) => {
+                name == "count" && *count >= 0
+            }
             ("inform-client", [Attribute { name, value: Value::Text(text) }]) => {
                 name == "message" && is_sentence(text, 500)
             }

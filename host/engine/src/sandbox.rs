@@ -152,7 +152,10 @@ fn base() -> wasmtime::Result<Config> {
     config.wasm_memory64(false).wasm_multi_memory(true).wasm_tail_call(false);
     config.wasm_wide_arithmetic(false).wasm_custom_page_sizes(false).wasm_stack_switching(false);
     config.gc_support(false);
-    let off = WasmFeatures::THREADS | WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::EXCEPTIONS;
+    let off = WasmFeatures::THREADS
+        | WasmFeatures::GC
+        | WasmFeatures::FUNCTION_REFERENCES
+        | WasmFeatures::EXCEPTIONS;
     config.wasm_features(off, false);
     config.shared_memory(false);
     config.max_wasm_stack(256 << 10);

@@ -9,7 +9,12 @@ use wasmtime::{
 };
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
-use crate::{bindings::v0_1, config::Ration, fault::RuleFault, sandbox::{Engine, Guard}};
+use crate::{
+    bindings::v0_1,
+    config::Ration,
+    fault::RuleFault,
+    sandbox::{Engine, Guard},
+};
 
 /// What came of configuring a rule.
 pub(crate) enum Configured {
@@ -39,11 +44,12 @@ impl Engine {
             ..self.config.setup
         };
         let mut store = self.sandbox(ration)?;
-        let configured = Linker::<Guard>::new(&self.wasm).instantiate(&mut store, &component).and_then(|instance| {
-            let rule = v0_1::Rule::new(&mut store, &instance)?;
-            let outcome = rule.paasla_rule_ruling().call_configure(&mut store, settings)?;
-            Ok((instance, outcome))
-        });
+        let configured =
+            Linker::<Guard>::new(&self.wasm).instantiate(&mut store, &component).and_then(|instance| {
+                let rule = v0_1::Rule::new(&mut store, &instance)?;
+                let outcome = rule.paasla_rule_ruling().call_configure(&mut store, settings)?;
+                Ok((instance, outcome))
+            });
         let (instance, outcome) = configured.map_err(|error| self.fault(&store, ration, &error))?;
         if let Err(problems) = outcome {
             let problems = problems.into_iter().map(|problem| (problem.pointer, problem.message));
@@ -76,7 +82,8 @@ impl State {
     {
         let missing = || wasmtime::Error::msg("the instrumented component lacks an accessor");
         let (_, group) = self.instance.get_export(&mut self.store, None, instance).ok_or_else(missing)?;
-        let (_, export) = self.instance.get_export(&mut self.store, Some(&group), name).ok_or_else(missing)?;
+        let (_, export) =
+            self.instance.get_export(&mut self.store, Some(&group), name).ok_or_else(missing)?;
         let function = self.instance.get_typed_func::<(), (R,)>(&mut self.store, export)?;
         Ok(function.call(&mut self.store, ())?.0)
     }

@@ -102,7 +102,8 @@ pub(crate) fn build(folder: &Path, target_folder: Option<&Path>, out: Option<&Pa
         bail!("{} could not be compiled: see the messages above", package.name);
     }
 
-    let core = target_folder.join(TARGET).join("rule").join(format!("{}.wasm", library.name.replace('-', "_")));
+    let core =
+        target_folder.join(TARGET).join("rule").join(format!("{}.wasm", library.name.replace('-', "_")));
     let core = fs::read(&core).with_context(|| format!("the compiler left no {}", core.display()))?;
     let component = componentise(&core)
         .with_context(|| format!("{} is no rule: does it call `paasla_rule::export!`?", package.name))?;

@@ -72,7 +72,8 @@ impl Toolchain {
         ];
         match self {
             Self::Installed => {
-                let remapped = remap.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+                let remapped =
+                    remap.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
                 flags.extend(remapped);
             }
             Self::Debian { linker } => {
@@ -85,7 +86,8 @@ impl Toolchain {
                     .arg("-Zbuild-std=std,panic_abort");
             }
         }
-        for inherited in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
+        for inherited in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"]
+        {
             command.env_remove(inherited);
         }
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "));
@@ -106,7 +108,10 @@ fn linker() -> Option<PathBuf> {
     ours.filter(|path| path.exists()).or_else(|| {
         let folders = std::env::var_os("PATH")?;
         let candidates: Vec<_> = std::env::split_paths(&folders).collect();
-        on_path.iter().flat_map(|name| candidates.iter().map(move |f| f.join(name))).find(|path| path.exists())
+        on_path
+            .iter()
+            .flat_map(|name| candidates.iter().map(move |f| f.join(name)))
+            .find(|path| path.exists())
     })
 }
 

@@ -42,8 +42,9 @@ impl Guest {
     pub fn text(&self) -> String {
         let row_fact_list = if self.row_facts == 0 { (0, 0) } else { (700, 1) };
         // name, version, summary, settings schema, facts, row facts, reads, provisions: pointer and length each.
-        let description =
-            [(512, 7), (520, 1), (512, 7), (522, 2), (0, 0), row_fact_list, (0, 0), (0, 0)].map(words).concat();
+        let description = [(512, 7), (520, 1), (512, 7), (522, 2), (0, 0), row_fact_list, (0, 0), (0, 0)]
+            .map(words)
+            .concat();
         // One fact need: name, summary, optional.
         let row_fact = [words((516, 1)), words((512, 7)), vec![0; 4]].concat();
         let row_fact = escaped(&row_fact);
@@ -94,7 +95,12 @@ pub fn words((pointer, length): (u32, u32)) -> Vec<u8> {
 
 /// `decided::narrow` at 2048 whose narrowing starts at 2052: reasons, exceptions, conditions, obligations (pointer
 /// and length each), review. One good reason stands at 2200, its texts at 2300.
-pub fn narrowing(exceptions: (u32, u32), conditions: (u32, u32), obligations: (u32, u32), more: &[(usize, Vec<u8>)]) -> Vec<u8> {
+pub fn narrowing(
+    exceptions: (u32, u32),
+    conditions: (u32, u32),
+    obligations: (u32, u32),
+    more: &[(usize, Vec<u8>)],
+) -> Vec<u8> {
     let mut data = vec![0_u8; 2048];
     let mut put = |at: usize, bytes: &[u8]| data[at - 2048..at - 2048 + bytes.len()].copy_from_slice(bytes);
     put(2048, &[2]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Bytes that are no rule.
 
-use paasla_engine::{EngineConfig, Engine, LoadError};
+use paasla_engine::{Engine, EngineConfig, LoadError};
 use proptest::prelude::*;
 
 use crate::{
@@ -51,18 +51,23 @@ fn another_version_of_the_interface() {
     let mut resolve = wit_parser::Resolve::default();
     let package = resolve.push_source("rule.wit", &wit).unwrap();
     let world = resolve.select_world(&[package], Some("rule")).unwrap();
-    wit_component::embed_component_metadata(&mut core, &resolve, world, wit_component::StringEncoding::UTF8, false).unwrap();
+    wit_component::embed_component_metadata(
+        &mut core,
+        &resolve,
+        world,
+        wit_component::StringEncoding::UTF8,
+        false,
+    )
+    .unwrap();
     let component = wit_component::ComponentEncoder::default().module(&core).unwrap().encode().unwrap();
     assert!(matches!(refused(&component), LoadError::WrongWorld(_)));
 }
 
 #[test]
 fn features_that_rules_may_not_use() {
-    for more in [
-        "(func (drop (v128.const i32x4 0 0 0 0)))",
-        "(memory $second 1)",
-        "(func $tail (return_call $tail))",
-    ] {
+    for more in
+        ["(func (drop (v128.const i32x4 0 0 0 0)))", "(memory $second 1)", "(func $tail (return_call $tail))"]
+    {
         let core_with = |guest: &Guest| std::panic::catch_unwind(|| component_of(&guest.text()));
         let guest = Guest { more, ..Guest::default() };
         // What cannot even be made a component is no danger.

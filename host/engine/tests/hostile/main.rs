@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a bad rule can do to the host: nothing. Each gets its own typed fault, and the next good call is answered.
-#![allow(missing_docs, unreachable_pub, reason = "a test has no public items")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test has no public items, and may fail at any line"
+)]
 
 mod guest;
 mod load;
 mod output;
 mod run;
 
-use paasla_core::{
-    Field, GrantView, Limits, Mode, Policy, Query, Ruling, Scope, Subjects, Term,
-};
+use paasla_core::{Field, GrantView, Limits, Mode, Policy, Query, Ruling, Scope, Subjects, Term};
 use paasla_engine::{Activated, Engine, EngineConfig, Ration, RuleFault, Start};
 
 pub fn engine() -> Engine {
     const MIB: u64 = 1 << 20;
     let ration = Ration { fuel: 2_000_000, memory_bytes: 4 * MIB, output_bytes: 64 << 10 };
     let setup = Ration { fuel: 10_000_000, memory_bytes: 4 * MIB, output_bytes: MIB };
-    Engine::new(EngineConfig { instances: 16, ration, most: ration, setup, ..EngineConfig::default() }).unwrap()
+    Engine::new(EngineConfig { instances: 16, ration, most: ration, setup, ..EngineConfig::default() })
+        .unwrap()
 }
 
 pub fn policy() -> Policy {

@@ -47,7 +47,9 @@ fn a_good_narrowing_is_taken() {
 #[test]
 fn a_field_that_does_not_exist() {
     assert!(forbidden(with_exceptions(&[exception(3, None, 0)])).contains("field that does not exist"));
-    assert!(forbidden(with_exceptions(&[exception(u32::MAX, None, 0)])).contains("field that does not exist"));
+    assert!(
+        forbidden(with_exceptions(&[exception(u32::MAX, None, 0)])).contains("field that does not exist")
+    );
 }
 
 #[test]
@@ -77,7 +79,9 @@ fn a_reason_that_does_not_exist() {
 #[test]
 fn a_condition_on_a_fact_that_was_not_declared() {
     let condition = [vec![0, 0, 0, 0, 0, 0, 0, 0], vec![0; 16], vec![0; 8]].concat();
-    assert!(forbidden(narrowing((0, 0), (2504, 1), (0, 0), &[(2504, condition)])).contains("did not declare"));
+    assert!(
+        forbidden(narrowing((0, 0), (2504, 1), (0, 0), &[(2504, condition)])).contains("did not declare")
+    );
 }
 
 #[test]

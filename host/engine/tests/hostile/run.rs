@@ -4,11 +4,7 @@
 use paasla_core::Ruling;
 use paasla_engine::{ActivateError, LoadError, RowInput, RuleFault};
 
-use crate::{
-    activate, engine, fault,
-    guest::Guest,
-    policy, query,
-};
+use crate::{activate, engine, fault, guest::Guest, policy, query};
 
 const LOOP: &str = "(loop (br 0)) unreachable";
 

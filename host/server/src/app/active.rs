@@ -79,14 +79,20 @@ fn check(description: &Description, rulebook: &Rulebook) -> Vec<String> {
     let mut problems = Vec::new();
     let mut names = BTreeSet::new();
     for service in &rulebook.services {
-        let mut wrong = |what: String| problems.push(format!("service `{}` v{}: {what}", service.name, service.version));
+        let mut wrong =
+            |what: String| problems.push(format!("service `{}` v{}: {what}", service.name, service.version));
         if !names.insert((service.name.as_str(), service.version)) {
             wrong("it is there twice".to_owned());
         }
         let reserved = ["listMethods", "allowedMethods", "getOpenAPI", "getWsdl"];
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if service.name.is_empty() || !service.name.chars().all(fits) || reserved.contains(&service.name.as_str()) {
-            wrong("its name must be letters, digits and `-`, and none of X-Road's own service codes".to_owned());
+        if service.name.is_empty()
+            || !service.name.chars().all(fits)
+            || reserved.contains(&service.name.as_str())
+        {
+            wrong(
+                "its name must be letters, digits and `-`, and none of X-Road's own service codes".to_owned(),
+            );
         }
         if service.keys.is_empty() || service.fields.is_empty() {
             wrong("it needs at least one key and one field".to_owned());
@@ -150,7 +156,12 @@ fn check(description: &Description, rulebook: &Rulebook) -> Vec<String> {
 }
 
 /// Facts that a rule cannot do without and that neither the host nor every register entity in its scope supplies.
-fn missing_facts(description: &Description, rulebook: &Rulebook, policy: &Policy, rule: &Rule) -> Vec<String> {
+fn missing_facts(
+    description: &Description,
+    rulebook: &Rulebook,
+    policy: &Policy,
+    rule: &Rule,
+) -> Vec<String> {
     let supplied: BTreeSet<String> = usage::names().map(|(_, name)| name).collect();
     let query_facts = rule.about.facts.iter().filter(|need| !need.optional && !supplied.contains(&need.name));
     let in_scope = |name: &String| policy.scope.services.is_empty() || policy.scope.services.contains(name);

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 /// All versions of a service; none if there is no such service.
 pub(crate) fn describe(rulebook: &Rulebook, description: &Description, name: &str) -> Option<Value> {
-    let mut versions: Vec<&Service> = rulebook.services.iter().filter(|service| service.name == name).collect();
+    let mut versions: Vec<&Service> =
+        rulebook.services.iter().filter(|service| service.name == name).collect();
     versions.sort_by_key(|service| service.version);
     let newest = versions.last()?;
     let paths: Map<String, Value> = versions
@@ -49,16 +50,18 @@ fn path(service: &Service, description: &Description) -> Value {
 }
 
 fn headers() -> Value {
-    let header = |name: &str, required: bool, what: &str| {
-        json!({ "name": name, "in": "header", "required": required, "description": what, "schema": { "type": "string" } })
-    };
+    let header = |name: &str, required: bool, what: &str| json!({ "name": name, "in": "header", "required": required, "description": what, "schema": { "type": "string" } });
     json!([
         header("X-Road-Client", true, "Who asks: instance/class/member[/subsystem]"),
         header("X-Road-UserId", true, "The official"),
         header("X-Road-Id", false, "The message's id"),
         header("X-Road-Issue", false, "The case or document"),
         header("X-Road-PDU-Purpose", false, "The purpose: an IRI of the vocabulary, or a text for people"),
-        header("X-Road-PDU-Legal-Basis", false, "The legal basis: an IRI of the vocabulary, or a text for people"),
+        header(
+            "X-Road-PDU-Legal-Basis",
+            false,
+            "The legal basis: an IRI of the vocabulary, or a text for people"
+        ),
     ])
 }
 
@@ -69,7 +72,8 @@ fn request(service: &Service, description: &Description) -> Value {
         .filter_map(|key| {
             let field = description.field(&service.entity, key)?;
             let one = value(field, description);
-            let many = json!({ "type": "array", "items": one, "minItems": 1, "maxItems": service.max_subjects });
+            let many =
+                json!({ "type": "array", "items": one, "minItems": 1, "maxItems": service.max_subjects });
             Some((key.clone(), json!({ "anyOf": [one, many] })))
         })
         .collect();
@@ -108,9 +112,9 @@ fn answer(service: &Service, description: &Description) -> Value {
                 own.insert(name.clone(), shown);
             }
             Some((group, member)) => {
-                let list = groups.entry(group).or_insert_with(|| {
-                    json!({ "type": "array", "items": { "type": "object", "properties": {} } })
-                });
+                let list = groups.entry(group).or_insert_with(
+                    || json!({ "type": "array", "items": { "type": "object", "properties": {} } }),
+                );
                 if let Some(members) = list.pointer_mut("/items/properties").and_then(Value::as_object_mut) {
                     members.insert(member.to_owned(), shown);
                 }
@@ -147,7 +151,9 @@ fn value(field: &FieldDescription, description: &Description) -> Value {
         FieldType::PersonalCode => json!({ "type": "string", "pattern": "^[1-8][0-9]{10}$" }),
         FieldType::Code(list) => {
             let labels = description.code_lists().get(list);
-            let told = labels.map(|labels| labels.iter().map(|(code, label)| format!("{code}: {label}")).collect::<Vec<_>>());
+            let told = labels.map(|labels| {
+                labels.iter().map(|(code, label)| format!("{code}: {label}")).collect::<Vec<_>>()
+            });
             json!({ "type": "string", "description": told.map(|told| told.join("; ")) .unwrap_or_default() })
         }
     }

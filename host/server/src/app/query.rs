@@ -23,7 +23,7 @@ use super::{
 
 /// Why a query that can be decided has no answer.
 enum Stop {
-    Refused(Decision, BTreeSet<Reason>),
+    Refused(Box<Decision>, BTreeSet<Reason>),
     Failed(&'static str),
 }
 
@@ -65,7 +65,9 @@ impl App {
             Ok((decision, rows)) => {
                 draft.decision(&decision);
                 let answer = self.shape(&resolved, &active, &decision, rows);
-                self.write(draft.answered(&resolved.usage_basis, answer.records.len()), &id).await.map(|()| answer)
+                self.write(draft.answered(&resolved.usage_basis, answer.records.len()), &id)
+                    .await
+                    .map(|()| answer)
             }
             Err(Stop::Refused(decision, reasons)) => {
                 draft.decision(&decision);
@@ -98,13 +100,14 @@ impl App {
         let decision = decide(active, query, draft)?;
         if !decision.is_allowed() {
             let reasons = decision.refusals.clone();
-            return Err(Stop::Refused(decision, reasons));
+            return Err(Stop::Refused(Box::new(decision), reasons));
         }
         if !decision.shows_anything() {
             let reasons = decision.fields.iter().flat_map(|field| field.reasons.iter().cloned()).collect();
-            return Err(Stop::Refused(decision, reasons));
+            return Err(Stop::Refused(Box::new(decision), reasons));
         }
-        let reviewers: Vec<&Activated> = decision.reviewers.iter().filter_map(|name| active.policy(name)).collect();
+        let reviewers: Vec<&Activated> =
+            decision.reviewers.iter().filter_map(|name| active.policy(name)).collect();
         let entity = self.description.entity(&resolved.service.entity);
         let known = |fact: &String| entity.is_some_and(|entity| entity.fact(fact).is_some());
         let facts: BTreeSet<String> = reviewers
@@ -149,7 +152,12 @@ impl App {
                     reviews.push((reviewer, rulings));
                 }
                 Err(fault) => {
-                    draft.ruling(&reviewer.policy.name, &reviewer.policy.rule, told(&fault_name(&fault)), fuel);
+                    draft.ruling(
+                        &reviewer.policy.name,
+                        &reviewer.policy.rule,
+                        told(&fault_name(&fault)),
+                        fuel,
+                    );
                     return Err(faulted(query, reviewer, &fault));
                 }
             }
@@ -158,7 +166,13 @@ impl App {
         Ok((decision, Reviewed { rows, settled }))
     }
 
-    fn shape(&self, resolved: &Resolved<'_>, active: &Active, decision: &Decision, reviewed: Reviewed) -> Answer {
+    fn shape(
+        &self,
+        resolved: &Resolved<'_>,
+        active: &Active,
+        decision: &Decision,
+        reviewed: Reviewed,
+    ) -> Answer {
         let entity = &resolved.service.entity;
         let mut places = vec![0; resolved.query.fields.len()];
         let mut groups: Vec<String> = Vec::new();
@@ -215,7 +229,9 @@ impl App {
             field.is_some_and(|field| *field.field_type() == paasla_register::FieldType::PersonalCode)
         };
         let keys = resolved.keys.iter().filter(|(name, _)| of_person(name));
-        keys.flat_map(|(_, values)| values).filter_map(|value| Some(self.subjects.hash(value.as_text()?))).collect()
+        keys.flat_map(|(_, values)| values)
+            .filter_map(|value| Some(self.subjects.hash(value.as_text()?)))
+            .collect()
     }
 
     /// The service's name goes into the record only if there is such a service: a name from a URL may be anything.

@@ -75,7 +75,10 @@ pub(crate) fn resolve<'a>(
     };
     let matched = rulebook.grant_for(wanted).map_err(no_grant)?;
     let standing = |kind, iri: &str| {
-        rulebook.vocabulary.term(kind, iri).unwrap_or_else(|| Term { iri: iri.to_owned(), broader: Vec::new() })
+        rulebook
+            .vocabulary
+            .term(kind, iri)
+            .unwrap_or_else(|| Term { iri: iri.to_owned(), broader: Vec::new() })
     };
     let purpose = purpose.unwrap_or_else(|| standing(ConceptKind::Purpose, &matched.purpose));
     let basis = basis.unwrap_or_else(|| standing(ConceptKind::LegalBasis, &matched.basis));
@@ -140,11 +143,16 @@ pub(crate) fn resolve<'a>(
 fn service<'a>(active: &'a Active, ask: &Ask) -> Result<&'a Service, Unresolved> {
     let not_found = |code, message: &str| Unresolved::Invalid(404, vec![Problem::new(code, "url", message)]);
     let rulebook = &active.rulebook;
-    let latest = rulebook.latest(&ask.service).ok_or_else(|| not_found("service_unknown", "there is no such service"))?;
+    let latest = rulebook
+        .latest(&ask.service)
+        .ok_or_else(|| not_found("service_unknown", "there is no such service"))?;
     match ask.version {
         None => Ok(latest),
         Some(version) => rulebook.service(&ask.service, version).ok_or_else(|| {
-            not_found("version_unknown", &format!("this service has no such version; the newest is v{}", latest.version))
+            not_found(
+                "version_unknown",
+                &format!("this service has no such version; the newest is v{}", latest.version),
+            )
         }),
     }
 }
@@ -157,7 +165,11 @@ fn names<'s>(service: &'s Service, select: &[Stated], problems: &mut Vec<Problem
         match service.fields.iter().find(|field| **field == stated.text) {
             Some(field) if seen.insert(field) => names.push(field.as_str()),
             Some(field) => {
-                problems.push(Problem::new("field_duplicate", &*stated.place, format!("`{field}` is asked for twice")));
+                problems.push(Problem::new(
+                    "field_duplicate",
+                    &*stated.place,
+                    format!("`{field}` is asked for twice"),
+                ));
             }
             None => {
                 let message = format!("the service has no such field; it has: {}", service.fields.join(", "));
@@ -183,7 +195,8 @@ fn keys(
     for key in keys {
         let name = &key.field.text;
         if !service.keys.contains(name) {
-            let message = format!("the service does not look up by this; it looks up by: {}", service.keys.join(", "));
+            let message =
+                format!("the service does not look up by this; it looks up by: {}", service.keys.join(", "));
             problems.push(Problem::new("key_unknown", &*key.field.place, message));
             continue;
         }
@@ -234,7 +247,9 @@ fn no_grant(none: NoGrant) -> Unresolved {
     let refused = |code: &str, message: &str| Unresolved::Refused(Reason::new("grant", code, message));
     match none {
         NoGrant::Service => refused("grant.none", "The client has no access right to this service."),
-        NoGrant::Purpose => refused("grant.purpose-not-covered", "No access right of the client is for this purpose."),
+        NoGrant::Purpose => {
+            refused("grant.purpose-not-covered", "No access right of the client is for this purpose.")
+        }
         NoGrant::Basis => {
             refused("grant.basis-not-covered", "No access right of the client stands on this legal basis.")
         }

@@ -31,7 +31,8 @@ pub(crate) fn settle(
     let mut given: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (reviewer, rulings) in reviews {
         for ruling in rulings {
-            let (Some(row), Some(settled)) = (rows.rows.get(ruling.row), decisions.get_mut(ruling.row)) else {
+            let (Some(row), Some(settled)) = (rows.rows.get(ruling.row), decisions.get_mut(ruling.row))
+            else {
                 continue;
             };
             settled.add(ruling);
@@ -94,7 +95,9 @@ impl Shaper<'_> {
             let described = self.description.field(self.entity, name)?;
             let own: &FieldDecision = settled.fields.get(*field)?;
             let (value, visibility) = match settled.replacements.get(field) {
-                Some(replacement) if described.field_type().kind().fits(replacement) || replacement.is_absent() => {
+                Some(replacement)
+                    if described.field_type().kind().fits(replacement) || replacement.is_absent() =>
+                {
                     (replacement.clone(), Visibility::Show)
                 }
                 Some(_) => (Value::Absent, Visibility::Masked(paasla_core::Mask::Redact)),

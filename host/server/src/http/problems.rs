@@ -33,7 +33,9 @@ impl Problems {
     /// was left out for being wrong must not be reported as missing.
     pub(super) fn extend(&mut self, found: Vec<Problem>) {
         for problem in found {
-            let touches = |known: &Problem| known.place.starts_with(&problem.place) || problem.place.starts_with(&known.place);
+            let touches = |known: &Problem| {
+                known.place.starts_with(&problem.place) || problem.place.starts_with(&known.place)
+            };
             if !self.list.iter().any(|known| touches(known) && !known.place.is_empty()) {
                 self.push(problem);
             }

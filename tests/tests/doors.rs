@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The doors of the real program, over real sockets. `cargo xtask demo --check` asks many more queries.
+
+use std::{collections::BTreeSet, thread};
+
+use anyhow::{Context as _, Result, ensure};
+use paasla_tests::{Ask, Given, ask::agent};
+use serde_json::{Value, json};
+
+/// What a person's name, birth date and status are, straight from the register.
+async fn in_register(given: &Given, code: &str) -> Result<(String, String, String)> {
+    use sqlx::{ConnectOptions as _, Row as _};
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&given.register).read_only(true);
+    let mut register = options.connect().await?;
+    let sql = "SELECT given_name, family_name, birth_date FROM person WHERE personal_code = $1";
+    let row = sqlx::query(sql).bind(code).fetch_one(&mut register).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+}
+
+/// The answer that today's clients read, value for value.
+#[tokio::test]
+async fn an_unmodified_client_is_answered_as_today() -> Result<()> {
+    let given = Given::seeded()?;
+    let (adult, child) = (&given.world.persons.adult, &given.world.persons.child);
+    let (given_name, family_name, birth_date) = in_register(&given, adult).await?;
+    let host = given.start()?;
+    let fields = json!({
+        "isikuandmed": [
+            "Isikukood", "Eesnimi", "Perekonnanimi", "SynniKuupaev", "IsikuStaatus", "PohiKodakondsus"
+        ],
+        "muudPerenimedDetail": [],
+        "kodakondsused": [],
+        "isikuAadressid": [],
+        "isikuKontaktid": [],
+        "dokumendid": [],
+        "suhted": [],
+        "hooldusoigused": ["Liik", "Staatus", "TeineIsikIsikukood", "TeineIsikOlek"],
+    });
+    let ask = Ask::rr(given.world.client("public_task"), "avalik", &[adult], fields);
+    let got = ask.send(&agent(), &host.base_url)?;
+    let status = json!({ "kood": "ISIKU_STAATUS", "elemendiKood": "E", "nimetus": "ELUS" });
+    let custody = |code: &str, label: &str| {
+        json!({
+            "liik": { "kood": "HOOLDUSE_LIIK", "elemendiKood": code, "nimetus": label },
+            "staatus": { "kood": "HOOLDUS_STAATUS", "elemendiKood": "H1", "nimetus": "kehtiv" },
+            "teineIsikIsikukood": child,
+            "teineIsikOlek": status,
+        })
+    };
+    let expected = json!([{
+        "isikukood": adult,
+        "eesnimi": given_name,
+        "perekonnanimi": family_name,
+        "synniKuupaev": birth_date,
+        "isikuStaatus": status,
+        "pohiKodakondsus": {
+            "riik": { "kood": "RIIK", "elemendiKood": "233", "nimetus": "EESTI VABARIIK" }
+        },
+        "hooldusoigused": [
+            custody("H10", "täielik isikuhooldusõigus"),
+            custody("H20", "täielik varahooldusõigus"),
+        ],
+    }]);
+    ensure!(got.json == expected, "{} is not {expected}", got.text);
+    host.stop()
+}
+
+#[tokio::test]
+async fn a_person_is_found_by_name_and_birth_date() -> Result<()> {
+    let given = Given::seeded()?;
+    let adult = &given.world.persons.adult;
+    let (given_name, family_name, birth_date) = in_register(&given, adult).await?;
+    let host = given.start()?;
+    let keys = json!({ "givenName": given_name, "familyName": family_name, "birthDate": birth_date });
+    let ask = Ask::service("person", given.world.client("public_task"), &["personalCode"], keys);
+    let got = ask.send(&agent(), &host.base_url)?;
+    ensure!(got.records() == [json!({ "personalCode": adult })], "{}", got.text);
+    host.stop()
+}
+
+/// Many clients at once: each is told of the person it asked about.
+#[test]
+fn answers_are_not_mixed_up() -> Result<()> {
+    let given = Given::seeded()?;
+    let host = given.start()?;
+    let client = given.world.client("public_task");
+    let (agent, base_url) = (agent(), host.base_url.as_str());
+    thread::scope(|scope| {
+        let askers: Vec<_> = given
+            .world
+            .persons
+            .twenty
+            .iter()
+            .map(|code| {
+                let agent = &agent;
+                scope.spawn(move || -> Result<()> {
+                    for _ in 0..5 {
+                        let keys = json!({ "personalCode": code });
+                        let got =
+                            Ask::service("person", client, &["personalCode"], keys).send(agent, base_url)?;
+                        ensure!(got.records() == [json!({ "personalCode": code })], "{}", got.text);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        askers.into_iter().try_for_each(|asker| asker.join().unwrap_or_else(|_| anyhow::bail!("a panic")))
+    })?;
+    host.stop()
+}
+
+/// Twenty persons a month are twenty, however the queries race.
+#[test]
+fn a_quota_holds_for_queries_at_the_same_time() -> Result<()> {
+    let given = Given::seeded()?;
+    let host = given.start()?;
+    let client = given.world.client("small_company");
+    let (agent, base_url) = (agent(), host.base_url.as_str());
+    let mut codes: Vec<&str> = given.world.persons.twenty.iter().map(String::as_str).collect();
+    codes.extend(codes.clone());
+    let answered: Vec<u16> = thread::scope(|scope| {
+        let askers: Vec<_> = codes
+            .iter()
+            .map(|code| {
+                let agent = &agent;
+                scope.spawn(move || -> Result<u16> {
+                    let keys = json!({ "personalCode": code });
+                    Ok(Ask::service("person", client, &["familyName"], keys).send(agent, base_url)?.status)
+                })
+            })
+            .collect();
+        askers.into_iter().filter_map(|asker| asker.join().ok()?.ok()).collect()
+    });
+    ensure!(answered.len() == 40, "{} of 40 queries came to an end", answered.len());
+    ensure!(answered.iter().all(|status| matches!(status, 200 | 403)), "{answered:?}");
+    let count = answered.iter().filter(|status| **status == 200).count();
+    ensure!((1..=20).contains(&count), "{count} queries were answered, 20 may be");
+    host.stop()
+}
+
+#[test]
+fn services_describe_themselves() -> Result<()> {
+    let given = Given::seeded()?;
+    let host = given.start()?;
+    let agent = agent();
+    for service in ["person", "isikud", "statistics"] {
+        let mut response = agent.get(format!("{}/xroad/{service}/openapi.json", host.base_url)).call()?;
+        ensure!(response.status() == 200, "{service}: {}", response.status());
+        let text = response.body_mut().read_to_string()?;
+        let document: Value = serde_json::from_str(&text).context(text)?;
+        ensure!(document.get("openapi") == Some(&json!("3.1.0")), "{service}: X-Road takes exactly 3.1.0");
+        ensure!(document.pointer("/paths/~1v1~1query/post").is_some(), "{service} has no query");
+    }
+    for health in ["live", "ready"] {
+        let response = agent.get(format!("{}/health/{health}", host.base_url)).call()?;
+        ensure!(response.status() == 200, "{health}: {}", response.status());
+    }
+    host.stop()
+}
+
+/// Control data is data: every client of the example holds what it says, and no other client does.
+#[test]
+fn every_grant_belongs_to_a_client_of_the_example() -> Result<()> {
+    let given = Given::empty()?;
+    let mut holders = BTreeSet::new();
+    for entry in std::fs::read_dir(given.home.examples.join("control/grants"))? {
+        let text = std::fs::read_to_string(entry?.path())?;
+        let client = text.lines().find_map(|line| line.strip_prefix("client = \"")?.strip_suffix('"'));
+        holders.insert(client.context("a grant has a client")?.to_owned());
+    }
+    let mut clients: BTreeSet<String> =
+        given.world.clients.values().map(|client| client.id.clone()).collect();
+    clients.remove(given.world.client("stranger"));
+    ensure!(holders == clients, "{holders:?} hold grants, {clients:?} are in clients.json");
+    Ok(())
+}
