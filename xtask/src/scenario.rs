@@ -7,6 +7,8 @@ mod faults;
 mod tell;
 mod visible;
 
+use std::fmt::Display;
+
 use anyhow::{Result, bail};
 use paasla_tests::{Ask, Got, World, ask};
 
@@ -81,12 +83,16 @@ impl Script<'_> {
         got
     }
 
-    /// What must hold for the last query, and what to say if it does not.
-    fn want(&mut self, holds: bool, otherwise: impl Into<String>) {
+    /// What must hold for the last query.
+    fn want(&mut self, holds: bool, statement: impl Display) {
+        self.fail_unless(holds, format!("this should hold, and does not: {statement}"));
+    }
+
+    fn fail_unless(&mut self, holds: bool, failure: String) {
         if let Some(row) = self.rows.last_mut()
             && !holds
         {
-            row.failures.push(otherwise.into());
+            row.failures.push(failure);
         }
     }
 
@@ -99,18 +105,21 @@ impl Script<'_> {
 
     /// The last query must have this status.
     fn want_status(&mut self, got: &Got, status: u16) {
-        self.want(got.status == status, format!("status {status} was expected, {} came", got.status));
+        self.fail_unless(got.status == status, format!("status {status} was expected, {} came", got.status));
     }
 
     /// The last query must be refused for this reason.
     fn want_refusal(&mut self, got: &Got, code: &str) {
-        self.want(got.is_refused(code), format!("403 with the reason {code} was expected: {}", got.text));
+        self.fail_unless(
+            got.is_refused(code),
+            format!("403 with the reason {code} was expected: {}", got.text),
+        );
     }
 
     /// The last query must be turned away for this problem.
     fn want_problem(&mut self, got: &Got, status: u16, code: &str, place: &str) {
         self.want_status(got, status);
-        self.want(
+        self.fail_unless(
             got.has_problem(code, place),
             format!("the problem {code} at {place} was expected: {}", got.text),
         );

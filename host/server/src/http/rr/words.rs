@@ -103,7 +103,7 @@ const CITIZENSHIPS: &[Word] = &[
 // Ours.
 const ADDRESSES: &[Word] = &[
     word("Liik", "addresses.kind", Wire::Coded),
-    word("Aadress", "addresses.fullText", Wire::Text),
+    word("Aadress", "addresses.address", Wire::Text),
     word("Algus", "addresses.validFrom", Wire::Date),
     word("Lopp", "addresses.validUntil", Wire::Date),
 ];
