@@ -181,4 +181,27 @@ mod tests {
         }
         assert_eq!(PARTS[0].words[3].answered(), "synniKuupaev");
     }
+
+    /// A word whose field the example does not have, or has with another type, would be refused or left out in
+    /// silence.
+    #[test]
+    fn every_word_fits_the_example_register_and_its_service() {
+        use paasla_register::{Description, FieldType};
+        let register = include_str!("../../../../../examples/population-register/register.toml");
+        let service = include_str!("../../../../../examples/control/services/isikud.toml");
+        let description = Description::from_toml(register).unwrap();
+        for word in PARTS.iter().flat_map(|part| part.words) {
+            let field = description.field("person", word.field).unwrap_or_else(|| panic!("{}", word.field));
+            let fits = match field.field_type() {
+                FieldType::PersonalCode => word.kind == Wire::Code,
+                FieldType::Text => word.kind == Wire::Text,
+                FieldType::Boolean => word.kind == Wire::Truth,
+                FieldType::Date => matches!(word.kind, Wire::Date | Wire::DateTime),
+                FieldType::Code(_) => matches!(word.kind, Wire::Coded | Wire::Country),
+                FieldType::Integer => false,
+            };
+            assert!(fits, "{} is {} on the wire", word.field, word.wire);
+            assert!(service.contains(&format!("\"{}\"", word.field)), "the service lacks {}", word.field);
+        }
+    }
 }
