@@ -17,6 +17,31 @@ async fn in_register(given: &Given, code: &str) -> Result<(String, String, Strin
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }
 
+/// To be found by a value is to have it told: whoever may not see a birth date cannot find anybody by it.
+#[tokio::test]
+async fn nobody_is_found_by_what_may_not_be_seen() -> Result<()> {
+    let given = Given::seeded()?;
+    let persons = &given.world.persons;
+    let host = given.start()?;
+    let company = given.world.client("legitimate_interest");
+    for (code, found) in [(&persons.adult, 1), (&persons.child, 0)] {
+        let (given_name, family_name, birth_date) = in_register(&given, code).await?;
+        let keys = json!({ "givenName": given_name, "familyName": family_name, "birthDate": birth_date });
+        let got = Ask::service("person", company, &["birthDate"], keys).send(&agent(), &host.base_url)?;
+        ensure!(got.status == 200 && got.records().len() == found, "{}", got.text);
+    }
+    // Statistics see the year of a birth date, so the day is no key for them.
+    let (_, _, birth_date) = in_register(&given, &persons.adult).await?;
+    let office = given.world.client("statistics_office");
+    let ask = Ask::service("statistics", office, &["sex"], json!({ "residenceMunicipality": "Tallinn" }));
+    let got = ask.limit(3).send(&agent(), &host.base_url)?;
+    ensure!(got.status == 200 && !got.records().is_empty(), "{}", got.text);
+    let ask = Ask::service("statistics", office, &["sex"], json!({ "birthDate": birth_date }));
+    let got = ask.send(&agent(), &host.base_url)?;
+    ensure!(got.status == 400, "{}", got.text);
+    host.stop()
+}
+
 /// The answer that today's clients read, value for value.
 #[tokio::test]
 async fn an_unmodified_client_is_answered_as_today() -> Result<()> {

@@ -134,12 +134,6 @@ impl Decision {
         self.refusals.is_empty()
     }
 
-    /// Whether any field may be seen, in full or masked.
-    #[must_use]
-    pub fn shows_anything(&self) -> bool {
-        self.fields.iter().any(|field| field.visibility != Visibility::Hide)
-    }
-
     /// Closes the decision under what values give away (see [`close`]).
     pub fn close(&mut self, fields: &[Field]) {
         close(&mut self.fields, fields);

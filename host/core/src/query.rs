@@ -44,7 +44,7 @@ pub struct Query {
     pub bundle: Option<Bundle>,
     /// Who is asked about: how, and how many.
     pub subjects: Subjects,
-    /// The fields asked for that the grant allows, in the order asked.
+    /// The fields asked for that the grant allows, in the order asked, then those that are only looked up by.
     pub fields: Vec<Field>,
     /// The access right this query stands on.
     pub grant: GrantView,

@@ -219,4 +219,18 @@ impl FieldDescription {
         };
         Visibility::Masked(if fits { mask } else { Mask::Redact })
     }
+
+    /// Whether everything of its value is seen under a visibility: in full, or by a mask that reads this very column
+    /// (the municipality of a municipality).
+    #[must_use]
+    pub fn shows_all(&self, visibility: Visibility) -> bool {
+        match self.effective(visibility) {
+            Visibility::Show => true,
+            Visibility::Masked(Mask::Municipality) => {
+                self.coarser.municipality.as_ref() == Some(&self.column)
+            }
+            Visibility::Masked(Mask::County) => self.coarser.county.as_ref() == Some(&self.column),
+            Visibility::Masked(_) | Visibility::Hide => false,
+        }
+    }
 }

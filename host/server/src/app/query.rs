@@ -102,8 +102,7 @@ impl App {
             let reasons = decision.refusals.clone();
             return Err(Stop::Refused(Box::new(decision), reasons));
         }
-        if !decision.shows_anything() {
-            let reasons = decision.fields.iter().flat_map(|field| field.reasons.iter().cloned()).collect();
+        if let Some(reasons) = self.nothing_to_show(resolved, &decision) {
             return Err(Stop::Refused(Box::new(decision), reasons));
         }
         let reviewers: Vec<&Activated> =
@@ -124,7 +123,13 @@ impl App {
                 .fields
                 .iter()
                 .zip(&decision.fields)
-                .map(|(field, decision)| (field.name.clone(), decision.visibility))
+                .enumerate()
+                .map(|(place, (field, decision))| {
+                    // What is only looked up by is not read.
+                    let visibility =
+                        if resolved.is_asked(place) { decision.visibility } else { Visibility::Hide };
+                    (field.name.clone(), visibility)
+                })
                 .collect(),
             row_facts: facts.clone(),
             conditions: decision.conditions.iter().cloned().collect(),
@@ -166,6 +171,30 @@ impl App {
         Ok((decision, Reviewed { rows, settled }))
     }
 
+    /// Why a decision that refuses nothing shows nothing all the same: every field asked for is hidden, or the query
+    /// looks up by a field that is not seen in full, so that its answer would tell it.
+    fn nothing_to_show(&self, resolved: &Resolved<'_>, decision: &Decision) -> Option<BTreeSet<Reason>> {
+        let of = |place: usize| decision.fields.get(place);
+        let asked = || resolved.asked.iter().flatten().filter_map(|&place| of(place));
+        if !asked().any(|field| field.visibility != Visibility::Hide) {
+            return Some(asked().flat_map(|field| field.reasons.iter().cloned()).collect());
+        }
+        let hidden = |&&place: &&usize| !self.shows_all(resolved, place, of(place));
+        let mut hidden = resolved.search.iter().filter(hidden).peekable();
+        hidden.peek()?;
+        let message = "The query looks up by a field that may not be seen in full.";
+        let own = Reason::new("host", "host.key-not-visible", message);
+        let given = hidden.filter_map(|&place| of(place)).flat_map(|field| field.reasons.iter().cloned());
+        Some(given.chain([own]).collect())
+    }
+
+    /// Whether a field of a query is seen in full under a decision.
+    fn shows_all(&self, resolved: &Resolved<'_>, place: usize, decision: Option<&FieldDecision>) -> bool {
+        let field = resolved.query.fields.get(place);
+        let described = field.and_then(|field| self.description.field(&resolved.service.entity, &field.name));
+        described.zip(decision).is_some_and(|(field, decision)| field.shows_all(decision.visibility))
+    }
+
     fn shape(
         &self,
         resolved: &Resolved<'_>,
@@ -174,7 +203,7 @@ impl App {
         reviewed: Reviewed,
     ) -> Answer {
         let entity = &resolved.service.entity;
-        let mut places = vec![0; resolved.query.fields.len()];
+        let mut places = vec![None; resolved.query.fields.len()];
         let mut groups: Vec<String> = Vec::new();
         let mut fields = Vec::new();
         for (place, asked) in resolved.asked.iter().enumerate() {
@@ -183,7 +212,7 @@ impl App {
                 Err(closed) => closed.clone(),
                 Ok(index) => {
                     if let Some(slot) = places.get_mut(*index) {
-                        *slot = place;
+                        *slot = Some(place);
                     }
                     let mut own = decision.fields.get(*index).cloned().unwrap_or_else(FieldDecision::shown);
                     if let Some(effective) = self.description.effective(entity, &name, own.visibility) {
@@ -209,6 +238,7 @@ impl App {
             places: &places,
             groups: &groups,
             decision,
+            search: &resolved.search,
         };
         Answer {
             id: resolved.query.id.clone(),

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use paasla_core::{
-    Date, Field, FieldDecision, Query, Reason, Service, Subjects, Term, Value, Visibility,
+    Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
     rulebook::{NoGrant, Wanted},
     term::ConceptKind,
 };
@@ -27,9 +27,19 @@ pub(crate) struct Resolved<'a> {
     pub(crate) names: Vec<String>,
     /// Key fields and their values.
     pub(crate) keys: Vec<(String, Vec<Value>)>,
+    /// Places in `query.fields` of the fields looked up by, personal codes aside: to find somebody by a value is to
+    /// learn it, so these must be seen in full. Naming a person by their code tells nothing new.
+    pub(crate) search: Vec<usize>,
     pub(crate) limit: u32,
     /// The broadest legal basis: usage counts under it.
     pub(crate) usage_basis: String,
+}
+
+impl Resolved<'_> {
+    /// Whether a field of the query was asked for, and not only looked up by.
+    pub(crate) fn is_asked(&self, place: usize) -> bool {
+        self.asked.contains(&Ok(place))
+    }
 }
 
 /// Why a query cannot be decided.
@@ -112,6 +122,7 @@ pub(crate) fn resolve<'a>(
         let message = "The access right opens none of the fields asked for.";
         return Err(Unresolved::Refused(Reason::new("grant", "grant.no-field-open", message)));
     }
+    let search = search(description, service, grant, &keys, &mut fields)?;
     let usage_basis = rulebook.vocabulary.root(ConceptKind::LegalBasis, &basis).to_owned();
     let query = Query {
         id: id.to_owned(),
@@ -137,7 +148,35 @@ pub(crate) fn resolve<'a>(
     };
     let limit = ask.limit.unwrap_or(service.max_records).min(service.max_records);
     let names = names.into_iter().map(str::to_owned).collect();
-    Ok(Resolved { service, query, asked, names, keys, limit, usage_basis })
+    Ok(Resolved { service, query, asked, names, keys, search, limit, usage_basis })
+}
+
+/// The fields looked up by, each with its place among the fields that rules are told; it is put there if it was not
+/// asked for.
+fn search(
+    description: &Description,
+    service: &Service,
+    grant: &Grant,
+    keys: &[(String, Vec<Value>)],
+    fields: &mut Vec<Field>,
+) -> Result<Vec<usize>, Unresolved> {
+    let mut search = Vec::new();
+    for (name, _) in keys {
+        let Some(described) = description.field(&service.entity, name) else { continue };
+        if *described.field_type() == FieldType::PersonalCode {
+            continue;
+        }
+        if !grant.opens(name) {
+            let message = "The access right does not open a field that the query looks up by.";
+            return Err(Unresolved::Refused(Reason::new("grant", "grant.key-not-open", message)));
+        }
+        let known = fields.iter().position(|field| field.name == *name);
+        search.push(known.unwrap_or_else(|| {
+            fields.push(described.core_field());
+            fields.len() - 1
+        }));
+    }
+    Ok(search)
 }
 
 fn service<'a>(active: &'a Active, ask: &Ask) -> Result<&'a Service, Unresolved> {

@@ -54,11 +54,13 @@ pub(crate) struct Shaper<'a> {
     pub(crate) entity: &'a str,
     pub(crate) query: &'a Query,
     pub(crate) masker: &'a Masker,
-    /// For each field of the query, its place in the answer.
-    pub(crate) places: &'a [usize],
+    /// For each field of the query, its place in the answer; none if it was only looked up by.
+    pub(crate) places: &'a [Option<usize>],
     /// The groups asked for of which any field may be seen, in the order asked.
     pub(crate) groups: &'a [String],
     pub(crate) decision: &'a Decision,
+    /// The fields looked up by.
+    pub(crate) search: &'a [usize],
 }
 
 impl Shaper<'_> {
@@ -80,6 +82,7 @@ impl Shaper<'_> {
                         list.push(cells);
                     }
                 }
+                _ if !self.may_be_found(settled) => {}
                 _ => {
                     let groups = self.groups.iter().map(|group| (group.clone(), Vec::new())).collect();
                     records.insert(place, AnswerRecord { cells, groups });
@@ -87,6 +90,16 @@ impl Shaper<'_> {
             }
         }
         records.into_values().collect()
+    }
+
+    /// Whether everything that the record was found by is seen in full in it: that it was found would tell the rest.
+    fn may_be_found(&self, settled: &RowDecision) -> bool {
+        self.search.iter().all(|&place| {
+            let name = self.query.fields.get(place).map(|field| field.name.as_str());
+            let described = name.and_then(|name| self.description.field(self.entity, name));
+            let own = settled.fields.get(place);
+            described.zip(own).is_some_and(|(field, own)| field.shows_all(own.visibility))
+        })
     }
 
     fn cells(&self, row: &Row, settled: &RowDecision, context: &MaskContext<'_>) -> Vec<(usize, Cell)> {
@@ -105,7 +118,7 @@ impl Shaper<'_> {
             };
             let usual = self.decision.fields.get(*field)?;
             let narrowed = (own != usual).then(|| FieldDecision { visibility, reasons: own.reasons.clone() });
-            Some((*self.places.get(*field)?, Cell { value, narrowed, visibility }))
+            Some(((*self.places.get(*field)?)?, Cell { value, narrowed, visibility }))
         };
         row.cells.iter().filter_map(cell).collect()
     }
