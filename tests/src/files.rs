@@ -49,3 +49,20 @@ pub fn remove(file: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Copies a folder with everything in it. What is copied is new: its times are those of the copy.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))? {
+        let (source, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        if source.is_dir() {
+            copy(&source, &to.join(name))?;
+        } else {
+            fs::copy(&source, to.join(name))?;
+        }
+    }
+    Ok(())
+}
