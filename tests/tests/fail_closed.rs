@@ -61,7 +61,8 @@ async fn a_broken_rule_refuses() -> Result<()> {
     let store = SqliteStore::open(given.home.database()).await?;
     let id = got.decision.context("the record is named")?;
     let record = store.record(&id).await?.context("the record is there")?;
-    let said = record.rulings.iter().find(|ruling| ruling.policy == "statistics").context("the rule is named")?;
+    let said =
+        record.rulings.iter().find(|ruling| ruling.policy == "statistics").context("the rule is named")?;
     ensure!(said.said == "fault: out-of-fuel", "{}", said.said);
     ensure!(store.count_records(&RecordFilter::default()).await? == 2, "one record for each");
     store.close().await?;

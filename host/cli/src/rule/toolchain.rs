@@ -33,12 +33,21 @@ impl Toolchain {
     /// # Errors
     /// When there is neither; names both remedies.
     pub(crate) fn find() -> Result<Self> {
-        if let Ok(folder) = ask("rustc", &["--print", "target-libdir", "--target", TARGET])
-            && has_std(Path::new(&folder))
-        {
+        let installed = ask("rustc", &["--print", "target-libdir", "--target", TARGET]).ok();
+        Self::among(installed.as_deref(), Path::new(DEBIAN_RUSTC), Path::new(DEBIAN_SOURCE), linker)
+    }
+
+    /// Chooses among what may be there: the folder of the installed target's libraries, and Debian's files.
+    fn among(
+        installed: Option<&str>,
+        rustc: &Path,
+        source: &Path,
+        linker: impl Fn() -> Option<PathBuf>,
+    ) -> Result<Self> {
+        if installed.is_some_and(|folder| has_std(Path::new(folder))) {
             return Ok(Self::Installed);
         }
-        if Path::new(DEBIAN_RUSTC).exists() && Path::new(DEBIAN_SOURCE).exists() {
+        if rustc.exists() && source.exists() {
             if let Some(linker) = linker() {
                 return Ok(Self::Debian { linker });
             }
@@ -125,4 +134,30 @@ fn ask(program: &str, arguments: &[&str]) -> Result<String> {
         bail!("`{program} {}` failed", arguments.join(" "));
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_installed_target_comes_first_then_debian_then_both_remedies() {
+        let folder = tempfile::tempdir().unwrap();
+        let (there, missing) = (folder.path().join("there"), folder.path().join("missing"));
+        std::fs::write(&there, "").unwrap();
+        let own = folder.path().to_str();
+        let linker = || Some(PathBuf::from("rust-lld"));
+        let debian = Toolchain::Debian { linker: PathBuf::from("rust-lld") };
+
+        // An empty folder is what rustup leaves of a target that is not installed.
+        assert_eq!(Toolchain::among(own, &there, &there, linker).unwrap(), debian);
+        let error = Toolchain::among(own, &there, &missing, linker).unwrap_err().to_string();
+        for remedy in ["rustup target add wasm32-unknown-unknown", "rustc-web rust-web-src"] {
+            assert!(error.contains(remedy), "{error}");
+        }
+        let error = Toolchain::among(None, &there, &there, || None).unwrap_err().to_string();
+        assert!(error.contains("linker"), "{error}");
+        std::fs::write(folder.path().join("libstd-1.rlib"), "").unwrap();
+        assert_eq!(Toolchain::among(own, &there, &there, linker).unwrap(), Toolchain::Installed);
+    }
 }
