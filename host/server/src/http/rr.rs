@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `POST /rr/domesticDataExchange/v1/isikud`: today's clients of the population register, unchanged.
 //!
-//! The register's own description is not public. The shapes here come from two public clients of it (see the facts);
-//! where these do not use a name, it is ours, and `words` says so.
+//! The register's own description is not public. The shapes here are what two public clients of it send and expect
+//! (TulevaEE/onboarding-service and kemit-ee/ljvis-2); where these do not use a name, it is ours, and `words` says so.
 
 mod answer;
 mod query;

@@ -9,7 +9,7 @@ use crate::fake::{
     Fake, House, ID, RR_BODY, cell, check_silent, date, empty, field, reason, refused, rr, text,
 };
 
-/// The request of the facts, section 2.5, with empty lists as real clients send them.
+/// A request with empty lists, as real clients send them.
 #[tokio::test]
 async fn a_real_request_is_understood() {
     let body = r#"{
