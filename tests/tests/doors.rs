@@ -17,6 +17,29 @@ async fn in_register(given: &Given, code: &str) -> Result<(String, String, Strin
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }
 
+/// What is wrong with the headers, with the body's shape, and in the register's terms: all of it in one answer.
+#[test]
+fn every_problem_of_a_request_is_told_at_once() -> Result<()> {
+    let given = Given::seeded()?;
+    let host = given.start()?;
+    let code = "49001010094";
+    let fields = ["familyName", "shoeSize"];
+    let ask =
+        Ask::service("person", given.world.client("public_task"), &fields, json!({ "personalCode": code }));
+    let mut ask = ask.without("X-Road-UserId").context("purpose", "rr:Nothing");
+    if let Some(body) = ask.body.as_object_mut() {
+        body.insert("limit".to_owned(), json!("many"));
+    }
+    let got = ask.send(&agent(), &host.base_url)?;
+    let problems = got.json.get("problems").and_then(Value::as_array).context("a list of problems")?;
+    let codes: BTreeSet<&str> = problems.iter().filter_map(|problem| problem.get("code")?.as_str()).collect();
+    let expected =
+        ["user_missing", "type_wrong", "field_unknown", "personal_code_invalid", "purpose_unknown"].into();
+    ensure!(got.status == 400 && codes == expected, "{}", got.text);
+    ensure!(!got.text.contains(code) && !got.text.contains("shoeSize"), "nothing is repeated: {}", got.text);
+    host.stop()
+}
+
 /// To be found by a value is to have it told: whoever may not see a birth date cannot find anybody by it.
 #[tokio::test]
 async fn nobody_is_found_by_what_may_not_be_seen() -> Result<()> {

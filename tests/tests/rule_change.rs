@@ -71,12 +71,25 @@ fn the_same_source_gives_the_same_component_anywhere() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (first, second) = (folder.path().join("first.wasm"), folder.path().join("second.wasm"));
     let one = clone_to(&folder.path().join("one"))?;
-    let digest = build(&one, &first)?;
-    // Made after the first build: cargo takes sources that are older than what it built for built already.
     let other = clone_to(&folder.path().join("another/and/deeper/folder"))?;
+    let digest = build(&one, &first)?;
     ensure!(build(&other, &second)? == digest, "two folders, two digests");
     let shipped = fs::read(variable("PAASLA_RULES")?.join("minors.wasm"))?;
     ensure!(fs::read(&first)? == shipped, "a clone gives another component than this folder");
+    Ok(())
+}
+
+/// Two copies of a crate in one target folder, the second older than what was built of the first: each gets its own
+/// component all the same.
+#[test]
+fn a_shared_target_folder_mixes_nothing_up() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let same = clone_to(&folder.path().join("same"))?;
+    let changed = clone_to(&folder.path().join("changed"))?;
+    let source = changed.join("src/lib.rs");
+    fs::write(&source, fs::read_to_string(&source)?.replace("Mask::Year", "Mask::Decade"))?;
+    let digest = build(&changed, &folder.path().join("changed.wasm"))?;
+    ensure!(build(&same, &folder.path().join("same.wasm"))? != digest, "the copy was taken for the original");
     Ok(())
 }
 

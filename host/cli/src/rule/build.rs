@@ -85,12 +85,14 @@ pub(crate) fn build(folder: &Path, target_folder: Option<&Path>, out: Option<&Pa
         None => metadata.target_directory.join("paasla-rules"),
     };
 
-    let mut command = Command::new("cargo");
-    command.args(["rustc", "--lib", "--crate-type", "cdylib", "--profile", "rule", "--target", TARGET]);
-    command.arg("--manifest-path").arg(&manifest).arg("--target-dir").arg(&target_folder);
-    for setting in PROFILE {
-        command.args(["--config", setting]);
-    }
+    // Held to the end: of two builds in one folder at a time, one could read what the other left.
+    fs::create_dir_all(&target_folder)
+        .with_context(|| format!("{} could not be made", target_folder.display()))?;
+    let lock = fs::File::create(target_folder.join("paasla.lock"))?;
+    lock.lock().with_context(|| format!("{} could not be locked", target_folder.display()))?;
+    forget_other_folders(&metadata, &manifest, &target_folder)?;
+    let mut command = cargo("rustc", &manifest, &target_folder);
+    command.args(["--lib", "--crate-type", "cdylib"]);
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
     let mut remap = vec![(metadata.workspace_root.clone(), "rule")];
@@ -113,6 +115,38 @@ pub(crate) fn build(folder: &Path, target_folder: Option<&Path>, out: Option<&Pa
     };
     write_whole(&path, &component)?;
     Ok(Built { name: package.name.clone(), path, digest: digest_of(&component), bytes: component.len() })
+}
+
+/// A cargo command for the rule's profile and target.
+fn cargo(verb: &str, manifest: &Path, target_folder: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command.args([verb, "--profile", "rule", "--target", TARGET]);
+    command.arg("--manifest-path").arg(manifest).arg("--target-dir").arg(target_folder);
+    for setting in PROFILE {
+        command.args(["--config", setting]);
+    }
+    command
+}
+
+/// Throws away what another folder's copy of the same crates left in a shared target folder. Cargo tells two copies
+/// apart by the times of their files only, and could give this folder the component of that one.
+fn forget_other_folders(metadata: &Metadata, manifest: &Path, target_folder: &Path) -> Result<()> {
+    let note = target_folder.join("paasla-origin");
+    let own = metadata.workspace_root.to_string_lossy();
+    if let Ok(origin) = fs::read_to_string(&note)
+        && origin != own
+    {
+        let mut clean = cargo("clean", manifest, target_folder);
+        clean.arg("--quiet");
+        for package in &metadata.packages {
+            clean.args(["--package", &package.name]);
+        }
+        let status = clean.status().context("`cargo` could not be started")?;
+        if !status.success() {
+            bail!("what {origin} left in {} could not be thrown away", target_folder.display());
+        }
+    }
+    write_whole(&note, own.as_bytes())
 }
 
 fn componentise(core: &[u8]) -> Result<Vec<u8>> {
