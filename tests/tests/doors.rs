@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The doors of the real program, over real sockets. `cargo xtask demo --check` asks many more queries.
 
-use std::{collections::BTreeSet, thread};
+use std::{collections::BTreeSet, fs, thread};
 
 use anyhow::{Context as _, Result, ensure};
-use paasla_tests::{Ask, Given, ask::agent};
+use paasla_tests::{Ask, Given, ask::agent, files::copy};
 use serde_json::{Value, json};
 
 /// What a person's name, birth date and status are, straight from the register.
@@ -15,6 +15,36 @@ async fn in_register(given: &Given, code: &str) -> Result<(String, String, Strin
     let sql = "SELECT given_name, family_name, birth_date FROM person WHERE personal_code = $1";
     let row = sqlx::query(sql).bind(code).fetch_one(&mut register).await?;
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+}
+
+/// Subsystems of one member share the cap of the member's access right: otherwise a further subsystem would be a
+/// further cap.
+#[test]
+fn subsystems_share_the_cap_of_their_member() -> Result<()> {
+    let mut given = Given::empty()?;
+    let examples = given.home.folder.join("examples");
+    for part in ["control", "population-register"] {
+        copy(&given.home.examples.join(part), &examples.join(part))?;
+    }
+    let grant = examples.join("control/grants/small-company-person.toml");
+    let holder = given.world.client("small_company");
+    let (member, _) = holder.rsplit_once('/').context("a subsystem")?;
+    let text = fs::read_to_string(&grant)?;
+    ensure!(text.contains(&format!("\"{holder}\"")), "the grant names its client");
+    fs::write(&grant, text.replace(&format!("\"{holder}\""), &format!("\"{member}\"")))?;
+    given.home.examples = examples;
+    given.home.seed(&given.register, &given.rules)?;
+    let host = given.start()?;
+    let asked = |subsystem: &str, codes: &[String]| {
+        let keys = json!({ "personalCode": codes });
+        let client = format!("{member}/{subsystem}");
+        Ask::service("person", &client, &["familyName"], keys).send(&agent(), &host.base_url)
+    };
+    let (most, last) = given.world.persons.twenty.split_at(15);
+    ensure!(asked("one", most)?.status == 200, "fifteen of twenty");
+    ensure!(asked("two", most)?.status == 403, "fifteen more are too many");
+    ensure!(asked("two", last)?.status == 200, "five more are not");
+    host.stop()
 }
 
 /// What is wrong with the headers, with the body's shape, and in the register's terms: all of it in one answer.

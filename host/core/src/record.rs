@@ -91,6 +91,10 @@ pub struct Record {
     pub subjects: Vec<String>,
     /// The broadest legal basis the query stood on, under which it counts towards usage. None: it does not count.
     pub usage_basis: Option<String>,
+    /// Whose usage it counts towards: the holder of the access right, which may be a member with all its subsystems.
+    /// None: the client's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_holder: Option<ClientId>,
     /// How many records were returned.
     pub returned: u32,
     /// Fuel used by all rulings together.

@@ -86,6 +86,7 @@ fn record(id: impl Into<String>) -> Record {
         rulings: Vec::new(),
         subjects: Vec::new(),
         usage_basis: None,
+        usage_holder: None,
         returned: 0,
         cost: 0,
         duration_us: 10,

@@ -94,7 +94,8 @@ pub trait Store: Send + Sync {
     /// None of its own.
     async fn count_records(&self, filter: &RecordFilter) -> Result<u64, StoreError>;
 
-    /// How many persons this client (exactly this one) asked about on this basis, in the windows that end at
+    /// How many persons were asked about on this basis for the account of this client (exactly this one: a record's
+    /// `usage_holder`, or else its client), in the windows that end at
     /// `now_ms` (milliseconds since 1970-01-01T00:00:00Z): those of answered queries whose `usage_basis` is
     /// `basis`; per query the persons named, or those returned if they are more. See [`crate::usage`] for how
     /// exact it is. `now_ms` must not be much (an hour) older than the newest record: old buckets are dropped.

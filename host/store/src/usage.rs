@@ -109,7 +109,8 @@ pub(crate) fn additions(records: &[Record]) -> BTreeMap<Bucket, i64> {
         }
         for grain in Grain::ALL {
             let start = grain.start(record.instant);
-            let bucket = Bucket { client: record.client.to_string(), basis: basis.clone(), grain, start };
+            let holder = record.usage_holder.as_ref().unwrap_or(&record.client);
+            let bucket = Bucket { client: holder.to_string(), basis: basis.clone(), grain, start };
             let sum: &mut i64 = buckets.entry(bucket).or_default();
             *sum = sum.saturating_add(persons);
         }

@@ -51,7 +51,7 @@ impl App {
         draft.service(&resolved.service.name, resolved.service.version);
         draft.subjects(self.subject_hashes(&resolved));
 
-        let place = self.under_way.enter(&resolved.query.client, &resolved.usage_basis, persons(&resolved));
+        let place = self.under_way.enter(resolved.holder, &resolved.usage_basis, persons(&resolved));
         if wants_usage(&active, &resolved.query) {
             match usage::facts(&*self.store, &place, resolved.query.instant).await {
                 Ok(facts) => resolved.query.facts = facts,
@@ -65,7 +65,7 @@ impl App {
             Ok((decision, rows)) => {
                 draft.decision(&decision);
                 let answer = self.shape(&resolved, &active, &decision, rows);
-                self.write(draft.answered(&resolved.usage_basis, answer.records.len()), &id)
+                self.write(draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len()), &id)
                     .await
                     .map(|()| answer)
             }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use paasla_core::{Decision, Outcome, Query, Record, RulingSummary};
+use paasla_core::{ClientId, Decision, Outcome, Query, Record, RulingSummary};
 
 use super::ask::Caller;
 
@@ -38,6 +38,7 @@ impl Draft {
             rulings: Vec::new(),
             subjects: Vec::new(),
             usage_basis: None,
+            usage_holder: None,
             returned: 0,
             cost: 0,
             duration_us: 0,
@@ -84,9 +85,10 @@ impl Draft {
         self.record.decision = Some(decision.clone());
     }
 
-    /// An answer: it counts towards usage under `basis`.
-    pub(crate) fn answered(mut self, basis: &str, returned: usize) -> Record {
+    /// An answer: it counts towards the usage of the access right's holder under `basis`.
+    pub(crate) fn answered(mut self, holder: &ClientId, basis: &str, returned: usize) -> Record {
         self.record.usage_basis = Some(basis.to_owned());
+        self.record.usage_holder = (*holder != self.record.client).then(|| holder.clone());
         self.record.returned = u32::try_from(returned).unwrap_or(u32::MAX);
         self.end(Outcome::Answered, 200, vec!["ok".to_owned()])
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use paasla_core::{
-    Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
+    ClientId, Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
     rulebook::{NoGrant, Wanted},
     term::ConceptKind,
 };
@@ -31,6 +31,8 @@ pub(crate) struct Resolved<'a> {
     /// learn it, so these must be seen in full. Naming a person by their code tells nothing new.
     pub(crate) search: Vec<usize>,
     pub(crate) limit: u32,
+    /// Who holds the access right: usage counts for them, so that a member's subsystems share one cap.
+    pub(crate) holder: &'a ClientId,
     /// The broadest legal basis: usage counts under it.
     pub(crate) usage_basis: String,
 }
@@ -148,7 +150,7 @@ pub(crate) fn resolve<'a>(
     };
     let limit = ask.limit.unwrap_or(service.max_records).min(service.max_records);
     let names = names.into_iter().map(str::to_owned).collect();
-    Ok(Resolved { service, query, asked, names, keys, search, limit, usage_basis })
+    Ok(Resolved { service, query, asked, names, keys, search, limit, holder: &grant.client, usage_basis })
 }
 
 /// The fields looked up by, each with its place among the fields that rules are told; it is put there if it was not

@@ -58,6 +58,7 @@ contract! {
     }
     usage {
         counts_persons_of_answered_queries
+        is_counted_for_the_holder
         is_told_apart_by_client_and_basis
         never_counts_too_few_and_at_most_one_bucket_too_many
         is_not_counted_for_a_failed_append

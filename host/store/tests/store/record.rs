@@ -24,6 +24,7 @@ pub(crate) async fn is_there_after_the_append(home: &impl Home) {
         rulings: Vec::new(),
         subjects: Vec::new(),
         usage_basis: None,
+        usage_holder: None,
         ..record()
     };
     let full = record();

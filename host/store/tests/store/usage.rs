@@ -40,6 +40,20 @@ pub(crate) async fn counts_persons_of_answered_queries(home: &impl Home) {
     assert_eq!(home.open().await.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap(), all(14));
 }
 
+/// A member's subsystems share one count where the member holds the access right.
+pub(crate) async fn is_counted_for_the_holder(home: &impl Home) {
+    let store = home.open().await;
+    let member: paasla_core::ClientId = "EE/GOV/70008440".parse().unwrap();
+    let under = |subsystem, persons| Record {
+        client: client(subsystem),
+        usage_holder: Some(member.clone()),
+        ..asked(persons, 0)
+    };
+    store.append(&[under("rr", 1), under("tarn", 2)]).await.unwrap();
+    assert_eq!(store.usage(&member, PUBLIC_TASK, NOW).await.unwrap(), all(3));
+    assert_eq!(store.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap(), all(0));
+}
+
 pub(crate) async fn is_told_apart_by_client_and_basis(home: &impl Home) {
     let store = home.open().await;
     let member: paasla_core::ClientId = "EE/GOV/70008440".parse().unwrap();
