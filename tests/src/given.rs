@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::{Home, Host, World};
+use crate::{Home, Host, World, files};
 
 /// A host of its own for one test, in a folder that goes with it.
 #[derive(Debug)]
@@ -60,6 +60,20 @@ impl Given {
         };
         let register = register.join("register.sqlite");
         Ok(Self { home, world, rules: variable("PAASLA_RULES")?, register, _folder: folder })
+    }
+
+    /// A copy of the example's description and control data that the test may change before it seeds; gives the folder
+    /// `control` of it.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn own_control(&mut self) -> Result<PathBuf> {
+        let own = self.home.folder.join("examples");
+        for part in ["control", "population-register"] {
+            files::copy(&self.home.examples.join(part), &own.join(part))?;
+        }
+        self.home.examples = own;
+        Ok(self.home.examples.join("control"))
     }
 
     /// Starts the host on a free port.

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, thread};
 
 use anyhow::{Context as _, Result, ensure};
-use paasla_tests::{Ask, Given, ask::agent, files::copy};
+use paasla_tests::{Ask, Given, ask::agent};
 use serde_json::{Value, json};
 
 /// What a person's name, birth date and status are, straight from the register.
@@ -22,17 +22,12 @@ async fn in_register(given: &Given, code: &str) -> Result<(String, String, Strin
 #[test]
 fn subsystems_share_the_cap_of_their_member() -> Result<()> {
     let mut given = Given::empty()?;
-    let examples = given.home.folder.join("examples");
-    for part in ["control", "population-register"] {
-        copy(&given.home.examples.join(part), &examples.join(part))?;
-    }
-    let grant = examples.join("control/grants/small-company-person.toml");
+    let grant = given.own_control()?.join("grants/small-company-person.toml");
     let holder = given.world.client("small_company");
     let (member, _) = holder.rsplit_once('/').context("a subsystem")?;
     let text = fs::read_to_string(&grant)?;
     ensure!(text.contains(&format!("\"{holder}\"")), "the grant names its client");
     fs::write(&grant, text.replace(&format!("\"{holder}\""), &format!("\"{member}\"")))?;
-    given.home.examples = examples;
     given.home.seed(&given.register, &given.rules)?;
     let host = given.start()?;
     let asked = |subsystem: &str, codes: &[String]| {

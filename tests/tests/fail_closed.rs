@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use paasla_store::{RecordFilter, SqliteStore, Store as _};
-use paasla_tests::{Ask, Given, Got, ask::agent, files};
+use paasla_tests::{Ask, Given, Got, ask::agent};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, Executor as _};
 
@@ -41,13 +41,9 @@ async fn without_a_record_there_is_no_answer() -> Result<()> {
 #[tokio::test]
 async fn a_broken_rule_refuses() -> Result<()> {
     let mut given = Given::empty()?;
-    let examples = given.home.folder.join("examples");
-    files::copy(&given.home.examples.join("control"), &examples.join("control"))?;
-    files::copy(&given.home.examples.join("population-register"), &examples.join("population-register"))?;
-    let policy = examples.join("control/policies/statistics.toml");
+    let policy = given.own_control()?.join("policies/statistics.toml");
     let text = fs::read_to_string(&policy)?;
     fs::write(&policy, format!("{text}\n[limits]\nfuel = 100\n\n[scope]\nservices = [\"person\"]\n"))?;
-    given.home.examples = examples;
     given.home.seed(&given.register, &given.rules)?;
     let host = given.start()?;
     let got = by_authority(&given, &["familyName"]).send(&agent(), &host.base_url)?;

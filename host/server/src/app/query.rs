@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use paasla_core::{Decision, FieldDecision, Outcome, Query, Reason, Record, Ruling, Visibility};
+use paasla_core::{Decision, FieldDecision, Outcome, Policy, Query, Reason, Record, Ruling, Visibility};
 use paasla_engine::{Activated, RuleFault};
 use paasla_register::{Dialect, Plan, Read, Rows};
 use uuid::Uuid;
@@ -179,20 +179,14 @@ impl App {
         if !asked().any(|field| field.visibility != Visibility::Hide) {
             return Some(asked().flat_map(|field| field.reasons.iter().cloned()).collect());
         }
-        let hidden = |&&place: &&usize| !self.shows_all(resolved, place, of(place));
+        let (entity, query) = (&resolved.service.entity, &resolved.query);
+        let hidden = |&&place: &&usize| !rows::shows_all(&self.description, entity, query, place, of(place));
         let mut hidden = resolved.search.iter().filter(hidden).peekable();
         hidden.peek()?;
         let message = "The query looks up by a field that may not be seen in full.";
         let own = Reason::new("host", "host.key-not-visible", message);
         let given = hidden.filter_map(|&place| of(place)).flat_map(|field| field.reasons.iter().cloned());
         Some(given.chain([own]).collect())
-    }
-
-    /// Whether a field of a query is seen in full under a decision.
-    fn shows_all(&self, resolved: &Resolved<'_>, place: usize, decision: Option<&FieldDecision>) -> bool {
-        let field = resolved.query.fields.get(place);
-        let described = field.and_then(|field| self.description.field(&resolved.service.entity, &field.name));
-        described.zip(decision).is_some_and(|(field, decision)| field.shows_all(decision.visibility))
     }
 
     fn shape(
@@ -322,21 +316,23 @@ struct Reviewed {
 /// Every policy in scope rules, and the rulings are combined. All of them are heard, also after a refusal, so that
 /// the decision does not depend on their order.
 fn decide(active: &Active, query: &Query, draft: &mut Draft) -> Result<Decision, Stop> {
-    let count = query.fields.len();
-    let mut decision = Decision::widest(count);
+    let mut rulings = Vec::new();
     for policy in active.in_scope(query) {
+        let Policy { name, rule, .. } = &*policy.policy;
         let (said, fuel) = policy.decide(query);
         match said {
             Ok(ruling) => {
-                draft.ruling(&policy.policy.name, &policy.policy.rule, name(&ruling).to_owned(), fuel);
-                decision = decision.meet(&Decision::of_ruling(&policy.policy.name, count, &ruling));
+                draft.ruling(name, rule, kind(&ruling).to_owned(), fuel);
+                rulings.push((name.as_str(), ruling));
             }
             Err(fault) => {
-                draft.ruling(&policy.policy.name, &policy.policy.rule, fault_name(&fault), fuel);
+                draft.ruling(name, rule, fault_name(&fault), fuel);
                 return Err(faulted(query, policy, &fault));
             }
         }
     }
+    let rulings = rulings.iter().map(|(policy, ruling)| (*policy, ruling));
+    let mut decision = Decision::combine(&Decision::widest(query.fields.len()), rulings);
     decision.close(&query.fields);
     Ok(decision)
 }
@@ -350,7 +346,7 @@ fn fault_name(fault: &RuleFault) -> String {
     format!("fault: {}", fault.kind())
 }
 
-fn name(ruling: &Ruling) -> &'static str {
+fn kind(ruling: &Ruling) -> &'static str {
     match ruling {
         Ruling::Abstain => "abstain",
         Ruling::Refuse(_) => "refuse",

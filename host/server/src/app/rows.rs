@@ -48,6 +48,18 @@ pub(crate) fn settle(
     decisions
 }
 
+/// Whether a field of a query is seen in full under a decision.
+pub(crate) fn shows_all(
+    description: &Description,
+    entity: &str,
+    query: &Query,
+    place: usize,
+    decision: Option<&FieldDecision>,
+) -> bool {
+    let described = query.fields.get(place).and_then(|field| description.field(entity, &field.name));
+    described.zip(decision).is_some_and(|(field, decision)| field.shows_all(decision.visibility))
+}
+
 /// What masks a record's cells.
 pub(crate) struct Shaper<'a> {
     pub(crate) description: &'a Description,
@@ -94,12 +106,10 @@ impl Shaper<'_> {
 
     /// Whether everything that the record was found by is seen in full in it: that it was found would tell the rest.
     fn may_be_found(&self, settled: &RowDecision) -> bool {
-        self.search.iter().all(|&place| {
-            let name = self.query.fields.get(place).map(|field| field.name.as_str());
-            let described = name.and_then(|name| self.description.field(self.entity, name));
-            let own = settled.fields.get(place);
-            described.zip(own).is_some_and(|(field, own)| field.shows_all(own.visibility))
-        })
+        let own = |place| settled.fields.get(place);
+        self.search
+            .iter()
+            .all(|&place| shows_all(self.description, self.entity, self.query, place, own(place)))
     }
 
     fn cells(&self, row: &Row, settled: &RowDecision, context: &MaskContext<'_>) -> Vec<(usize, Cell)> {
