@@ -48,6 +48,24 @@ impl Iri {
     }
 }
 
+/// Whether two IRIs are the same. They begin alike, so the end is looked at first.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    match (one.last_chunk::<8>(), other.last_chunk::<8>()) {
+        (Some(end), Some(others)) if u64::from_le_bytes(*end) != u64::from_le_bytes(*others) => false,
+        _ => one == other,
+    }
+}
+
+impl PartialEq<str> for Iri {
+    fn eq(&self, other: &str) -> bool {
+        same(&self.0, other)
+    }
+}
+
 impl fmt::Display for Iri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -71,10 +89,63 @@ impl<'de> Deserialize<'de> for Iri {
     }
 }
 
+/// Many IRIs, found fast: for settings that a ruling looks into again and again.
+#[derive(Debug, Clone, Default)]
+pub struct IriSet(Vec<(u64, Iri)>);
+
+impl IriSet {
+    /// Whether it holds this IRI.
+    #[must_use]
+    pub fn contains(&self, iri: &str) -> bool {
+        let key = key(iri);
+        let first = self.0.partition_point(|(known, _)| *known < key);
+        let alike = self.0.iter().skip(first).take_while(|(known, _)| *known == key);
+        alike.into_iter().any(|(_, known)| *known == *iri)
+    }
+
+    /// Whether it holds this term, or one that is broader.
+    #[must_use]
+    pub fn covers(&self, term: &crate::Term) -> bool {
+        self.contains(&term.iri) || term.broader.iter().any(|broader| self.contains(broader))
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Iri> for IriSet {
+    fn from_iter<I: IntoIterator<Item = Iri>>(iris: I) -> Self {
+        let mut all: Vec<(u64, Iri)> = iris.into_iter().map(|iri| (key(&iri.0), iri)).collect();
+        all.sort();
+        all.dedup();
+        Self(all)
+    }
+}
+
+impl<'de> Deserialize<'de> for IriSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Vec::<Iri>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+/// The end of an IRI, where it differs from others, and its length.
+fn key(iri: &str) -> u64 {
+    let bytes = iri.as_bytes();
+    let end = bytes.last_chunk::<8>().map_or_else(
+        || bytes.iter().fold(0, |key, byte| (key << 8) | u64::from(*byte)),
+        |end| u64::from_le_bytes(*end),
+    );
+    end ^ u64::try_from(bytes.len()).unwrap_or(u64::MAX).rotate_right(16)
+}
+
 /// The last part of an IRI, for people to read: `BirthDate` of `https://w3id.org/dpv/pd#BirthDate`.
 #[must_use]
 pub fn local_name(iri: &str) -> &str {
-    iri.rsplit(['#', '/', ':']).next().unwrap_or(iri)
+    let mark = iri.bytes().rposition(|byte| matches!(byte, b'#' | b'/' | b':'));
+    mark.and_then(|mark| iri.get(mark + 1..)).unwrap_or(iri)
 }
 
 /// Categories of personal data (<https://w3id.org/dpv/pd>).
@@ -123,6 +194,16 @@ mod tests {
         assert_eq!(Iri::new(pd::NAME).unwrap().as_str(), pd::NAME);
         assert_eq!(Iri::new("urn:paasla:rr#Custody"), Iri::new("rr:Custody"));
         assert_eq!(["Name", "Custody", ""], [pd::NAME, "urn:paasla:rr#Custody", "urn:x#"].map(local_name));
+        assert!(same("", "") && same("a", "a") && same(pd::NAME, pd::NAME) && !same("a", "b"));
+        assert!(!same(pd::NAME, pd::GENDER) && !same("xhttps://x/12345678", "yhttps://x/12345678"));
+        let set: IriSet = Iri::list(&[pd::NAME, pd::GENDER, pd::NAME, "urn:a"]).into_iter().collect();
+        assert_eq!(set.0.len(), 3);
+        assert!([pd::NAME, pd::GENDER, "urn:a"].iter().all(|iri| set.contains(iri)));
+        assert!(
+            !["", "a", "urn:b", pd::HEALTH, "xhttps://w3id.org/dpv/pd#Name"]
+                .iter()
+                .any(|iri| set.contains(iri))
+        );
         assert!(Iri::new("dvp:Name").is_none() && Iri::new("Name").is_none() && Iri::new("pd:A b").is_none());
     }
 }

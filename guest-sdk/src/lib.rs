@@ -3,8 +3,11 @@
 
 #[cfg(all(target_arch = "wasm32", feature = "arena"))]
 mod arena;
+#[cfg(all(target_arch = "wasm32", feature = "arena"))]
+mod compare;
 mod date;
 mod export;
+mod field;
 mod iri;
 mod narrow;
 mod query;
@@ -38,12 +41,13 @@ pub mod bindings {
 }
 
 pub use bindings::exports::paasla::rule::ruling::{
-    Attribute, Bundle, Cell, Condition, Decided, Description, Exception, FactNeed, Field, Grant, Narrowed,
-    Narrowing, Obligation, Problem, Provision, Query, Quota, Reason, Replacement, Reviewed, Row, RowRuling,
-    Subjects, Term, Test, Value,
+    Attribute, Bundle, Cell, Condition, Decided, Description, Exception, FactNeed, Grant, Narrowed,
+    Narrowing, Obligation, Problem, Provision, Query, Quota, Reason, Replacement, Revealed, Reviewed, Row,
+    RowRuling, Subjects, Term, Test, Value,
 };
 pub use date::Date;
-pub use iri::{Iri, dpv, gdpr, local_name, pd};
+pub use field::Field;
+pub use iri::{Iri, IriSet, dpv, gdpr, local_name, pd};
 pub use narrow::{Mask, Narrow, RowFact, row_fact};
 pub use query::{Client, because};
 pub use review::Review;
@@ -52,6 +56,9 @@ pub use select::{Select, all_fields, any_of, category, group, named, not, own_ca
 
 #[doc(hidden)]
 pub use {
-    bindings::{__export_world, exports::paasla::rule::ruling::Guest as __Guest},
+    bindings::{
+        __export_world,
+        exports::paasla::rule::ruling::{Field as __Field, Guest as __Guest},
+    },
     export::Configured as __Configured,
 };

@@ -5,7 +5,7 @@ use core::borrow::Borrow;
 
 use crate::{
     Attribute, Condition, Decided, Exception, Field, Narrowed, Narrowing, Obligation, Query, Reason, Select,
-    Test, Value, select::Match,
+    Test, Value, iri::same, select::Match,
 };
 
 /// A mask of the host: a way to show less than the whole value.
@@ -129,16 +129,23 @@ impl<'q> Narrow<'q> {
         self.narrow(fields, &mask.into(), &Mask::Redact.into(), reason.borrow())
     }
 
-    /// Narrows field by field: for each, the most that may be seen of it and why, or nothing.
+    /// Narrows field by field: for each, the most that may be seen of it and why, or nothing. Fields share reasons, so
+    /// these are made beforehand, and borrowed.
     #[must_use]
-    pub fn each<R: Borrow<Reason>>(
-        mut self,
-        mut say: impl FnMut(&'q Field) -> Option<(Narrowed, R)>,
-    ) -> Self {
+    pub fn each<'r>(mut self, mut say: impl FnMut(Field<'q>) -> Option<(Narrowed, &'r Reason)>) -> Self {
         let Narrowing { reasons, exceptions, .. } = &mut self.narrowing;
-        for (index, field) in (0_u32..).zip(&self.query.fields) {
+        // All of them live as long as this: one that stands at the same place is the same.
+        let mut known: Vec<(&'r Reason, u32)> = Vec::new();
+        for field in self.query.fields() {
             if let Some((to, reason)) = say(field) {
-                narrow_field(index, &to, reason.borrow(), reasons, exceptions);
+                narrow_field(field.index(), &to, exceptions, || {
+                    let place = known.iter().find(|(earlier, _)| core::ptr::eq(*earlier, reason));
+                    place.map(|(_, place)| *place).unwrap_or_else(|| {
+                        let place = index_of(reason, reasons);
+                        known.push((reason, place));
+                        place
+                    })
+                });
             }
         }
         self
@@ -146,7 +153,7 @@ impl<'q> Narrow<'q> {
 
     fn narrow(mut self, fields: impl Select, own: &Narrowed, revealing: &Narrowed, reason: &Reason) -> Self {
         let Narrowing { reasons, exceptions, .. } = &mut self.narrowing;
-        narrow_fields(&self.query.fields, fields, own, revealing, reason, reasons, exceptions);
+        narrow_fields(self.query, fields, own, revealing, reason, reasons, exceptions);
         self
     }
 
@@ -200,7 +207,7 @@ impl From<Narrow<'_>> for Decided {
 
 /// Adds exceptions for the fields that `select` picks.
 pub(crate) fn narrow_fields(
-    fields: &[Field],
+    query: &Query,
     select: impl Select,
     own: &Narrowed,
     revealing: &Narrowed,
@@ -208,39 +215,51 @@ pub(crate) fn narrow_fields(
     reasons: &mut Vec<Reason>,
     exceptions: &mut Vec<Exception>,
 ) {
-    for (index, field) in (0_u32..).zip(fields) {
-        match select.matches(field) {
-            Match::No => {}
-            Match::Own => narrow_field(index, own, reason, reasons, exceptions),
-            Match::Reveals => narrow_field(index, revealing, reason, reasons, exceptions),
-        }
+    // A reason that no field needs is not given.
+    let mut place = None;
+    for field in query.fields() {
+        let to = match select.matches(&field) {
+            Match::No => continue,
+            Match::Own => own,
+            Match::Reveals => revealing,
+        };
+        narrow_field(field.index(), to, exceptions, || {
+            *place.get_or_insert_with(|| index_of(reason, reasons))
+        });
     }
 }
 
 /// Adds the exception for one field. A field has one at most: a second narrowing of it hides if either hides, and
 /// redacts if the two masks differ.
-fn narrow_field(
-    index: u32,
-    to: &Narrowed,
-    reason: &Reason,
-    reasons: &mut Vec<Reason>,
-    exceptions: &mut Vec<Exception>,
-) {
-    if let Some(earlier) = exceptions.iter_mut().find(|exception| exception.field == index) {
+fn narrow_field(index: u32, to: &Narrowed, exceptions: &mut Vec<Exception>, reason: impl FnOnce() -> u32) {
+    // They are kept in the order of fields, and mostly come in it.
+    let is_next = exceptions.last().is_none_or(|last| last.field < index);
+    let place = if is_next {
+        Err(exceptions.len())
+    } else {
+        exceptions.binary_search_by_key(&index, |exception| exception.field)
+    };
+    let place = match place {
+        Ok(place) => place,
+        Err(place) => {
+            exceptions.insert(place, Exception { field: index, to: to.clone(), reason: reason() });
+            return;
+        }
+    };
+    if let Some(earlier) = exceptions.get_mut(place) {
         if earlier.to != *to && earlier.to != Narrowed::Hide {
             earlier.to = match to {
                 Narrowed::Hide => Narrowed::Hide,
                 Narrowed::Mask(_) => Mask::Redact.into(),
             };
         }
-        return;
     }
-    let reason = index_of(reason, reasons);
-    exceptions.push(Exception { field: index, to: to.clone(), reason });
 }
 
 pub(crate) fn index_of(reason: &Reason, reasons: &mut Vec<Reason>) -> u32 {
-    let known = reasons.iter().position(|earlier| earlier == reason);
+    // Messages of one rule begin alike, and differ more often than anything else.
+    let known =
+        reasons.iter().position(|earlier| same(&earlier.message, &reason.message) && earlier == reason);
     let place = known.unwrap_or_else(|| {
         reasons.push(reason.clone());
         reasons.len() - 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reading a query.
 
-use crate::{Date, Decided, Query, Reason, Row, Term, Value, narrow::Narrow};
+use crate::{Date, Decided, Query, Reason, Row, Term, Value, iri::same, narrow::Narrow};
 
 /// Who asks, in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Term {
     /// Whether this is the term `iri`, or narrower.
     #[must_use]
     pub fn is_within(&self, iri: &str) -> bool {
-        self.iri == iri || self.broader.iter().any(|broader| broader == iri)
+        same(&self.iri, iri) || self.broader.iter().any(|broader| same(broader, iri))
     }
 
     /// Whether this is one of the terms, or narrower than one.

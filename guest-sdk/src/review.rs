@@ -61,12 +61,12 @@ impl<'q> Review<'q> {
         revealing: &Narrowed,
         reason: &Reason,
     ) {
-        let group = read.group.as_deref();
-        let of_group = |field: &crate::Field| field.group.as_deref() == group;
+        let group = read.group;
+        let of_group = |field: &crate::Field<'_>| field.group_index() == group;
         let select = InGroup(fields, of_group);
         let mut reasons = std::mem::take(&mut self.reviewed.reasons);
         let mut exceptions: Vec<Exception> = self.existing(row);
-        narrow_fields(&self.query.fields, select, own, revealing, reason, &mut reasons, &mut exceptions);
+        narrow_fields(self.query, select, own, revealing, reason, &mut reasons, &mut exceptions);
         self.reviewed.reasons = reasons;
         if !exceptions.is_empty() {
             self.row(row).exceptions = exceptions;
@@ -93,8 +93,8 @@ impl<'q> Review<'q> {
 
 struct InGroup<S, G>(S, G);
 
-impl<S: Select, G: Fn(&crate::Field) -> bool> Select for InGroup<S, G> {
-    fn matches(&self, field: &crate::Field) -> crate::select::Match {
+impl<S: Select, G: Fn(&crate::Field<'_>) -> bool> Select for InGroup<S, G> {
+    fn matches(&self, field: &crate::Field<'_>) -> crate::select::Match {
         if (self.1)(field) { self.0.matches(field) } else { crate::select::Match::No }
     }
 }

@@ -48,6 +48,7 @@ impl About {
             facts: Vec::new(),
             row_facts: Vec::new(),
             reads: Vec::new(),
+            wants: Vec::new(),
             provisions: Vec::new(),
         })
     }
@@ -78,6 +79,21 @@ impl About {
     #[must_use]
     pub fn reads(mut self, category: &str) -> Self {
         self.0.reads.push(category.to_owned());
+        self
+    }
+
+    /// It wants to be told the names of fields ([`Field::name`](crate::Field::name)). Most rules do not: categories
+    /// hold for every register.
+    #[must_use]
+    pub fn sees_names(mut self) -> Self {
+        self.0.wants.push("field-names".to_owned());
+        self
+    }
+
+    /// It wants to be told what fields mean ([`Field::meaning`](crate::Field::meaning)).
+    #[must_use]
+    pub fn sees_meanings(mut self) -> Self {
+        self.0.wants.push("field-meanings".to_owned());
         self
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which fields a narrowing speaks of.
 
-use crate::Field;
+use crate::{Field, iri::same};
 
 /// How a field answers to a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,14 +14,14 @@ pub enum Match {
     Own,
 }
 
-/// Something that picks fields. A closure `|field: &Field| bool` is one too.
+/// Something that picks fields. A closure `|field: &Field<'_>| bool` is one too.
 pub trait Select {
     /// How the field answers.
-    fn matches(&self, field: &Field) -> Match;
+    fn matches(&self, field: &Field<'_>) -> Match;
 }
 
-impl<F: Fn(&Field) -> bool> Select for F {
-    fn matches(&self, field: &Field) -> Match {
+impl<F: Fn(&Field<'_>) -> bool> Select for F {
+    fn matches(&self, field: &Field<'_>) -> Match {
         if self(field) { Match::Own } else { Match::No }
     }
 }
@@ -34,10 +34,10 @@ pub struct Category<'a> {
 }
 
 impl Select for Category<'_> {
-    fn matches(&self, field: &Field) -> Match {
-        if field.category == self.iri {
+    fn matches(&self, field: &Field<'_>) -> Match {
+        if same(field.category(), self.iri) {
             Match::Own
-        } else if self.revealed && field.reveals.iter().any(|revealed| revealed == self.iri) {
+        } else if self.revealed && field.reveals().any(|revealed| same(revealed, self.iri)) {
             Match::Reveals
         } else {
             Match::No
@@ -63,8 +63,8 @@ pub fn own_category(iri: &str) -> Category<'_> {
 pub struct Group<'a>(&'a str);
 
 impl Select for Group<'_> {
-    fn matches(&self, field: &Field) -> Match {
-        if field.group.as_deref() == Some(self.0) { Match::Own } else { Match::No }
+    fn matches(&self, field: &Field<'_>) -> Match {
+        if field.group() == Some(self.0) { Match::Own } else { Match::No }
     }
 }
 
@@ -79,12 +79,13 @@ pub fn group(name: &str) -> Group<'_> {
 pub struct Named<'a>(&'a str);
 
 impl Select for Named<'_> {
-    fn matches(&self, field: &Field) -> Match {
-        if field.name == self.0 { Match::Own } else { Match::No }
+    fn matches(&self, field: &Field<'_>) -> Match {
+        if field.name() == self.0 { Match::Own } else { Match::No }
     }
 }
 
-/// The field of this name. Prefer categories: they hold for every register.
+/// The field of this name, for a rule that says [`About::sees_names`](crate::About::sees_names). Prefer categories:
+/// they hold for every register.
 #[must_use]
 pub fn named(name: &str) -> Named<'_> {
     Named(name)
@@ -93,13 +94,13 @@ pub fn named(name: &str) -> Named<'_> {
 /// Fields that are special categories of personal data (GDPR Art. 9(1)).
 #[must_use]
 pub fn special() -> impl Select {
-    |field: &Field| field.special
+    |field: &Field<'_>| field.special()
 }
 
 /// Every field.
 #[must_use]
 pub fn all_fields() -> impl Select {
-    |_: &Field| true
+    |_: &Field<'_>| true
 }
 
 /// See [`not`].
@@ -107,7 +108,7 @@ pub fn all_fields() -> impl Select {
 pub struct Not<S>(S);
 
 impl<S: Select> Select for Not<S> {
-    fn matches(&self, field: &Field) -> Match {
+    fn matches(&self, field: &Field<'_>) -> Match {
         if self.0.matches(field) == Match::No { Match::Own } else { Match::No }
     }
 }
@@ -123,7 +124,7 @@ pub fn not<S: Select>(select: S) -> Not<S> {
 pub struct AnyOf<'a, S>(&'a [S]);
 
 impl<S: AsRef<str>> Select for AnyOf<'_, S> {
-    fn matches(&self, field: &Field) -> Match {
+    fn matches(&self, field: &Field<'_>) -> Match {
         self.0.iter().map(|iri| category(iri.as_ref()).matches(field)).max().unwrap_or(Match::No)
     }
 }

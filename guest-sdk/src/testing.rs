@@ -119,13 +119,13 @@ pub fn run<T: Runner>(runner: &mut T, case: &Case) -> Result<Json, String> {
     let query = case.query(&description)?;
     let decided = runner.decide(&query).map_err(fault)?;
     sound::decided(&description, &decided)?;
-    let mut said = render::decided(&query, &description, &decided)?;
+    let mut said = render::decided(case.fields(), &description, &decided)?;
     if matches!(&decided, Decided::Narrow(narrowing) if narrowing.review) {
         let rows = case.rows(&query, &description)?;
         let reviewed = runner.review(&query, &rows).map_err(fault)?;
         sound::reasons(&description, &reviewed.reasons)?;
         if let Some(narrow) = said.get_mut("narrow").and_then(Json::as_object_mut) {
-            narrow.insert("reviewed".to_owned(), render::reviewed(&query, &reviewed)?);
+            narrow.insert("reviewed".to_owned(), render::reviewed(case.fields(), &reviewed)?);
         }
     }
     Ok(said)

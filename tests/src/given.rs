@@ -52,7 +52,13 @@ impl Given {
         let register = variable("PAASLA_TEST_REGISTER")?;
         let examples = root()?.join("examples");
         let world = World::read(&examples, &register.join("persons.json"))?;
+        // The template's cache can be used with the template's secret only.
+        let secret = register.join("secret.hex");
+        if secret.is_file() {
+            fs::copy(secret, folder.path().join("secret.hex"))?;
+        }
         let home = Home {
+            cache: Some(register.join("cache")),
             paasla: variable("PAASLA_BIN")?,
             folder: folder.path().to_owned(),
             examples,

@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Home {
     /// The program.
     pub paasla: PathBuf,
+    /// The folder for compiled rules, if it is not the host's own.
+    pub cache: Option<PathBuf>,
     /// The folder for configuration, control database, secret and log.
     pub folder: PathBuf,
     /// The folder `examples` of the workspace.
@@ -88,9 +90,11 @@ impl Home {
         let quoted = |path: PathBuf| serde_json::to_string(&path.to_string_lossy());
         let config = format!(
             "# Written by `cargo xtask`.\n[register]\ndescription = {}\ndatabase = {}\n\n\
-             [store]\ndatabase = \"control.sqlite\"\n\n[secrets]\nfile = \"secret.hex\"\n",
+             [store]\ndatabase = \"control.sqlite\"\n\n[secrets]\nfile = \"secret.hex\"\n\n\
+             [cache]\nfolder = {}\n",
             quoted(self.examples.join("population-register/register.toml"))?,
             quoted(std::path::absolute(register)?)?,
+            quoted(std::path::absolute(self.cache.clone().unwrap_or_else(|| self.folder.join("cache")))?)?,
         );
         files::write_text(&self.config(), &config)?;
         let mut command = self.command("seed");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 use paasla_core::{Decision, Query, Rulebook, Ruling};
-use paasla_engine::{Activated, Engine, EngineConfig, Rule};
+use paasla_engine::{Activated, Engine, EngineConfig, Rule, decide_all};
 use paasla_store::{RecordFilter, SqliteStore, Store as _};
 use paasla_tests::{Ask, Given, ask::agent};
 use proptest::{
@@ -34,10 +34,12 @@ async fn activated(store: &SqliteStore, rulebook: &Rulebook) -> Result<Vec<Activ
 fn decide(policies: &[Activated], query: &Query) -> Result<(Decision, Vec<(String, u64)>)> {
     let mut decision = Decision::widest(query.fields.len());
     let mut fuel = Vec::new();
-    for policy in policies.iter().filter(|policy| policy.policy.scope.holds(query)) {
-        let (said, used) = policy.decide(query);
-        decision = decision.meet(&Decision::of_ruling(&policy.policy.name, query.fields.len(), &said?));
-        fuel.push((policy.policy.name.clone(), used));
+    let mut in_scope: Vec<_> = policies.iter().filter(|policy| policy.policy.scope.holds(query)).collect();
+    in_scope.sort_by(|one, other| one.policy.name.cmp(&other.policy.name));
+    for said in decide_all(in_scope, query) {
+        let name = &said.policy.policy.name;
+        decision = decision.meet(&Decision::of_ruling(name, query.fields.len(), &said.ruling?));
+        fuel.push((name.clone(), said.fuel));
     }
     decision.close(&query.fields);
     Ok((decision, fuel))

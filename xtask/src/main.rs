@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cargo xtask`: set-up and chores of the workspace.
 
+mod bench;
 mod demo;
+mod fuzz;
 mod out;
 mod register;
 mod rules;
@@ -27,6 +29,8 @@ struct Arguments {
 enum Command {
     /// Build everything, make a synthetic register, and serve it until Ctrl-C.
     Demo(demo::Demo),
+    /// Fuzz the engine for a while, from the seeds in `fuzz/seeds` and from what earlier runs found.
+    Fuzz(fuzz::Fuzz),
     /// Run the whole test suite.
     Test {
         /// Passed on to cargo-nextest, or to `cargo test` where there is no nextest.
@@ -35,13 +39,20 @@ enum Command {
     },
     /// Look for what is needed to build rules; on Debian, install it.
     Tools,
+    /// Measure rulings beside cedar-policy and regorus, and governed queries beside ungoverned ones.
+    Bench(bench::Bench),
+    /// Count the instructions of one ruling with valgrind, and compare with what is committed.
+    Instructions(bench::instructions::Instructions),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Test { rest } => test::run(&rest),
         Command::Tools => tools::ensure(),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Instructions(arguments) => bench::instructions::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -52,6 +52,38 @@ pub(crate) fn ensure() -> Result<()> {
     };
     let Some(prefix) = may_install() else { bail!("{}", remedy(packages)) };
     step("tools", format_args!("installing Debian's {} to compile rules with", packages.join(" and ")));
+    install(prefix, packages)?;
+    match look() {
+        Found::Installed | Found::Debian => Ok(()),
+        Found::NoLinker => {
+            apt(prefix, &["install", "-y", "--no-install-recommends", DEBIAN_LINKER])?;
+            if look() == Found::Debian { Ok(()) } else { bail!("{}", remedy(&[DEBIAN_LINKER])) }
+        }
+        Found::Nothing => bail!("the packages are installed, but there is no compiler for {TARGET} in them"),
+    }
+}
+
+/// Makes sure that instructions can be counted. On Debian, as root or with a sudo that asks for no password, it installs
+/// what is missing, after saying so.
+///
+/// # Errors
+/// When valgrind is missing and cannot be installed here; says what to run.
+pub(crate) fn ensure_valgrind() -> Result<()> {
+    let is_there = || answer("valgrind", &["--version"]).is_some();
+    if is_there() {
+        return Ok(());
+    }
+    if let Some(prefix) = may_install() {
+        step("tools", "installing Debian's valgrind to count instructions with");
+        install(prefix, &["valgrind"])?;
+    }
+    if !is_there() {
+        bail!("instructions cannot be counted: there is no valgrind. On Debian: apt-get install valgrind");
+    }
+    Ok(())
+}
+
+fn install(prefix: &[&str], packages: &[&str]) -> Result<()> {
     if !is_offered(packages) {
         apt(prefix, &["update"])?;
     }
@@ -62,14 +94,7 @@ pub(crate) fn ensure() -> Result<()> {
         apt(prefix, &["update"])?;
         apt(prefix, &install)?;
     }
-    match look() {
-        Found::Installed | Found::Debian => Ok(()),
-        Found::NoLinker => {
-            apt(prefix, &["install", "-y", "--no-install-recommends", DEBIAN_LINKER])?;
-            if look() == Found::Debian { Ok(()) } else { bail!("{}", remedy(&[DEBIAN_LINKER])) }
-        }
-        Found::Nothing => bail!("the packages are installed, but there is no compiler for {TARGET} in them"),
-    }
+    Ok(())
 }
 
 fn remedy(packages: &[&str]) -> String {
@@ -141,7 +166,7 @@ fn apt(prefix: &[&str], arguments: &[&str]) -> Result<()> {
 }
 
 /// What a program prints; none when it is not there, or fails.
-fn answer(program: &str, arguments: &[&str]) -> Option<String> {
+pub(crate) fn answer(program: &str, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new(program);
     command.args(arguments).env_remove("RUSTC_BOOTSTRAP").stdin(Stdio::null()).stderr(Stdio::null());
     let output = command.output().ok().filter(|output| output.status.success())?;

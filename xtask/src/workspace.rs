@@ -65,8 +65,20 @@ impl Workspace {
     /// # Errors
     /// When something does not compile.
     pub(crate) fn build(&self, packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+        self.build_with(&[], packages)
+    }
+
+    /// The same, with more options for cargo.
+    ///
+    /// # Errors
+    /// When something does not compile.
+    pub(crate) fn build_with(
+        &self,
+        options: &[&str],
+        packages: &[&str],
+    ) -> Result<BTreeMap<String, PathBuf>> {
         let mut command = self.cargo();
-        command.args(["build", "--message-format=json-render-diagnostics"]);
+        command.args(["build", "--message-format=json-render-diagnostics"]).args(options);
         for package in packages {
             command.args(["--package", package]);
         }

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Attribute, Bundle, Cell, Date, Description, Field, Grant, Iri, Query, Quota, Row, Subjects, Term, Value,
+    __Field, Attribute, Bundle, Cell, Date, Description, Grant, Iri, Query, Quota, Revealed, Row, Subjects,
+    Term, Value,
 };
 
 /// One case, with everything its file's defaults gave it.
@@ -181,7 +182,8 @@ impl Case {
         let date = Date::parse(case.date.as_deref().unwrap_or("2026-11-22")).ok_or("`date` is no date")?;
         let text =
             |given: &Option<String>, otherwise: &str| given.clone().unwrap_or_else(|| otherwise.to_owned());
-        let fields = case.fields.iter().map(|name| case.field(name)).collect::<Result<_, _>>()?;
+        let fields = case.told_fields()?;
+        let wants = |what: &str| description.wants.iter().any(|wanted| wanted == what);
         let quotas = &case.grant.quotas;
         let facts = description.facts.iter().map(|need| Attribute {
             name: need.name.clone(),
@@ -212,7 +214,12 @@ impl Case {
                 services: bundle.services.clone(),
             }),
             subjects: Subjects { kind: text(&case.kind, "keys"), count: case.count.unwrap_or(1) },
-            fields,
+            categories: fields.categories,
+            groups: fields.groups,
+            fields: fields.entries,
+            reveals: fields.reveals,
+            names: if wants("field-names") { case.fields.clone() } else { Vec::new() },
+            meanings: if wants("field-meanings") { case.meanings() } else { Vec::new() },
             grant: Grant {
                 id: "grant-1".to_owned(),
                 reference: case.grant.reference.clone(),
@@ -221,6 +228,12 @@ impl Case {
             },
             facts: facts.collect(),
         })
+    }
+
+    /// The names of the query's fields, in order.
+    #[must_use]
+    pub fn fields(&self) -> &[String] {
+        &self.query.fields
     }
 
     /// The rows as the interface has them.
@@ -235,13 +248,18 @@ impl Case {
             }
             let facts = description.row_facts.iter();
             let cells = case.cells.iter().map(|(name, json)| {
-                let place = query.fields.iter().position(|field| field.name == *name);
+                let place = self.fields().iter().position(|field| field == name);
                 let place = place.and_then(|place| u32::try_from(place).ok());
                 let field = place.ok_or_else(|| format!("the query does not ask for `{name}`"))?;
                 Ok(Cell { field, value: value(json) })
             });
+            let group = case.group.as_ref().map(|name| {
+                let place = query.groups.iter().position(|group| group == name);
+                let place = place.and_then(|place| u32::try_from(place).ok());
+                place.ok_or_else(|| format!("the query asks for no field of the group `{name}`"))
+            });
             Ok(Row {
-                group: case.group.clone(),
+                group: group.transpose()?,
                 parent: case.parent,
                 facts: facts.map(|need| case.facts.get(&need.name).map_or(Value::Absent, value)).collect(),
                 cells: cells.collect::<Result<_, String>>()?,
@@ -251,18 +269,43 @@ impl Case {
     }
 }
 
+/// The fields of a query, in the interface's lists.
+#[derive(Default)]
+struct ToldFields {
+    categories: Vec<String>,
+    groups: Vec<String>,
+    entries: Vec<__Field>,
+    reveals: Vec<Revealed>,
+}
+
+/// The place of a text in a list that holds each once.
+fn place(list: &mut Vec<String>, text: String) -> u32 {
+    let place = list.iter().position(|known| *known == text).unwrap_or_else(|| {
+        list.push(text);
+        list.len() - 1
+    });
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
 impl CaseQuery {
-    fn field(&self, name: &str) -> Result<Field, String> {
-        let known = self.catalogue.get(name).ok_or_else(|| format!("the catalogue has no field `{name}`"))?;
-        let iris = known.reveals.iter().map(|category| iri(category));
-        Ok(Field {
-            name: name.to_owned(),
-            group: name.split_once('.').map(|(group, _)| group.to_owned()),
-            iri: format!("urn:paasla:rr#{name}"),
-            category: iri(&known.category)?,
-            special: known.special,
-            reveals: iris.collect::<Result<_, _>>()?,
-        })
+    fn told_fields(&self) -> Result<ToldFields, String> {
+        let mut told = ToldFields::default();
+        for (field, name) in (0..).zip(&self.fields) {
+            let known = self.catalogue.get(name);
+            let known = known.ok_or_else(|| format!("the catalogue has no field `{name}`"))?;
+            let group = name.split_once('.').map(|(group, _)| place(&mut told.groups, group.to_owned()));
+            let category = place(&mut told.categories, iri(&known.category)?);
+            told.entries.push(__Field { category, group, special: known.special });
+            for revealed in &known.reveals {
+                let category = place(&mut told.categories, iri(revealed)?);
+                told.reveals.push(Revealed { field, category });
+            }
+        }
+        Ok(told)
+    }
+
+    fn meanings(&self) -> Vec<String> {
+        self.fields.iter().map(|name| format!("urn:paasla:rr#{name}")).collect()
     }
 }
 

@@ -3,22 +3,20 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{
-    Date, Decided, Description, Exception, Narrowed, Narrowing, Query, Reason, Reviewed, Test, Value,
-};
+use crate::{Date, Decided, Description, Exception, Narrowed, Narrowing, Reason, Reviewed, Test, Value};
 
-pub(super) fn decided(query: &Query, description: &Description, said: &Decided) -> Result<Json, String> {
+pub(super) fn decided(names: &[String], description: &Description, said: &Decided) -> Result<Json, String> {
     Ok(match said {
         Decided::Abstain => json!("abstain"),
         Decided::Refuse(reason) => json!({ "refuse": reason.code }),
-        Decided::Narrow(narrowing) => json!({ "narrow": narrow(query, description, narrowing)? }),
+        Decided::Narrow(narrowing) => json!({ "narrow": narrow(names, description, narrowing)? }),
     })
 }
 
-fn narrow(query: &Query, description: &Description, said: &Narrowing) -> Result<Json, String> {
+fn narrow(names: &[String], description: &Description, said: &Narrowing) -> Result<Json, String> {
     let mut narrow = Map::new();
     if !said.exceptions.is_empty() {
-        narrow.insert("fields".to_owned(), fields(query, &said.reasons, &said.exceptions)?);
+        narrow.insert("fields".to_owned(), fields(names, &said.reasons, &said.exceptions)?);
     }
     if !said.conditions.is_empty() {
         let conditions = said.conditions.iter().map(|condition| {
@@ -39,7 +37,7 @@ fn narrow(query: &Query, description: &Description, said: &Narrowing) -> Result<
 }
 
 /// By row index: `"leave out because <code>"`, or an object of fields. Rows of which nothing is said are not in it.
-pub(super) fn reviewed(query: &Query, said: &Reviewed) -> Result<Json, String> {
+pub(super) fn reviewed(names: &[String], said: &Reviewed) -> Result<Json, String> {
     let mut rows = Map::new();
     for ruling in &said.rows {
         let what = match ruling.leave_out {
@@ -48,13 +46,13 @@ pub(super) fn reviewed(query: &Query, said: &Reviewed) -> Result<Json, String> {
                 format!("leave out because {code}").into()
             }
             None => {
-                let mut told = fields(query, &said.reasons, &ruling.exceptions)?;
+                let mut told = fields(names, &said.reasons, &ruling.exceptions)?;
                 for replacement in &ruling.replacements {
-                    let field = get(&query.fields, replacement.field, "field")?;
+                    let name = get(names, replacement.field, "field")?;
                     let code = &get(&said.reasons, replacement.reason, "reason")?.code;
                     let what = format!("replaced by {} because {code}", text(&replacement.value));
                     if let Some(told) = told.as_object_mut() {
-                        told.insert(field.name.clone(), what.into());
+                        told.insert(name.clone(), what.into());
                     }
                 }
                 told
@@ -67,18 +65,18 @@ pub(super) fn reviewed(query: &Query, said: &Reviewed) -> Result<Json, String> {
     Ok(Json::Object(rows))
 }
 
-fn fields(query: &Query, reasons: &[Reason], exceptions: &[Exception]) -> Result<Json, String> {
+fn fields(names: &[String], reasons: &[Reason], exceptions: &[Exception]) -> Result<Json, String> {
     let mut fields = Map::new();
     for exception in exceptions {
-        let field = get(&query.fields, exception.field, "field")?;
+        let name = get(names, exception.field, "field")?;
         let to = match &exception.to {
             Narrowed::Hide => "hide",
             Narrowed::Mask(mask) => mask,
         };
         let code = &get(reasons, exception.reason, "reason")?.code;
         let told = format!("{to} because {code}");
-        if fields.insert(field.name.clone(), told.into()).is_some() {
-            return Err(format!("two exceptions for `{}`", field.name));
+        if fields.insert(name.clone(), told.into()).is_some() {
+            return Err(format!("two exceptions for `{name}`"));
         }
     }
     Ok(Json::Object(fields))

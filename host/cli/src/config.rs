@@ -5,6 +5,7 @@ use std::{
     fs,
     io::Write as _,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,8 @@ use figment::{
     Figment,
     providers::{Env, Format as _, Toml},
 };
+use paasla_engine::EngineConfig;
+use paasla_server::app::{QuarantineSettings, Then};
 use serde::Deserialize;
 
 /// Where everything is.
@@ -28,9 +31,32 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     /// Secrets.
     pub(crate) secrets: Secrets,
-    /// How many sandboxes may be alive at one time.
-    #[serde(default = "instances")]
-    pub(crate) sandboxes: u32,
+    /// Policies whose rules break.
+    #[serde(default)]
+    pub(crate) quarantine: Quarantine,
+    /// Limits of the sandbox: see `EngineConfig`, whose names stand here with hyphens.
+    #[serde(default)]
+    pub(crate) engine: EngineConfig,
+    /// Compiled rules, kept from one start to the next.
+    #[serde(default)]
+    pub(crate) cache: Cache,
+}
+
+/// Compiled rules. Everything in the folder is made again when it is lost, and nothing in it is trusted unless this
+/// host wrote it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Cache {
+    /// The folder. Default: `cache`.
+    pub(crate) folder: PathBuf,
+    /// How much it may hold, in bytes; what was not used for longest goes. Default: 1 GiB.
+    pub(crate) bytes: u64,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { folder: PathBuf::from("cache"), bytes: 1 << 30 }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -59,12 +85,44 @@ pub(crate) struct Secrets {
     pub(crate) file: PathBuf,
 }
 
-fn loopback() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
+/// A policy whose rule breaks `faults` times in `minutes` minutes is taken out of service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Quarantine {
+    /// How many faults are too many. Default 5.
+    pub(crate) faults: u32,
+    /// Within how many minutes. Default 10.
+    pub(crate) minutes: u32,
+    /// What is done instead: `refuse` every query in its scope (the default), or let its `previous` version rule.
+    pub(crate) then: Then,
 }
 
-fn instances() -> u32 {
-    256
+impl Default for Quarantine {
+    fn default() -> Self {
+        let (faults, minutes) = (QuarantineSettings::FAULTS, QuarantineSettings::MINUTES);
+        Self { faults: faults.get(), minutes: minutes.get(), then: Then::default() }
+    }
+}
+
+impl Quarantine {
+    /// The same, checked.
+    ///
+    /// # Errors
+    /// When a number is 0.
+    pub(crate) fn settings(&self) -> Result<QuarantineSettings> {
+        let faults = NonZeroU32::new(self.faults).context(
+            "`quarantine.faults` must be at least 1; 0 is not taken for `never`, since a rule that keeps breaking must \
+             not stay in service",
+        )?;
+        let minutes = NonZeroU32::new(self.minutes).context(
+            "`quarantine.minutes` must be at least 1: in no time at all, no fault would ever count",
+        )?;
+        Ok(QuarantineSettings::new(faults, minutes, self.then))
+    }
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 fn connections() -> u32 {
@@ -85,12 +143,18 @@ impl Config {
             .merge(Env::prefixed("PAASLA__").split("__").map(|key| key.as_str().replace('_', "-").into()))
             .extract()
             .with_context(|| format!("the configuration {} is wrong", file.display()))?;
+        let checked = config.quarantine.settings();
+        checked.with_context(|| format!("the configuration {} is wrong", file.display()))?;
+        if let Err(what) = config.engine.check() {
+            bail!("the configuration {} is wrong: {what}", file.display());
+        }
         let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
         let paths = [
             &mut config.register.description,
             &mut config.register.database,
             &mut config.store.database,
             &mut config.secrets.file,
+            &mut config.cache.folder,
         ];
         for path in paths {
             *path = folder.join(&*path);
@@ -122,4 +186,47 @@ pub(crate) fn secret(file: &Path) -> Result<Vec<u8>> {
         fs::read_to_string(file).with_context(|| format!("the secret {} cannot be read", file.display()))?;
     let bytes = hex::decode(text.trim()).ok().filter(|bytes| bytes.len() >= 32);
     bytes.with_context(|| format!("the secret {} must be at least 32 bytes in hex", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn read(quarantine: &str) -> Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("paasla.toml");
+        let rest = "[register]\ndescription = \"d\"\ndatabase = \"r\"\n[store]\ndatabase = \"s\"\n\
+                    [secrets]\nfile = \"f\"\n";
+        fs::write(&file, format!("{rest}{quarantine}")).unwrap();
+        Config::read(&file)
+    }
+
+    fn settings(quarantine: &str) -> QuarantineSettings {
+        read(quarantine).unwrap().quarantine.settings().unwrap()
+    }
+
+    #[test]
+    fn quarantine_has_defaults_one_by_one() {
+        assert_eq!(settings(""), QuarantineSettings::default());
+        let previous = QuarantineSettings { then: Then::Previous, ..QuarantineSettings::default() };
+        assert_eq!(settings("[quarantine]\nthen = \"previous\"\n"), previous);
+        let two = settings("[quarantine]\nfaults = 2\nminutes = 3\nthen = \"refuse\"\n");
+        assert_eq!((two.faults.get(), two.within, two.then), (2, Duration::from_secs(180), Then::Refuse));
+    }
+
+    #[test]
+    fn what_would_mean_never_is_refused() {
+        for (wrong, what) in [
+            ("faults = 0", "`quarantine.faults` must be at least 1"),
+            ("minutes = 0", "`quarantine.minutes` must be at least 1"),
+            ("faults = -1", "quarantine"),
+            ("then = \"allow\"", "allow"),
+            ("hours = 1", "hours"),
+        ] {
+            let error = format!("{:#}", read(&format!("[quarantine]\n{wrong}\n")).unwrap_err());
+            assert!(error.contains(what), "{wrong}: {error}");
+        }
+    }
 }

@@ -4,14 +4,14 @@
 use std::{collections::BTreeMap, fs, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use paasla_core::Rulebook;
-use paasla_engine::{Engine, EngineConfig};
+use paasla_core::{Policy, Rulebook};
+use paasla_engine::{CodeCache, Compiler, Engine};
 use paasla_ledger::LedgerConfig;
 use paasla_register::{Description, SqliteConfig, SqliteRegister};
-use paasla_server::app::{App, Parts, active::Active, build};
+use paasla_server::app::{App, BuildError, Parts, Then, active::Active, build, quarantine};
 use paasla_store::{SqliteStore, Store};
 
-use crate::config::{Config, secret};
+use crate::config::{Cache, Config, secret};
 
 /// The register's description.
 ///
@@ -23,12 +23,24 @@ pub(crate) fn description(config: &Config) -> Result<Description> {
     Description::from_toml(&text).with_context(|| format!("the description {} is wrong", file.display()))
 }
 
-/// The engine.
+/// The host's engine: with its limits, with a compiler in a process of its own, and with a cache.
 ///
 /// # Errors
-/// When this machine cannot run it.
+/// When this machine cannot run it, or there is no cache.
 pub(crate) fn engine(config: &Config) -> Result<Engine> {
-    Ok(Engine::new(EngineConfig { instances: config.sandboxes, ..EngineConfig::default() })?)
+    let Cache { folder, bytes } = &config.cache;
+    let cache = CodeCache::open(folder, &secret(&config.secrets.file)?, *bytes)
+        .with_context(|| format!("the cache {} cannot be opened", folder.display()))?;
+    Ok(Engine::new(config.engine.clone())?.with_compiler(compiler()?).with_cache(cache))
+}
+
+/// This program again, as a compiler: what looks at untrusted bytes has a process of its own.
+///
+/// # Errors
+/// When this program cannot be found.
+pub(crate) fn compiler() -> Result<Compiler> {
+    let program = std::env::current_exe().context("this program cannot find itself")?;
+    Ok(Compiler::Worker { program, arguments: vec!["compile-worker".into()] })
 }
 
 /// The components that a rulebook's policies name.
@@ -47,6 +59,30 @@ pub(crate) async fn rules(store: &dyn Store, rulebook: &Rulebook) -> Result<BTre
     Ok(rules)
 }
 
+/// The versions of policies that stand ready to take the place of those at work, with their components. None of it is
+/// needed to begin with: what cannot be read is left out, loudly.
+async fn previous(
+    store: &dyn Store,
+    rulebook: &Rulebook,
+    then: Then,
+) -> (Vec<Policy>, BTreeMap<String, Vec<u8>>) {
+    let mut rules = BTreeMap::new();
+    if then == Then::Refuse {
+        return (Vec::new(), rules);
+    }
+    let policies = quarantine::previous(store, rulebook).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "no previous version of a policy is ready: earlier rulebooks cannot be read");
+        Vec::new()
+    });
+    for Policy { rule: digest, .. } in &policies {
+        match store.rule(digest).await {
+            Ok(rule) => rules.extend(rule.map(|rule| (digest.clone(), rule.bytes))),
+            Err(error) => tracing::error!(rule = digest, %error, "a rule cannot be read"),
+        }
+    }
+    (policies, rules)
+}
+
 /// The whole app, with the rulebook that the store holds.
 ///
 /// # Errors
@@ -63,14 +99,28 @@ pub(crate) async fn app(config: &Config) -> Result<App> {
         format!("{} holds no rulebook yet: put one in with `paasla seed`", config.store.database.display())
     })?;
     let rules = rules(&*store, &rulebook).await?;
+    let quarantine = config.quarantine.settings()?;
+    let (earlier, their_rules) = previous(&*store, &rulebook, quarantine.then).await;
     let engine = engine(config)?;
     let active: Active = {
         let description = Arc::clone(&description);
-        let work = move || build(&engine, &description, rulebook, &rules);
+        let work = move || {
+            let active = build(&engine, &description, rulebook, &rules)?;
+            Ok::<_, BuildError>(active.with_previous(&engine, &description, &earlier, &their_rules))
+        };
         tokio::task::spawn_blocking(work).await.context("activation ended before its end")??
     };
     let secret = secret(&config.secrets.file)?;
-    let parts =
-        Parts { description, source: Arc::new(source), store, ledger: LedgerConfig::default(), secret };
-    Ok(App::new(parts, active))
+    let parts = Parts {
+        description,
+        source: Arc::new(source),
+        store,
+        ledger: LedgerConfig::default(),
+        quarantine,
+        secret,
+    };
+    let app = App::new(parts, active);
+    // Before any query is decided: what is out of service must not rule.
+    app.look_at_quarantine().await?;
+    Ok(app)
 }

@@ -3,6 +3,7 @@
 
 mod config;
 mod host;
+mod policy;
 mod rule;
 mod seed;
 mod serve;
@@ -29,12 +30,22 @@ enum Command {
     Serve(serve::Serve),
     /// Put control data from readable files into the store, as a new generation.
     Seed(seed::Seed),
+    /// Look after policies at work.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Build, test and inspect rules.
     #[command(subcommand)]
     Rule(rule::RuleCommand),
+    /// Compile one component from standard input to standard output. The host starts this by itself.
+    #[command(hide = true)]
+    CompileWorker,
 }
 
 fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    if matches!(command, Command::CompileWorker) {
+        return paasla_engine::run_compiler(std::io::stdin().lock(), std::io::stdout().lock());
+    }
     let filter = EnvFilter::try_from_env("PAASLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
@@ -43,10 +54,12 @@ fn main() -> ExitCode {
         .with_ansi(colours)
         .with_target(false)
         .init();
-    let done = match Arguments::parse().command {
+    let done = match command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments),
+        Command::Policy(command) => policy::run(command),
         Command::Rule(command) => rule::run(command),
+        Command::CompileWorker => Ok(()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

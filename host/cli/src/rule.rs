@@ -8,8 +8,10 @@ use std::{fs, io::Write as _, path::PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, Subcommand};
-use paasla_engine::{Engine, EngineConfig, run_cases};
+use paasla_engine::{Engine, EngineConfig, Start, run_cases};
 use serde_json::json;
+
+use crate::host;
 
 /// Commands for rules.
 #[derive(Debug, Subcommand)]
@@ -52,6 +54,11 @@ pub(crate) fn run(command: RuleCommand) -> Result<()> {
     }
 }
 
+/// An engine for looking at rules: the default limits, nothing kept.
+fn engine() -> Result<Engine> {
+    Ok(Engine::new(EngineConfig::default())?.with_compiler(host::compiler()?))
+}
+
 fn build(arguments: &Build, test: bool) -> Result<()> {
     if arguments.out.is_some() && arguments.folders.len() != 1 {
         return Err(anyhow!("--out goes with one rule"));
@@ -61,7 +68,7 @@ fn build(arguments: &Build, test: bool) -> Result<()> {
     for folder in &arguments.folders {
         let built = build::build(folder, arguments.target_dir.as_deref(), arguments.out.as_deref())?;
         let bytes = fs::read(&built.path)?;
-        let engine = Engine::new(EngineConfig::default())?;
+        let engine = engine()?;
         let rule =
             engine.load(&bytes).with_context(|| format!("{} was built, but is no rule", built.name))?;
         let cases = if test { Some(run_cases(&engine, &rule, &folder.join("cases"))) } else { None };
@@ -91,15 +98,20 @@ fn build(arguments: &Build, test: bool) -> Result<()> {
 
 fn inspect(file: &std::path::Path, json: bool) -> Result<()> {
     let bytes = fs::read(file).with_context(|| format!("{} could not be read", file.display()))?;
-    let engine = Engine::new(EngineConfig::default())?;
+    let engine = engine()?;
     let rule = engine.load(&bytes).with_context(|| format!("{} is no rule", file.display()))?;
     let mut out = std::io::stdout().lock();
     let about = &rule.about;
+    let start = match engine.start(&rule)? {
+        Start::Snapshot => "from a snapshot of the configured rule".to_owned(),
+        Start::ConfigureEachTime(why) => format!("`configure` runs for every ruling, because {why}"),
+    };
     if json {
         let mut whole = serde_json::to_value(about.as_ref())?;
         if let Some(object) = whole.as_object_mut() {
             object.insert("digest".to_owned(), rule.digest.clone().into());
             object.insert("bytes".to_owned(), bytes.len().into());
+            object.insert("start".to_owned(), start.into());
         }
         writeln!(out, "{whole}")?;
         return Ok(());
@@ -107,11 +119,18 @@ fn inspect(file: &std::path::Path, json: bool) -> Result<()> {
     writeln!(out, "{} {}  ({} bytes, imports nothing)", about.name, about.version, bytes.len())?;
     writeln!(out, "digest     {}", rule.digest)?;
     writeln!(out, "summary    {}", about.summary)?;
+    writeln!(out, "start      {start}")?;
     for need in &about.facts {
         writeln!(out, "fact       {}: {}", need.name, need.summary)?;
     }
     for need in &about.row_facts {
         writeln!(out, "row fact   {}: {}", need.name, need.summary)?;
+    }
+    for category in &about.reads {
+        writeln!(out, "reads      {category}")?;
+    }
+    for want in &about.wants {
+        writeln!(out, "wants      {}", want.name())?;
     }
     for provision in &about.provisions {
         writeln!(out, "provision  {} ({}, {})", provision.label, provision.id, provision.source)?;

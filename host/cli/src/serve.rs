@@ -60,7 +60,12 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let watched = Arc::clone(&app);
     let watcher = tokio::spawn(async move {
         loop {
-            watched.look().await;
+            let look_at_quarantine = async {
+                if let Err(error) = watched.look_at_quarantine().await {
+                    tracing::warn!(%error, "the list of policies in quarantine cannot be read");
+                }
+            };
+            tokio::join!(watched.look(), look_at_quarantine);
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
     });

@@ -24,7 +24,7 @@ pub use jiff::civil::Date;
 pub use personal_code::PersonalCode;
 pub use policy::{Limits, Mode, Policy, Scope};
 pub use query::{Bundle, Field, GrantView, Query, Subjects};
-pub use reason::Reason;
+pub use reason::{Reason, ReasonText};
 pub use record::{Outcome, Record, RulingSummary};
 pub use rulebook::Rulebook;
 pub use ruling::{Condition, Exception, Narrowing, Obligation, Replacement, RowRuling, Ruling, Test};

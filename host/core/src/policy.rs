@@ -54,9 +54,15 @@ pub enum Mode {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
-    /// Fuel for `configure` and for one ruling (wasmtime's units: about one per instruction).
+    /// Fuel for one `decide` (wasmtime's units: about one per instruction).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
+    /// Fuel for one `review`, whatever the number of rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_fuel: Option<u64>,
+    /// Fuel for one `review`, besides, for each row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_fuel: Option<u64>,
     /// Linear memory in bytes, summed over all memories of the component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,

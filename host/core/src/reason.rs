@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why something was refused, hidden or masked.
 
-use serde::{Deserialize, Serialize};
+use std::{ops::Deref, sync::Arc};
 
-/// One reason, as it stands in answers and records.
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// One reason, as it stands in answers and records. Many fields share one, so a copy of it costs nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason(Arc<ReasonText>);
+
+/// What a reason says.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Reason {
+pub struct ReasonText {
     /// Who says so: the policy's name, `grant`, or `host`.
     pub by: String,
     /// Stable code, e.g. `minors.birth-date-generalised`.
@@ -20,6 +26,32 @@ pub struct Reason {
 impl Reason {
     /// A reason without a provision.
     pub fn new(by: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { by: by.into(), code: code.into(), message: message.into(), provision: None }
+        ReasonText { by: by.into(), code: code.into(), message: message.into(), provision: None }.into()
+    }
+}
+
+impl From<ReasonText> for Reason {
+    fn from(text: ReasonText) -> Self {
+        Self(Arc::new(text))
+    }
+}
+
+impl Deref for Reason {
+    type Target = ReasonText;
+
+    fn deref(&self) -> &ReasonText {
+        &self.0
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ReasonText::deserialize(deserializer).map(Self::from)
     }
 }

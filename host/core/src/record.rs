@@ -41,7 +41,7 @@ pub struct RulingSummary {
     pub policy: String,
     /// The rule's digest.
     pub rule: String,
-    /// `abstain`, `refuse`, `narrow`, or `fault: <kind>`.
+    /// `abstain`, `refuse`, `narrow`, `quarantined` (its rule was not run), or `fault: <kind>`.
     pub said: String,
     /// Fuel that all its calls used.
     pub fuel: u64,

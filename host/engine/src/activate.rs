@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use paasla_core::{Policy, Query, RowRuling, Ruling};
+use paasla_core::Policy;
 
 use crate::{
-    bindings::v0_1::{self, RulePre},
+    about::About,
+    bindings::v0_1::exports::paasla::rule::ruling::Problem,
+    compiler::{Code, Form, Job},
     config::Ration,
     fault::RuleFault,
-    input::{QueryInput, RowInput, RowsInput},
-    load::{About, Rule},
-    output::Checks,
-    sandbox::{Engine, Guard},
+    load::{LoadError, Rule},
+    program::{Program, ProgramError},
+    sandbox::Engine,
     snapshot::Configured,
 };
 
@@ -37,6 +38,9 @@ pub enum ActivateError {
     /// The configured rule could not be compiled.
     #[error("the configured rule could not be compiled: {0}")]
     Compile(String),
+    /// The rule itself could not be made ready.
+    #[error("{0}")]
+    Load(#[from] LoadError),
 }
 
 fn list(problems: &[SettingsProblem]) -> String {
@@ -62,10 +66,10 @@ pub struct Activated {
     pub about: Arc<About>,
     /// How its instances come to be configured.
     pub start: Start,
-    engine: Engine,
-    pre: RulePre<Guard>,
-    settings: Arc<str>,
-    ration: Ration,
+    pub(crate) engine: Engine,
+    pub(crate) program: Program,
+    pub(crate) settings: Arc<str>,
+    pub(crate) ration: Ration,
 }
 
 impl std::fmt::Debug for Activated {
@@ -87,103 +91,83 @@ impl Engine {
             serde_json::Value::Null => "{}".to_owned(),
             settings => settings.to_string(),
         };
-        let (pre, start) = match self.snapshot(&rule.bytes, &settings).map_err(ActivateError::Configure)? {
-            Configured::Snapshot(bytes) => {
-                (self.compile(&bytes).map_err(ActivateError::Compile)?, Start::Snapshot)
-            }
-            Configured::Problems(problems) => {
-                let problem = |(pointer, message)| SettingsProblem { pointer, message };
-                return Err(ActivateError::Settings(problems.into_iter().map(problem).collect()));
-            }
-            Configured::NotPossible(why) => {
-                self.try_settings(rule, &settings)?;
-                (rule.pre.clone(), Start::ConfigureEachTime(why))
-            }
-        };
+        let name = self.name("policy", &rule.digest, &[&settings]);
+        let code = self.cached_code(&name, || self.configured(rule, &settings))?;
+        let program = Program::new(self, &code.bytes, self.config.setup.configure());
+        let program = program.map_err(|error| match error {
+            ProgramError::Load(what) => ActivateError::Compile(what),
+            ProgramError::Fault(fault) => ActivateError::Configure(fault),
+        })?;
         Ok(Activated {
             policy: Arc::new(policy.clone()),
             about: Arc::clone(&rule.about),
-            start,
+            start: match code.form {
+                Form::Instrumented => Start::Snapshot,
+                Form::AsItIs(why) => Start::ConfigureEachTime(why),
+            },
             engine: self.clone(),
-            pre,
+            program,
             settings: settings.into(),
             ration: self.config.ration_for(&policy.limits),
         })
     }
 
-    fn try_settings(&self, rule: &Rule, settings: &str) -> Result<(), ActivateError> {
-        let ration = self.config.setup;
-        let mut store = self.sandbox(ration).map_err(ActivateError::Configure)?;
-        let outcome = rule
-            .pre
-            .instantiate(&mut store)
-            .and_then(|instance| instance.paasla_rule_ruling().call_configure(&mut store, settings))
-            .map_err(|error| ActivateError::Configure(self.fault(&store, ration, &error)))?;
-        outcome.map_err(|problems| {
-            let problem = |p: v0_1::exports::paasla::rule::ruling::Problem| SettingsProblem {
-                pointer: p.pointer,
-                message: p.message,
-            };
-            ActivateError::Settings(problems.into_iter().map(problem).collect())
+    /// How instances of a rule come to be configured, as far as it can be told without settings.
+    ///
+    /// # Errors
+    /// When it cannot be compiled.
+    pub fn start(&self, rule: &Rule) -> Result<Start, LoadError> {
+        Ok(match &self.prepared(rule)?.form {
+            Form::Instrumented => Start::Snapshot,
+            Form::AsItIs(why) => Start::ConfigureEachTime(why.clone()),
         })
     }
-}
 
-impl Activated {
-    /// Decides one query in a fresh sandbox. Gives the fuel used in any case.
-    pub fn decide(&self, query: &Query) -> (Result<Ruling, RuleFault>, u64) {
-        let input = QueryInput::new(query);
-        let (said, fuel) = self.call(|rule, store| {
-            input.with(&self.about.facts, |query| rule.paasla_rule_ruling().call_decide(store, query))
-        });
-        (said.and_then(|said| self.checks(query).decided(said)), fuel)
-    }
-
-    /// Reviews all rows of one query in one fresh sandbox. Gives the fuel used in any case.
-    pub fn review(&self, query: &Query, rows: &[RowInput]) -> (Result<Vec<RowRuling>, RuleFault>, u64) {
-        let reads = |field| self.reads(query, field);
-        let input = QueryInput::new(query);
-        let rows_input = RowsInput::new(rows, &self.about.row_facts, reads);
-        let (said, fuel) = self.call(|rule, store| {
-            input.with(&self.about.facts, |query| {
-                rows_input.with(|rows| rule.paasla_rule_ruling().call_review(store, query, rows))
-            })
-        });
-        (said.and_then(|said| self.checks(query).reviewed(said, rows, reads)), fuel)
-    }
-
-    /// Whether the rule reads raw values of a field of the query.
-    #[must_use]
-    pub fn reads(&self, query: &Query, field: usize) -> bool {
-        query.fields.get(field).is_some_and(|field| self.about.reads.contains(&field.category))
-    }
-
-    fn checks<'a>(&'a self, query: &'a Query) -> Checks<'a> {
-        Checks {
-            policy: &self.policy.name,
-            about: &self.about,
-            fields: &query.fields,
-            list_length: self.engine.config.list_length,
-        }
-    }
-
-    /// One call in a fresh instance, configured by the snapshot or now.
-    fn call<R>(
-        &self,
-        call: impl FnOnce(&v0_1::Rule, &mut wasmtime::Store<Guard>) -> wasmtime::Result<R>,
-    ) -> (Result<R, RuleFault>, u64) {
-        let mut store = match self.engine.sandbox(self.ration) {
-            Ok(store) => store,
-            Err(fault) => return (Err(fault), 0),
-        };
-        let said = self.pre.instantiate(&mut store).and_then(|rule| {
-            if self.start != Start::Snapshot {
-                let configured = rule.paasla_rule_ruling().call_configure(&mut store, &self.settings)?;
-                configured.map_err(|_| wasmtime::Error::msg("settings accepted once were refused"))?;
+    /// The code of a configured rule, or of the rule itself where it has to be configured each time.
+    fn configured(&self, rule: &Rule, settings: &str) -> Result<Code, ActivateError> {
+        let prepared = self.prepared(rule)?;
+        let why = match &prepared.form {
+            Form::AsItIs(why) => why.clone(),
+            Form::Instrumented => {
+                let configured = self.snapshot(&rule.bytes, &prepared.program, settings);
+                match configured.map_err(ActivateError::Configure)? {
+                    Configured::Snapshot(bytes) => match self.code(Job::Compile, &bytes) {
+                        Ok(code) => return Ok(code),
+                        // What the compiler will not have configured works all the same.
+                        Err(LoadError::Compile(why)) => why,
+                        Err(error) => return Err(error.into()),
+                    },
+                    Configured::Problems(problems) => return Err(self.problems(problems)),
+                    Configured::NotPossible(why) => why,
+                }
             }
-            call(&rule, &mut store)
-        });
-        let fuel = self.ration.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-        (said.map_err(|error| self.engine.fault(&store, self.ration, &error)), fuel)
+        };
+        self.try_settings(&prepared.program, settings)?;
+        let plain = self.code(Job::Plain, &rule.bytes)?;
+        Ok(Code { form: Form::AsItIs(why), bytes: plain.bytes })
+    }
+
+    fn try_settings(&self, program: &Program, settings: &str) -> Result<(), ActivateError> {
+        let budget = self.config.setup.configure();
+        let mut store = self.sandbox(budget).map_err(ActivateError::Configure)?;
+        let outcome = program
+            .instantiate(&mut store)
+            .and_then(|instance| program.configure(&mut store, &instance, settings))
+            .map_err(|error| ActivateError::Configure(self.fault(&store, budget, &error)))?;
+        outcome.map_err(|problems| self.problems(problems))
+    }
+
+    /// What a rule says against settings, if it does not say too much.
+    fn problems(&self, said: Vec<Problem>) -> ActivateError {
+        let limits = &self.config.answer;
+        let too_many = |what, limit| ActivateError::Configure(RuleFault::TooMany { what, limit });
+        if said.len() > limits.problems {
+            return too_many("problems", limits.problems);
+        }
+        if said.iter().any(|problem| problem.pointer.len().max(problem.message.len()) > limits.text_bytes) {
+            return too_many("bytes in a problem", limits.text_bytes);
+        }
+        let problem = |p: Problem| SettingsProblem { pointer: p.pointer, message: p.message };
+        ActivateError::Settings(said.into_iter().map(problem).collect())
     }
 }

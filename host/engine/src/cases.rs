@@ -83,6 +83,7 @@ impl sdk::testing::Runner for CaseRunner {
             facts: needs(&about.facts),
             row_facts: needs(&about.row_facts),
             reads: about.reads.clone(),
+            wants: about.wants.iter().map(|want| want.name().to_owned()).collect(),
             provisions: about.provisions.iter().map(|p| sdk::provision(&p.id, &p.label, &p.source)).collect(),
         })
     }
@@ -123,21 +124,21 @@ impl sdk::testing::Runner for CaseRunner {
     }
 
     fn review(&mut self, query: &sdk::Query, rows: &[sdk::Row]) -> Result<sdk::Reviewed, RunnerError> {
-        let query = core_query(query)?;
+        let group = |index| query.group(index);
         let needs = &self.rule.about.row_facts;
         let row = |row: &sdk::Row| {
             let facts = needs.iter().zip(&row.facts).map(|(n, v)| Ok((n.name.clone(), core_value(v)?)));
             let place = |field: u32| usize::try_from(field).unwrap_or(usize::MAX);
             let cells = row.cells.iter().map(|cell| Ok((place(cell.field), core_value(&cell.value)?)));
             Ok::<_, RunnerError>(RowInput {
-                group: row.group.clone(),
+                group: group(row.group).map(str::to_owned),
                 parent: row.parent,
                 facts: facts.collect::<Result<_, RunnerError>>()?,
                 cells: cells.collect::<Result<_, RunnerError>>()?,
             })
         };
         let rows = rows.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        let rulings = self.activated()?.review(&query, &rows).0?;
+        let rulings = self.activated()?.review(&core_query(query)?, &rows).0?;
         let mut reviewed = sdk::Reviewed { reasons: Vec::new(), rows: Vec::new() };
         for ruling in rulings {
             let reasons = &mut reviewed.reasons;
@@ -163,7 +164,7 @@ impl sdk::testing::Runner for CaseRunner {
 fn decided(ruling: Ruling, runner: &CaseRunner) -> Result<sdk::Decided, RunnerError> {
     let narrowing = match ruling {
         Ruling::Abstain => return Ok(sdk::Decided::Abstain),
-        Ruling::Refuse(reason) => return Ok(sdk::Decided::Refuse(sdk_reason(reason))),
+        Ruling::Refuse(reason) => return Ok(sdk::Decided::Refuse(sdk_reason(&reason))),
         Ruling::Narrow(narrowing) => narrowing,
     };
     let mut reasons = Vec::new();
@@ -210,7 +211,7 @@ fn index(place: usize) -> u32 {
 }
 
 fn place(reasons: &mut Vec<sdk::Reason>, reason: Reason) -> u32 {
-    let reason = sdk_reason(reason);
+    let reason = sdk_reason(&reason);
     let known = reasons.iter().position(|earlier| *earlier == reason);
     index(known.unwrap_or_else(|| {
         reasons.push(reason);
@@ -218,8 +219,12 @@ fn place(reasons: &mut Vec<sdk::Reason>, reason: Reason) -> u32 {
     }))
 }
 
-fn sdk_reason(reason: Reason) -> sdk::Reason {
-    sdk::Reason { code: reason.code, message: reason.message, provision: reason.provision }
+fn sdk_reason(reason: &Reason) -> sdk::Reason {
+    sdk::Reason {
+        code: reason.code.clone(),
+        message: reason.message.clone(),
+        provision: reason.provision.clone(),
+    }
 }
 
 fn sdk_test(test: paasla_core::Test) -> sdk::Test {
@@ -280,13 +285,21 @@ fn core_query(query: &sdk::Query) -> Result<paasla_core::Query, RunnerError> {
         let window = window.ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;
         Ok::<_, RunnerError>(Quota { window, persons: quota.persons })
     };
-    let field = |field: &sdk::Field| Field {
-        name: field.name.clone(),
-        group: field.group.clone(),
-        iri: field.iri.clone(),
-        category: field.category.clone(),
-        special: field.special,
-        reveals: field.reveals.clone(),
+    // A case tells a rule no more than it wants to be told; what it is not told can be anything.
+    let told = |list: &[String], field: &sdk::Field<'_>| {
+        let place = usize::try_from(field.index()).ok();
+        place
+            .and_then(|place| list.get(place))
+            .cloned()
+            .unwrap_or_else(|| format!("urn:untold:{}", field.index()))
+    };
+    let field = |field: sdk::Field<'_>| Field {
+        name: told(&query.names, &field),
+        group: field.group().map(str::to_owned),
+        iri: told(&query.meanings, &field),
+        category: field.category().to_owned(),
+        special: field.special(),
+        reveals: field.reveals().map(str::to_owned).collect(),
     };
     Ok(paasla_core::Query {
         id: query.id.clone(),
@@ -310,7 +323,7 @@ fn core_query(query: &sdk::Query) -> Result<paasla_core::Query, RunnerError> {
             services: bundle.services.clone(),
         }),
         subjects: Subjects { kind: query.subjects.kind.clone(), count: query.subjects.count },
-        fields: query.fields.iter().map(field).collect(),
+        fields: query.fields().map(field).collect(),
         grant: GrantView {
             id: query.grant.id.clone(),
             reference: query.grant.reference.clone(),

@@ -1,48 +1,201 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Limits of the sandbox.
+//! Limits of the sandbox. Every one is explicit, can be set, and fails closed.
 
 use paasla_core::Limits;
+use serde::{Deserialize, Serialize};
 
-/// What one call into a rule may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+const MIB: u64 = 1 << 20;
+
+/// What rulings of one policy may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Ration {
-    /// Fuel: wasmtime's deterministic count, about one per instruction.
+    /// Fuel for `decide`: wasmtime's deterministic count, about one per instruction.
     pub fuel: u64,
+    /// Fuel for `review`, whatever the number of rows.
+    pub review_fuel: u64,
+    /// Fuel for `review`, besides, for each row.
+    pub row_fuel: u64,
     /// Linear memory in bytes, summed over the component's memories.
+    pub memory_bytes: u64,
+    /// Bytes of all strings and lists that one call may return.
+    pub output_bytes: u64,
+    /// Bytes, besides, that `review` may return for each row.
+    pub row_output_bytes: u64,
+}
+
+impl Default for Ration {
+    fn default() -> Self {
+        Self {
+            fuel: 10_000_000,
+            review_fuel: 10_000_000,
+            row_fuel: 100_000,
+            memory_bytes: 16 * MIB,
+            output_bytes: MIB,
+            row_output_bytes: 1024,
+        }
+    }
+}
+
+/// What `describe` and `configure` may use: once per rule and policy, not per query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Setup {
+    /// Fuel for `describe`.
+    pub describe_fuel: u64,
+    /// Fuel for `configure`.
+    pub configure_fuel: u64,
+    /// Linear memory in bytes.
     pub memory_bytes: u64,
     /// Bytes of all strings and lists that one call may return.
     pub output_bytes: u64,
 }
 
-/// Limits of the engine. Every one of them fails closed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            describe_fuel: 1_000_000_000,
+            configure_fuel: 1_000_000_000,
+            memory_bytes: 32 * MIB,
+            output_bytes: 16 * MIB,
+        }
+    }
+}
+
+/// What a component may be, before anything of it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ComponentLimits {
+    /// Bytes of the whole component.
+    pub bytes: u64,
+    /// How deep components and modules may stand in one another; 2 is a module in a component.
+    pub depth: u64,
+    /// Components in it, itself included.
+    pub components: u64,
+    /// Core modules.
+    pub modules: u64,
+    /// Functions, over all its modules.
+    pub functions: u64,
+    /// Bytes of the largest function.
+    pub function_bytes: u64,
+    /// Types, core types and component types together.
+    pub types: u64,
+    /// Imports, exports, aliases and instances together.
+    pub items: u64,
+    /// Data segments.
+    pub data_segments: u64,
+    /// Element segments.
+    pub element_segments: u64,
+    /// Tables, memories and globals together.
+    pub globals: u64,
+    /// How long checking and compiling may take, in milliseconds.
+    pub compile_ms: u64,
+    /// Bytes of address space that the compiler may have. Kept only where the compiler is a process of its own.
+    pub compile_bytes: u64,
+}
+
+impl Default for ComponentLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 8 * MIB,
+            depth: 4,
+            components: 16,
+            modules: 64,
+            functions: 20_000,
+            function_bytes: 256 << 10,
+            types: 5_000,
+            items: 20_000,
+            data_segments: 10_000,
+            element_segments: 1_000,
+            globals: 2_000,
+            compile_ms: 20_000,
+            compile_bytes: 2048 * MIB,
+        }
+    }
+}
+
+/// How much one answer of a rule may hold, each list by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AnswerLimits {
+    /// Reasons.
+    pub reasons: usize,
+    /// Conditions on rows.
+    pub conditions: usize,
+    /// Obligations.
+    pub obligations: usize,
+    /// Texts in a value that is a list.
+    pub texts: usize,
+    /// Bytes of one text in a value, and of a problem that settings have.
+    pub text_bytes: usize,
+    /// Problems that settings have.
+    pub problems: usize,
+    /// Facts, categories, wants and provisions of a description, together.
+    pub described: usize,
+    /// Characters of one text of a description.
+    pub described_chars: usize,
+    /// Bytes of the JSON Schema of the settings.
+    pub schema_bytes: usize,
+}
+
+impl Default for AnswerLimits {
+    fn default() -> Self {
+        Self {
+            reasons: 1_000,
+            conditions: 100,
+            obligations: 20,
+            texts: 1_000,
+            text_bytes: 10_000,
+            problems: 100,
+            described: 200,
+            described_chars: 1_000,
+            schema_bytes: 256 << 10,
+        }
+    }
+}
+
+/// Limits of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EngineConfig {
-    /// The largest component that is looked at, in bytes.
-    pub component_bytes: usize,
     /// How many sandboxes may be alive at one time.
     pub instances: u32,
-    /// What a call gets when a policy sets nothing else.
+    /// What a component may be.
+    pub component: ComponentLimits,
+    /// What `describe` and `configure` get.
+    pub setup: Setup,
+    /// What a policy gets that sets nothing else.
     pub ration: Ration,
     /// What no policy may exceed.
     pub most: Ration,
-    /// What `describe` and `configure` get: once per policy, not per query.
-    pub setup: Ration,
-    /// How many reasons, exceptions, conditions, obligations or row rulings one answer may hold, each.
-    pub list_length: usize,
+    /// What an answer may hold.
+    pub answer: AnswerLimits,
+    /// Elements of one table.
+    pub table_elements: usize,
+    /// Bytes of the call stack, which is not in linear memory.
+    pub stack_bytes: usize,
     /// A backstop in wall time, for calls that burn no fuel; in milliseconds. Fuel ends a call long before.
     pub deadline_ms: u64,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        const MIB: u64 = 1 << 20;
         Self {
-            component_bytes: 8 << 20,
             instances: 256,
-            ration: Ration { fuel: 10_000_000, memory_bytes: 16 * MIB, output_bytes: MIB },
-            most: Ration { fuel: 1_000_000_000, memory_bytes: 32 * MIB, output_bytes: 16 * MIB },
-            setup: Ration { fuel: 1_000_000_000, memory_bytes: 32 * MIB, output_bytes: 16 * MIB },
-            list_length: 20_000,
+            component: ComponentLimits::default(),
+            setup: Setup::default(),
+            ration: Ration::default(),
+            most: Ration {
+                fuel: 1_000_000_000,
+                review_fuel: 1_000_000_000,
+                row_fuel: 10_000_000,
+                memory_bytes: 32 * MIB,
+                output_bytes: 16 * MIB,
+                row_output_bytes: 64 << 10,
+            },
+            answer: AnswerLimits::default(),
+            table_elements: 20_000,
+            stack_bytes: 256 << 10,
             deadline_ms: 5_000,
         }
     }
@@ -53,10 +206,71 @@ impl EngineConfig {
     #[must_use]
     pub fn ration_for(&self, limits: &Limits) -> Ration {
         let pick = |own: Option<u64>, usual: u64, most: u64| own.unwrap_or(usual).min(most);
+        let (usual, most) = (&self.ration, &self.most);
         Ration {
-            fuel: pick(limits.fuel, self.ration.fuel, self.most.fuel),
-            memory_bytes: pick(limits.memory_bytes, self.ration.memory_bytes, self.most.memory_bytes),
-            output_bytes: pick(limits.output_bytes, self.ration.output_bytes, self.most.output_bytes),
+            fuel: pick(limits.fuel, usual.fuel, most.fuel),
+            review_fuel: pick(limits.review_fuel, usual.review_fuel, most.review_fuel),
+            row_fuel: pick(limits.row_fuel, usual.row_fuel, most.row_fuel),
+            memory_bytes: pick(limits.memory_bytes, usual.memory_bytes, most.memory_bytes),
+            output_bytes: pick(limits.output_bytes, usual.output_bytes, most.output_bytes),
+            row_output_bytes: usual.row_output_bytes.min(most.row_output_bytes),
+        }
+    }
+
+    /// What is wrong with it, if anything.
+    ///
+    /// # Errors
+    /// A sentence that names the limit.
+    pub fn check(&self) -> Result<(), String> {
+        const PAGE: u64 = 64 << 10;
+        let wrong = |what: &str| Err(format!("the engine's limits: {what}"));
+        if self.instances == 0 || self.instances > 100_000 {
+            return wrong("`instances` must be 1 to 100,000");
+        }
+        if self.most.memory_bytes < PAGE || self.most.memory_bytes.max(self.setup.memory_bytes) > 4 << 30 {
+            return wrong("`memory-bytes` must be 64 KiB (one page of WebAssembly) to 4 GiB");
+        }
+        // A rule's calls stand on the stack of the thread that asks it, which usually has 2 MiB.
+        if !(64 << 10..=1 << 20).contains(&self.stack_bytes) {
+            return wrong("`stack-bytes` must be 64 KiB to 1 MiB");
+        }
+        if self.deadline_ms == 0 || self.component.compile_ms == 0 {
+            return wrong("`deadline-ms` and `compile-ms` must be at least 1");
+        }
+        Ok(())
+    }
+}
+
+/// What one call may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    pub(crate) fuel: u64,
+    pub(crate) memory_bytes: u64,
+    pub(crate) output_bytes: u64,
+}
+
+impl Setup {
+    pub(crate) fn describe(&self) -> Budget {
+        Budget { fuel: self.describe_fuel, memory_bytes: self.memory_bytes, output_bytes: self.output_bytes }
+    }
+
+    pub(crate) fn configure(&self) -> Budget {
+        Budget { fuel: self.configure_fuel, ..self.describe() }
+    }
+}
+
+impl Ration {
+    pub(crate) fn decide(&self) -> Budget {
+        Budget { fuel: self.fuel, memory_bytes: self.memory_bytes, output_bytes: self.output_bytes }
+    }
+
+    pub(crate) fn review(&self, rows: usize) -> Budget {
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        let grown = |base: u64, each: u64| base.saturating_add(each.saturating_mul(rows));
+        Budget {
+            fuel: grown(self.review_fuel, self.row_fuel),
+            memory_bytes: self.memory_bytes,
+            output_bytes: grown(self.output_bytes, self.row_output_bytes),
         }
     }
 }

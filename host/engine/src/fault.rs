@@ -16,21 +16,44 @@ pub enum RuleFault {
         /// The ration.
         limit: u64,
     },
+    /// It wanted a larger table, and could not go on without.
+    #[error("the rule wanted a table of more than {limit} elements")]
+    OutOfTable {
+        /// The limit.
+        limit: usize,
+    },
+    /// Its calls stood too deep in one another.
+    #[error("the rule's calls needed more than {limit} bytes of stack")]
+    OutOfStack {
+        /// The limit.
+        limit: usize,
+    },
     /// It ran past the backstop deadline.
     #[error("the rule ran for more than {limit_ms} ms")]
     Deadline {
         /// The backstop.
         limit_ms: u64,
     },
-    /// It trapped: a panic, a division by zero, an access out of bounds, a stack that is too deep.
+    /// It trapped: a panic, a division by zero, an access out of bounds.
     #[error("the rule trapped: {0}")]
     Trap(String),
-    /// What it returned could not be read: a pointer out of bounds, bad UTF-8, or more bytes than its ration.
-    #[error("what the rule returned could not be read, or was more than its {limit} bytes")]
-    Unreadable {
-        /// The ration of output bytes.
+    /// It returned more bytes than its ration.
+    #[error("the rule returned more than its {limit} bytes")]
+    OutputTooLarge {
+        /// The ration.
         limit: u64,
     },
+    /// It returned a list, or a text, that is longer than its kind may be.
+    #[error("the rule returned more {what} than {limit}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// What it returned could not be read: a pointer out of bounds, bad UTF-8, a case that does not exist.
+    #[error("what the rule returned could not be read")]
+    Unreadable,
     /// What it returned breaks the interface's rules.
     #[error("the rule returned what it must not: {0}")]
     Forbidden(&'static str),
@@ -49,9 +72,13 @@ impl RuleFault {
         match self {
             Self::OutOfFuel { .. } => "out-of-fuel",
             Self::OutOfMemory { .. } => "out-of-memory",
+            Self::OutOfTable { .. } => "out-of-table",
+            Self::OutOfStack { .. } => "out-of-stack",
             Self::Deadline { .. } => "deadline",
             Self::Trap(_) => "trap",
-            Self::Unreadable { .. } => "unreadable-output",
+            Self::OutputTooLarge { .. } => "output-too-large",
+            Self::TooMany { .. } => "too-many",
+            Self::Unreadable => "unreadable-output",
             Self::Forbidden(_) => "forbidden-output",
             Self::Busy => "busy",
             Self::Host => "host",

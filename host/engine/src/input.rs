@@ -2,9 +2,12 @@
 //! From core's words to the interface's, borrowing wherever it can.
 
 use jiff::civil::Date;
-use paasla_core::{Attribute, Query, Term, Value};
+use paasla_core::{Attribute, Field, Query, Term, Value};
 
-use crate::{bindings::v0_1::exports::paasla::rule::ruling as wit, load::FactNeed};
+use crate::{
+    about::{About, FactNeed, Want},
+    bindings::v0_1::exports::paasla::rule::ruling as wit,
+};
 
 /// One row to be reviewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +22,19 @@ pub struct RowInput {
     pub cells: Vec<(usize, Value)>,
 }
 
-/// A query in the interface's words. Holds the lists that the borrowed record points to.
+/// A query in the interface's words, made once for all the policies that rule on it. Holds the lists that the
+/// borrowed record points to.
 pub(crate) struct QueryInput<'q> {
-    query: &'q Query,
+    pub(crate) query: &'q Query,
     client: String,
     purpose: Vec<&'q str>,
     basis: Vec<&'q str>,
     ground: Vec<&'q str>,
     services: Vec<&'q str>,
-    reveals: Vec<Vec<&'q str>>,
+    categories: Vec<&'q str>,
+    groups: Vec<&'q str>,
+    fields: Vec<wit::Field>,
+    reveals: Vec<wit::Revealed>,
     quotas: Vec<wit::Quota<'q>>,
     attributes: Vec<OwnedAttribute<'q>>,
 }
@@ -76,8 +83,31 @@ pub(crate) fn value<'a>(value: &'a Value, texts: &'a [&'a str]) -> wit::ValuePar
     }
 }
 
+/// The place of a text in a list that holds each once. Such lists are short.
+fn place<'q>(list: &mut Vec<&'q str>, text: &'q str) -> u32 {
+    let place = list.iter().position(|known| *known == text).unwrap_or_else(|| {
+        list.push(text);
+        list.len() - 1
+    });
+    index(place)
+}
+
+fn index(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
 impl<'q> QueryInput<'q> {
     pub(crate) fn new(query: &'q Query) -> Self {
+        let (mut categories, mut groups, mut reveals) = (Vec::with_capacity(16), Vec::new(), Vec::new());
+        let fields = (0..).zip(&query.fields).map(|(number, field)| {
+            let category = place(&mut categories, &field.category);
+            let group = field.group.as_deref().map(|group| place(&mut groups, group));
+            for revealed in &field.reveals {
+                reveals.push(wit::Revealed { field: number, category: place(&mut categories, revealed) });
+            }
+            wit::Field { category, group, special: field.special }
+        });
+        let fields = fields.collect();
         let quota = |quota: &'q paasla_core::Quota| wit::Quota {
             window: quota.window.name(),
             persons: quota.persons,
@@ -89,28 +119,24 @@ impl<'q> QueryInput<'q> {
             basis: broader(&query.legal_basis),
             ground: query.special_ground.as_ref().map(broader).unwrap_or_default(),
             services: query.bundle.iter().flat_map(|b| b.services.iter().map(String::as_str)).collect(),
-            reveals: query.fields.iter().map(|f| f.reveals.iter().map(String::as_str).collect()).collect(),
+            categories,
+            groups,
+            fields,
+            reveals,
             quotas: query.grant.quotas.iter().map(quota).collect(),
             attributes: query.grant.attributes.iter().map(OwnedAttribute::new).collect(),
         }
     }
 
-    /// Calls `f` with the borrowed record. `needs` are the facts that the rule declared; others are not told.
-    pub(crate) fn with<R>(&self, needs: &[FactNeed], f: impl FnOnce(wit::Query<'_>) -> R) -> R {
-        let query = self.query;
-        let fields: Vec<wit::Field<'_>> = query
-            .fields
-            .iter()
-            .zip(&self.reveals)
-            .map(|(field, reveals)| wit::Field {
-                name: &field.name,
-                group: field.group.as_deref(),
-                iri: &field.iri,
-                category: &field.category,
-                special: field.special,
-                reveals,
-            })
-            .collect();
+    /// Calls `f` with the borrowed record. What the rule's description does not ask for is not told.
+    pub(crate) fn with<R>(&self, about: &About, f: impl FnOnce(wit::Query<'_>) -> R) -> R {
+        let (query, needs) = (self.query, &about.facts);
+        let texts_if = |want, text: fn(&Field) -> &str| -> Vec<&str> {
+            let wanted = about.wants.contains(&want);
+            query.fields.iter().filter(|_| wanted).map(text).collect()
+        };
+        let names = texts_if(Want::FieldNames, |field| &field.name);
+        let meanings = texts_if(Want::FieldMeanings, |field| &field.iri);
         let attributes: Vec<_> = self.attributes.iter().map(OwnedAttribute::borrow).collect();
         let known = |need: &FactNeed| query.facts.iter().find(|fact| fact.name == need.name);
         let held: Vec<_> = needs.iter().map(|need| known(need).map(OwnedAttribute::new)).collect();
@@ -147,7 +173,12 @@ impl<'q> QueryInput<'q> {
                 services: &self.services,
             }),
             subjects: wit::Subjects { kind: &query.subjects.kind, count: query.subjects.count },
-            fields: &fields,
+            categories: &self.categories,
+            groups: &self.groups,
+            fields: &self.fields,
+            reveals: &self.reveals,
+            names: &names,
+            meanings: &meanings,
             grant: wit::Grant {
                 id: &query.grant.id,
                 reference: query.grant.reference.as_deref(),
@@ -166,26 +197,36 @@ pub(crate) struct RowsInput<'r> {
 }
 
 struct RowParts<'r> {
-    row: &'r RowInput,
+    parent: Option<u32>,
+    group: Option<u32>,
     facts: Vec<(&'r Value, Vec<&'r str>)>,
     cells: Vec<(u32, &'r Value, Vec<&'r str>)>,
 }
 
 impl<'r> RowsInput<'r> {
-    pub(crate) fn new(rows: &'r [RowInput], needs: &[FactNeed], reads: impl Fn(usize) -> bool) -> Self {
+    /// `query` is the one that the rows were read for.
+    pub(crate) fn new(
+        query: &QueryInput<'_>,
+        rows: &'r [RowInput],
+        needs: &[FactNeed],
+        reads: impl Fn(usize) -> bool,
+    ) -> Self {
+        // Rows are read for groups that the query asks for; another's number would make a rule trap.
+        let group = |name: &str| query.groups.iter().position(|group| *group == name).map_or(u32::MAX, index);
         let fact = |row: &'r RowInput, need: &FactNeed| {
             let found = row.facts.iter().find(|(name, _)| *name == need.name);
             let value = found.map_or(&Value::Absent, |(_, value)| value);
             (value, texts(value))
         };
         let parts = |row: &'r RowInput| RowParts {
-            row,
+            parent: row.parent,
+            group: row.group.as_deref().map(group),
             facts: needs.iter().map(|need| fact(row, need)).collect(),
             cells: row
                 .cells
                 .iter()
                 .filter(|(field, _)| reads(*field))
-                .map(|(field, value)| (u32::try_from(*field).unwrap_or(u32::MAX), value, texts(value)))
+                .map(|(field, value)| (index(*field), value, texts(value)))
                 .collect(),
         };
         Self { rows: rows.iter().map(parts).collect() }
@@ -204,8 +245,8 @@ impl<'r> RowsInput<'r> {
             .iter()
             .zip(facts.iter().zip(&cells))
             .map(|(parts, (facts, cells))| wit::Row {
-                group: parts.row.group.as_deref(),
-                parent: parts.row.parent,
+                group: parts.group,
+                parent: parts.parent,
                 facts,
                 cells,
             })

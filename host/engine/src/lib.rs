@@ -3,24 +3,38 @@
 //!
 //! A rule is checked and compiled once ([`Engine::load`]), configured once and snapshotted ([`Engine::activate`]),
 //! and every ruling starts from that snapshot in a fresh instance ([`Activated::decide`], [`Activated::review`]),
-//! which is thrown away. No state passes from one query to the next.
+//! which is thrown away. No state passes from one query to the next. Compiled code is kept in a [`CodeCache`], and
+//! compiled in a process of its own where the [`Compiler`] is one.
 
+mod about;
 mod activate;
 mod bindings;
+mod cache;
 mod cases;
 mod check;
+mod compiler;
 mod config;
 mod fault;
 mod input;
 mod load;
 mod output;
+mod program;
+mod rulings;
 mod sandbox;
 mod snapshot;
+mod worker;
 
+pub use about::{About, FactNeed, ProvisionAbout, Want};
 pub use activate::{ActivateError, Activated, SettingsProblem, Start};
+pub use cache::CodeCache;
 pub use cases::{CaseRunner, RunnerError, run_cases};
-pub use config::{EngineConfig, Ration};
+pub use compiler::Compiler;
+pub use config::{AnswerLimits, ComponentLimits, EngineConfig, Ration, Setup};
 pub use fault::RuleFault;
 pub use input::RowInput;
-pub use load::{About, FactNeed, LoadError, ProvisionAbout, Rule, digest_of};
+pub use load::{LoadError, Rule, digest_of};
+#[cfg(feature = "bench")]
+pub use rulings::Reused;
+pub use rulings::{Said, decide_all};
 pub use sandbox::{Engine, EngineError};
+pub use worker::run_compiler;

@@ -1,30 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From bytes to a rule: checked, compiled, described.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use wasmtime::component::{Component, Linker};
 
 use crate::{
-    bindings::v0_1::{self, RulePre},
-    check::check,
-    config::Ration,
+    about::{About, about},
+    cache::Name,
+    check::size,
+    compiler::{Code, Form, Job},
+    config::EngineConfig,
     fault::RuleFault,
-    sandbox::{Engine, Guard},
+    program::{Program, ProgramError},
+    sandbox::Engine,
 };
 
 /// Why bytes are no rule.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum LoadError {
-    /// More bytes than the host looks at.
-    #[error("the component has {bytes} bytes; the host takes at most {most}")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
+    /// There is more of something than the host takes.
+    #[error("the component has {found} {what}; the host takes at most {most}")]
+    TooMuch {
+        /// Of what.
+        what: String,
+        /// How much it has, or how much had been counted when it was too much.
+        found: u64,
         /// The limit.
-        most: usize,
+        most: u64,
+    },
+    /// Checking and compiling took too long.
+    #[error("the component could not be compiled in {limit_ms} ms")]
+    CompileTime {
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// Checking and compiling took too much memory.
+    #[error("the component could not be compiled in {limit} bytes of memory")]
+    CompileMemory {
+        /// The limit.
+        limit: u64,
     },
     /// No WebAssembly at all.
     #[error("this is no WebAssembly binary: build it with `paasla rule build`")]
@@ -54,6 +70,7 @@ pub enum LoadError {
     Compile(String),
     /// `describe` failed.
     #[error("`describe` failed: {0}")]
+    #[serde(skip)]
     Describe(RuleFault),
     /// What `describe` says is not allowed.
     #[error("`describe` says what it must not: {0}")]
@@ -63,53 +80,7 @@ pub enum LoadError {
     Host(String),
 }
 
-/// What a rule says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct About {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// What it does.
-    pub summary: String,
-    /// JSON Schema of its settings.
-    pub settings_schema: serde_json::Value,
-    /// Query facts it needs.
-    pub facts: Vec<FactNeed>,
-    /// Row facts it needs, in the order that its conditions and rows count.
-    pub row_facts: Vec<FactNeed>,
-    /// Categories of fields whose raw values it reads.
-    pub reads: Vec<String>,
-    /// Provisions it implements.
-    pub provisions: Vec<ProvisionAbout>,
-}
-
-/// A fact that a rule needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FactNeed {
-    /// Its name.
-    pub name: String,
-    /// What it is for.
-    pub summary: String,
-    /// Whether the rule works without it.
-    pub optional: bool,
-}
-
-/// A provision of law that a rule implements.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProvisionAbout {
-    /// Its id, as reasons repeat it.
-    pub id: String,
-    /// Its name for people.
-    pub label: String,
-    /// Where it can be read.
-    pub source: String,
-}
-
-/// A rule: checked and compiled. Cheap to clone.
+/// A rule: checked and described, and compiled when that is needed. Cheap to clone.
 #[derive(Clone)]
 pub struct Rule {
     /// SHA-256 of the component's bytes, lower-case hex.
@@ -117,7 +88,13 @@ pub struct Rule {
     /// What it says of itself.
     pub about: Arc<About>,
     pub(crate) bytes: Arc<[u8]>,
-    pub(crate) pre: RulePre<Guard>,
+    prepared: Arc<OnceLock<Prepared>>,
+}
+
+/// A rule's code before any settings.
+pub(crate) struct Prepared {
+    pub(crate) program: Program,
+    pub(crate) form: Form,
 }
 
 impl std::fmt::Debug for Rule {
@@ -136,80 +113,101 @@ pub fn digest_of(bytes: &[u8]) -> String {
 }
 
 impl Engine {
-    /// Checks, compiles and describes a rule. Takes tens of milliseconds for a small rule; keep it off threads
-    /// that serve queries.
+    /// Checks, compiles and describes a rule. Takes tens of milliseconds for a small rule that the cache does not
+    /// hold; keep it off threads that serve queries.
     ///
     /// # Errors
     /// When the bytes are no rule, or it cannot be compiled or described.
     pub fn load(&self, bytes: &[u8]) -> Result<Rule, LoadError> {
-        check(bytes, self.config.component_bytes)?;
-        let pre = self.compile(bytes).map_err(LoadError::Compile)?;
-        let about = self.describe(&pre, self.config.setup)?;
-        Ok(Rule { digest: digest_of(bytes), about: Arc::new(about), bytes: bytes.into(), pre })
-    }
-
-    /// Compiles a component. A panic of the compiler is contained.
-    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<RulePre<Guard>, String> {
-        let compile = || -> wasmtime::Result<RulePre<Guard>> {
-            let component = Component::from_binary(&self.wasm, bytes)?;
-            component.initialize_copy_on_write_image()?;
-            RulePre::new(Linker::<Guard>::new(&self.wasm).instantiate_pre(&component)?)
+        size(bytes, &self.config.component)?;
+        let digest = digest_of(bytes);
+        let name = self.name("rule", &digest, &[]);
+        let known = self.cached(&name).and_then(|content| serde_json::from_slice::<About>(&content).ok());
+        let bytes: Arc<[u8]> = bytes.into();
+        let rule = |about| Rule {
+            digest: digest.clone(),
+            about: Arc::new(about),
+            bytes: Arc::clone(&bytes),
+            prepared: Arc::default(),
         };
-        match std::panic::catch_unwind(AssertUnwindSafe(compile)) {
-            Ok(Ok(pre)) => Ok(pre),
-            Ok(Err(error)) => Err(format!("{error:#}")),
-            Err(_) => Err("the compiler panicked".to_owned()),
+        if let Some(about) = known {
+            return Ok(rule(about));
         }
+        let prepared = self.prepare(&digest, &bytes)?;
+        let about = self.describe(&prepared.program)?;
+        if let (Some(cache), Ok(content)) = (&self.cache, serde_json::to_vec(&about)) {
+            cache.put(&name, &content);
+        }
+        let rule = rule(about);
+        // The cell is new: nobody else can have filled it.
+        let _ = rule.prepared.set(prepared);
+        Ok(rule)
     }
 
-    fn describe(&self, pre: &RulePre<Guard>, ration: Ration) -> Result<About, LoadError> {
-        let mut store = self.sandbox(ration).map_err(LoadError::Describe)?;
-        let said = pre
+    /// The rule's code before any settings.
+    pub(crate) fn prepared<'r>(&self, rule: &'r Rule) -> Result<&'r Prepared, LoadError> {
+        if let Some(prepared) = rule.prepared.get() {
+            return Ok(prepared);
+        }
+        let prepared = self.prepare(&rule.digest, &rule.bytes)?;
+        Ok(rule.prepared.get_or_init(|| prepared))
+    }
+
+    fn prepare(&self, digest: &str, bytes: &[u8]) -> Result<Prepared, LoadError> {
+        let name = self.name("prepared", digest, &[]);
+        let code = self.cached_code(&name, || self.code(Job::Prepare, bytes))?;
+        let program = Program::new(self, &code.bytes, self.config.setup.describe());
+        let program = program.map_err(|error| match error {
+            ProgramError::Load(what) => LoadError::Compile(what),
+            ProgramError::Fault(fault) => LoadError::Describe(fault),
+        })?;
+        Ok(Prepared { program, form: code.form })
+    }
+
+    fn describe(&self, program: &Program) -> Result<About, LoadError> {
+        let budget = self.config.setup.describe();
+        let mut store = self.sandbox(budget).map_err(LoadError::Describe)?;
+        let said = program
             .instantiate(&mut store)
-            .and_then(|rule| rule.paasla_rule_ruling().call_describe(&mut store))
-            .map_err(|error| LoadError::Describe(self.fault(&store, ration, &error)))?;
-        about(said)
+            .and_then(|instance| program.describe(&mut store, &instance))
+            .map_err(|error| LoadError::Describe(self.fault(&store, budget, &error)))?;
+        about(said, &self.config.answer).map_err(LoadError::Description)
     }
-}
 
-fn about(said: v0_1::exports::paasla::rule::ruling::Description) -> Result<About, LoadError> {
-    let wrong = |what: String| Err(LoadError::Description(what));
-    let fits = |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most;
-    let in_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if !fits(&said.name, 60) || !said.name.chars().all(in_name) {
-        return wrong("`name` must be 1 to 60 characters of a-z, 0-9 and `-`".to_owned());
+    /// The name of what is kept of a rule. Under other limits it would have to be checked again, so they are part
+    /// of it.
+    pub(crate) fn name(&self, kind: &str, digest: &str, more: &[&str]) -> Name {
+        let EngineConfig { component, setup, answer, table_elements, stack_bytes, most, .. } = &*self.config;
+        let most = most.memory_bytes;
+        let limits = format!("{component:?} {setup:?} {answer:?} {table_elements} {stack_bytes} {most}");
+        Name::new(kind, &self.wasm, &[&[digest, &limits], more].concat())
     }
-    if !fits(&said.version, 60) || !fits(&said.summary, 1_000) {
-        return wrong("`version` must be 1 to 60 characters, `summary` 1 to 1,000".to_owned());
+
+    fn cached(&self, name: &Name) -> Option<Vec<u8>> {
+        self.cache.as_ref()?.get(name)
     }
-    let settings_schema = match serde_json::from_str(&said.settings_schema) {
-        Ok(schema @ serde_json::Value::Object(_)) => schema,
-        Ok(_) => return wrong("`settings-schema` must be a JSON object".to_owned()),
-        Err(error) => return wrong(format!("`settings-schema` is no JSON: {error}")),
-    };
-    if said.facts.len() + said.row_facts.len() + said.reads.len() + said.provisions.len() > 200 {
-        return wrong("more than 200 facts, categories and provisions together".to_owned());
+
+    /// Code from the cache, or made now and kept. Its form stands before it, as a line of JSON.
+    pub(crate) fn cached_code<E>(
+        &self,
+        name: &Name,
+        make: impl FnOnce() -> Result<Code, E>,
+    ) -> Result<Code, E> {
+        let known = self.cached(name).and_then(|mut content| {
+            let end = content.iter().position(|byte| *byte == b'\n')?;
+            let form = serde_json::from_slice(content.get(..end)?).ok()?;
+            content.drain(..=end);
+            Some(Code { form, bytes: content })
+        });
+        if let Some(code) = known {
+            return Ok(code);
+        }
+        let code = make()?;
+        if let (Some(cache), Ok(mut content)) = (&self.cache, serde_json::to_vec(&code.form)) {
+            content.push(b'\n');
+            content.extend_from_slice(&code.bytes);
+            cache.put(name, &content);
+        }
+        Ok(code)
     }
-    let needs = |list: Vec<v0_1::exports::paasla::rule::ruling::FactNeed>| {
-        let need = |n: v0_1::exports::paasla::rule::ruling::FactNeed| FactNeed {
-            name: n.name,
-            summary: n.summary,
-            optional: n.optional,
-        };
-        list.into_iter().map(need).collect()
-    };
-    Ok(About {
-        name: said.name,
-        version: said.version,
-        summary: said.summary,
-        settings_schema,
-        facts: needs(said.facts),
-        row_facts: needs(said.row_facts),
-        reads: said.reads,
-        provisions: said
-            .provisions
-            .into_iter()
-            .map(|p| ProvisionAbout { id: p.id, label: p.label, source: p.source })
-            .collect(),
-    })
 }

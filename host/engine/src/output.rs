@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use jiff::{Span, civil::Date};
 use paasla_core::{
-    Attribute, Condition, Exception, Field, Narrowing, Obligation, Reason, Replacement, RowRuling, Ruling,
-    Test, Value, Visibility,
+    Attribute, Condition, Exception, Field, Narrowing, Obligation, Reason, ReasonText, Replacement,
+    RowRuling, Ruling, Test, Value, Visibility,
 };
 
 use crate::{
-    bindings::v0_1::exports::paasla::rule::ruling as wit, fault::RuleFault, input::RowInput, load::About,
+    about::About, bindings::v0_1::exports::paasla::rule::ruling as wit, config::AnswerLimits,
+    fault::RuleFault, input::RowInput,
 };
 
 /// What the answer is checked against.
@@ -21,8 +22,8 @@ pub(crate) struct Checks<'a> {
     pub(crate) about: &'a About,
     /// The fields of the query.
     pub(crate) fields: &'a [Field],
-    /// How long a list may be.
-    pub(crate) list_length: usize,
+    /// How much it may hold.
+    pub(crate) limits: &'a AnswerLimits,
 }
 
 const FORBIDDEN: fn(&'static str) -> RuleFault = RuleFault::Forbidden;
@@ -38,12 +39,12 @@ impl Checks<'_> {
 
     fn narrowing(&self, said: wit::Narrowing) -> Result<Narrowing, RuleFault> {
         let reasons = self.reasons(said.reasons)?;
-        self.length(said.conditions.len())?;
-        self.length(said.obligations.len())?;
+        within("conditions", said.conditions.len(), self.limits.conditions)?;
+        within("obligations", said.obligations.len(), self.limits.obligations)?;
         let condition = |said: wit::Condition| {
             let need = usize::try_from(said.fact).ok().and_then(|index| self.about.row_facts.get(index));
             let need = need.ok_or(FORBIDDEN("a condition on a row fact that it did not declare"))?;
-            let (test, value) = (test(said.test), value(said.value)?);
+            let (test, value) = (test(said.test), self.value(said.value)?);
             if value.is_absent() != matches!(test, Test::Absent | Test::Present) {
                 return Err(FORBIDDEN("a condition whose value does not fit its test"));
             }
@@ -111,7 +112,7 @@ impl Checks<'_> {
             if !seen.insert(field) {
                 return Err(FORBIDDEN("two replacements of one field"));
             }
-            let value = value(said.value)?;
+            let value = self.value(said.value)?;
             Ok(Replacement { field, value, reason: pick(reasons, said.reason)? })
         };
         said.into_iter().map(replacement).collect()
@@ -126,7 +127,7 @@ impl Checks<'_> {
         if said.len() > self.fields.len() {
             return Err(FORBIDDEN("more exceptions than fields"));
         }
-        let mut seen = BTreeSet::new();
+        let mut seen = vec![false; self.fields.len()];
         let exception = |said: wit::Exception| {
             let index = usize::try_from(said.field).unwrap_or(usize::MAX);
             let field =
@@ -134,7 +135,7 @@ impl Checks<'_> {
             if !allowed(field) {
                 return Err(FORBIDDEN("an exception for a field of another group than the row's"));
             }
-            if !seen.insert(index) {
+            if seen.get_mut(index).is_none_or(|seen| std::mem::replace(seen, true)) {
                 return Err(FORBIDDEN("two exceptions for one field"));
             }
             let to = match said.to {
@@ -151,7 +152,7 @@ impl Checks<'_> {
     fn obligation(&self, said: wit::Obligation) -> Result<Obligation, RuleFault> {
         let attributes = said.attributes.into_iter();
         let attributes = attributes
-            .map(|a| Ok(Attribute { name: a.name, value: value(a.value)? }))
+            .map(|a| Ok(Attribute { name: a.name, value: self.value(a.value)? }))
             .collect::<Result<Vec<_>, RuleFault>>()?;
         let known = match (said.code.as_str(), attributes.as_slice()) {
             ("limit-records", [Attribute { name, value: Value::Integer(count) }]) => {
@@ -169,7 +170,7 @@ impl Checks<'_> {
     }
 
     fn reasons(&self, said: Vec<wit::Reason>) -> Result<Vec<Reason>, RuleFault> {
-        self.length(said.len())?;
+        within("reasons", said.len(), self.limits.reasons)?;
         said.into_iter().map(|reason| self.reason(reason)).collect()
     }
 
@@ -185,21 +186,36 @@ impl Checks<'_> {
         if !said.provision.as_ref().is_none_or(listed) {
             return Err(FORBIDDEN("a provision that `describe` does not list"));
         }
-        Ok(Reason {
+        Ok(Reason::from(ReasonText {
             by: self.policy.to_owned(),
             code: said.code,
             message: said.message,
             provision: said.provision,
-        })
+        }))
     }
 
-    fn length(&self, length: usize) -> Result<(), RuleFault> {
-        if length > self.list_length { Err(FORBIDDEN("a list that is too long")) } else { Ok(()) }
+    fn value(&self, said: wit::ValueResult) -> Result<Value, RuleFault> {
+        let fits = |text: &String| within("bytes in a text", text.len(), self.limits.text_bytes);
+        match &said {
+            wit::ValueResult::Text(text) => fits(text)?,
+            wit::ValueResult::Texts(texts) => {
+                within("texts in a value", texts.len(), self.limits.texts)?;
+                texts.iter().try_for_each(fits)?;
+            }
+            _ => {}
+        }
+        value(said)
     }
 }
 
+fn within(what: &'static str, length: usize, limit: usize) -> Result<(), RuleFault> {
+    if length > limit { Err(RuleFault::TooMany { what, limit }) } else { Ok(()) }
+}
+
 fn is_sentence(text: &str, most: usize) -> bool {
-    !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+    let printable = |byte: u8| (b' '..0x7f).contains(&byte);
+    let plain = text.len() <= most && text.bytes().all(printable);
+    !text.is_empty() && (plain || (text.chars().count() <= most && !text.chars().any(char::is_control)))
 }
 
 fn pick(reasons: &[Reason], index: u32) -> Result<Reason, RuleFault> {

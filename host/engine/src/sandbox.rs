@@ -9,7 +9,9 @@ use wasmtime::{
 };
 
 use crate::{
-    config::{EngineConfig, Ration},
+    cache::CodeCache,
+    compiler::Compiler,
+    config::{Budget, EngineConfig},
     fault::RuleFault,
 };
 
@@ -21,6 +23,8 @@ const TICK: Duration = Duration::from_millis(10);
 pub struct Engine {
     pub(crate) wasm: wasmtime::Engine,
     pub(crate) config: Arc<EngineConfig>,
+    pub(crate) compiler: Arc<Compiler>,
+    pub(crate) cache: Option<Arc<CodeCache>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -38,14 +42,15 @@ impl Engine {
     /// Sets up the engine, with a pool of sandboxes where the machine's address space allows it.
     ///
     /// # Errors
-    /// When the machine cannot run it, or the backstop clock cannot be started.
+    /// When a limit makes no sense, when the machine cannot run it, or the backstop clock cannot be started.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        config.check().map_err(EngineError)?;
         let broken = |error: wasmtime::Error| EngineError(format!("{error:#}"));
         let wasm = match wasmtime::Engine::new(&pooled(&config).map_err(broken)?) {
             Ok(wasm) => wasm,
             Err(error) => {
                 tracing::warn!(%error, "no pool of sandboxes on this machine, each is allocated on demand");
-                wasmtime::Engine::new(&base().map_err(broken)?).map_err(broken)?
+                wasmtime::Engine::new(&base(&config).map_err(broken)?).map_err(broken)?
             }
         };
         let weak = wasm.weak();
@@ -59,7 +64,22 @@ impl Engine {
                 }
             })
             .map_err(|error| EngineError(error.to_string()))?;
-        Ok(Self { wasm, config: Arc::new(config) })
+        let compiler = Arc::new(Compiler::InProcess);
+        Ok(Self { wasm, config: Arc::new(config), compiler, cache: None })
+    }
+
+    /// The same engine with another compiler.
+    #[must_use]
+    pub fn with_compiler(mut self, compiler: Compiler) -> Self {
+        self.compiler = Arc::new(compiler);
+        self
+    }
+
+    /// The same engine with a cache of compiled code.
+    #[must_use]
+    pub fn with_cache(mut self, cache: CodeCache) -> Self {
+        self.cache = Some(Arc::new(cache));
+        self
     }
 
     /// The limits it was set up with.
@@ -69,12 +89,12 @@ impl Engine {
     }
 
     /// A fresh sandbox for one call.
-    pub(crate) fn sandbox(&self, ration: Ration) -> Result<Store<Guard>, RuleFault> {
-        let mut store =
-            Store::try_new(&self.wasm, Guard::new(ration.memory_bytes)).map_err(|_| RuleFault::Host)?;
+    pub(crate) fn sandbox(&self, budget: Budget) -> Result<Store<Guard>, RuleFault> {
+        let guard = Guard::new(budget.memory_bytes, self.config.table_elements);
+        let mut store = Store::try_new(&self.wasm, guard).map_err(|_| RuleFault::Host)?;
         store.limiter(|guard| guard);
-        store.set_fuel(ration.fuel).map_err(|_| RuleFault::Host)?;
-        store.set_hostcall_fuel(usize::try_from(ration.output_bytes).unwrap_or(usize::MAX));
+        store.set_fuel(budget.fuel).map_err(|_| RuleFault::Host)?;
+        store.set_hostcall_fuel(usize::try_from(budget.output_bytes).unwrap_or(usize::MAX));
         store.set_max_component_handles(16);
         let ticks = self.config.deadline_ms / u64::try_from(TICK.as_millis()).unwrap_or(1);
         store.set_epoch_deadline(ticks.max(1) + 1);
@@ -82,16 +102,23 @@ impl Engine {
     }
 
     /// What went wrong in a sandbox, told apart by type.
-    pub(crate) fn fault(&self, store: &Store<Guard>, ration: Ration, error: &wasmtime::Error) -> RuleFault {
+    pub(crate) fn fault(&self, store: &Store<Guard>, budget: Budget, error: &wasmtime::Error) -> RuleFault {
         if error.is::<PoolConcurrencyLimitError>() {
             return RuleFault::Busy;
         }
+        let Guard { refused_memory, refused_table, .. } = *store.data();
         match error.downcast_ref::<Trap>() {
-            Some(Trap::OutOfFuel) => RuleFault::OutOfFuel { limit: ration.fuel },
+            Some(Trap::OutOfFuel) => RuleFault::OutOfFuel { limit: budget.fuel },
             Some(Trap::Interrupt) => RuleFault::Deadline { limit_ms: self.config.deadline_ms },
-            _ if store.data().refused_memory => RuleFault::OutOfMemory { limit: ration.memory_bytes },
+            Some(Trap::StackOverflow) => RuleFault::OutOfStack { limit: self.config.stack_bytes },
+            _ if refused_memory => RuleFault::OutOfMemory { limit: budget.memory_bytes },
+            _ if refused_table => RuleFault::OutOfTable { limit: self.config.table_elements },
             Some(trap) => RuleFault::Trap(trap.to_string()),
-            None => RuleFault::Unreadable { limit: ration.output_bytes },
+            // The one thing that wasmtime tells by its message only; a test holds it to that.
+            None if format!("{error:#}").contains("too much data is being copied") => {
+                RuleFault::OutputTooLarge { limit: budget.output_bytes }
+            }
+            None => RuleFault::Unreadable,
         }
     }
 }
@@ -101,13 +128,15 @@ impl Engine {
 pub(crate) struct Guard {
     memory_limit: usize,
     memory_used: usize,
+    table_limit: usize,
     refused_memory: bool,
+    refused_table: bool,
 }
 
 impl Guard {
-    fn new(memory_bytes: u64) -> Self {
+    fn new(memory_bytes: u64, table_limit: usize) -> Self {
         let memory_limit = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
-        Self { memory_limit, memory_used: 0, refused_memory: false }
+        Self { memory_limit, memory_used: 0, table_limit, refused_memory: false, refused_table: false }
     }
 }
 
@@ -123,7 +152,9 @@ impl ResourceLimiter for Guard {
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= 20_000)
+        let fits = desired <= self.table_limit;
+        self.refused_table |= !fits;
+        Ok(fits)
     }
 
     fn instances(&self) -> usize {
@@ -142,7 +173,7 @@ impl ResourceLimiter for Guard {
 /// WebAssembly 2.0 without SIMD, plus extended constants: enough for every compiler tried, and nothing whose
 /// result could differ between machines. Multiple memories stay on for adapters that the engine makes itself;
 /// guests are refused them by `check`.
-fn base() -> wasmtime::Result<Config> {
+pub(crate) fn base(limits: &EngineConfig) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed);
     config.cranelift_nan_canonicalization(true);
@@ -158,7 +189,9 @@ fn base() -> wasmtime::Result<Config> {
         | WasmFeatures::EXCEPTIONS;
     config.wasm_features(off, false);
     config.shared_memory(false);
-    config.max_wasm_stack(256 << 10);
+    config.max_wasm_stack(limits.stack_bytes);
+    // Only for futures, which are not used; it may not be smaller than the other.
+    config.async_stack_size(limits.stack_bytes.max(2 << 20));
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable).native_unwind_info(false);
     config.memory_init_cow(true).memory_may_move(false).guard_before_linear_memory(true);
     config.memory_reservation(4 << 30).memory_guard_size(32 << 20);
@@ -167,7 +200,7 @@ fn base() -> wasmtime::Result<Config> {
 }
 
 fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
-    let mut config = base()?;
+    let mut config = base(limits)?;
     let count = limits.instances;
     let memory = limits.most.memory_bytes.max(limits.setup.memory_bytes);
     let mut pool = PoolingAllocationConfig::new();
@@ -181,7 +214,7 @@ fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
         .max_memories_per_module(1)
         .max_tables_per_module(1)
         .max_memory_size(usize::try_from(memory).unwrap_or(usize::MAX))
-        .table_elements(20_000)
+        .table_elements(limits.table_elements)
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
         .max_unused_warm_slots(64)

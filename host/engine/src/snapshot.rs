@@ -2,17 +2,19 @@
 //! A configured rule as a component of its own: its memory after `configure`, written back into the binary, so
 //! that every fresh instance of it is configured already.
 
+use std::panic::AssertUnwindSafe;
+
 use futures_util::FutureExt as _;
 use wasmtime::{
     Store,
-    component::{Component, ComponentNamedList, Instance, Lift, Linker, WasmList},
+    component::{ComponentNamedList, Instance, Lift, WasmList},
 };
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use crate::{
-    bindings::v0_1,
-    config::Ration,
+    bindings::v0_1::exports::paasla::rule::ruling::Problem,
     fault::RuleFault,
+    program::Program,
     sandbox::{Engine, Guard},
 };
 
@@ -20,58 +22,70 @@ use crate::{
 pub(crate) enum Configured {
     /// The component of the configured rule.
     Snapshot(Vec<u8>),
-    /// `configure` found problems: pointer and message.
-    Problems(Vec<(String, String)>),
+    /// `configure` found problems.
+    Problems(Vec<Problem>),
     /// The component cannot be snapshotted; why.
     NotPossible(String),
 }
 
 impl Engine {
-    /// Runs `configure` once and snapshots the instance that it leaves.
-    pub(crate) fn snapshot(&self, bytes: &[u8], settings: &str) -> Result<Configured, RuleFault> {
+    /// Runs `configure` once and snapshots the instance that it leaves. `instrumented` is the code of `bytes` with
+    /// what a snapshot needs.
+    pub(crate) fn snapshot(
+        &self,
+        bytes: &[u8],
+        instrumented: &Program,
+        settings: &str,
+    ) -> Result<Configured, RuleFault> {
         let wizer = Wizer::new();
-        let (context, instrumented) = match wizer.instrument_component(bytes) {
-            Ok(both) => both,
-            Err(error) => return Ok(Configured::NotPossible(format!("{error:#}"))),
+        let context = match contained(|| wizer.instrument_component(bytes)) {
+            Some(Ok((context, _))) => context,
+            Some(Err(error)) => return Ok(Configured::NotPossible(format!("{error:#}"))),
+            None => return Ok(Configured::NotPossible("its instrumentation panicked".to_owned())),
         };
-        let component = match Component::from_binary(&self.wasm, &instrumented) {
-            Ok(component) => component,
-            Err(error) => return Ok(Configured::NotPossible(format!("{error:#}"))),
-        };
-        // Reading memory back counts as output, so the ration must leave room for all of it.
-        let ration = Ration {
-            output_bytes: self.config.setup.output_bytes.max(2 * self.config.setup.memory_bytes),
-            ..self.config.setup
-        };
-        let mut store = self.sandbox(ration)?;
-        let configured =
-            Linker::<Guard>::new(&self.wasm).instantiate(&mut store, &component).and_then(|instance| {
-                let rule = v0_1::Rule::new(&mut store, &instance)?;
-                let outcome = rule.paasla_rule_ruling().call_configure(&mut store, settings)?;
-                Ok((instance, outcome))
-            });
-        let (instance, outcome) = configured.map_err(|error| self.fault(&store, ration, &error))?;
+        let setup = self.config.setup;
+        let budget = setup.configure();
+        let mut store = self.sandbox(budget)?;
+        let configured = instrumented.instantiate(&mut store).and_then(|instance| {
+            let outcome = instrumented.configure(&mut store, &instance, settings)?;
+            Ok((instance, outcome))
+        });
+        let (instance, outcome) = configured.map_err(|error| self.fault(&store, budget, &error))?;
         if let Err(problems) = outcome {
-            let problems = problems.into_iter().map(|problem| (problem.pointer, problem.message));
-            return Ok(Configured::Problems(problems.collect()));
+            return Ok(Configured::Problems(problems));
         }
-        let mut state = State { store, instance, failed: None };
-        let snapshot = wizer.snapshot_component(&context, &mut state).now_or_never();
+        // The rest is the host's own work, and burns no fuel of the rule's. Reading memory back counts as output, so
+        // there must be room for all of it.
+        store.set_fuel(u64::MAX).map_err(|_| RuleFault::Host)?;
+        store.set_hostcall_fuel(usize::try_from(setup.memory_bytes.saturating_mul(2)).unwrap_or(usize::MAX));
+        let mut state = State { store, instance, longest: 0, failed: None };
+        let snapshot = contained(|| wizer.snapshot_component(&context, &mut state).now_or_never());
         if let Some(error) = state.failed {
             return Ok(Configured::NotPossible(format!("{error:#}")));
         }
         match snapshot {
-            Some(Ok(bytes)) => Ok(Configured::Snapshot(bytes)),
-            Some(Err(error)) => Ok(Configured::NotPossible(format!("{error:#}"))),
-            None => Ok(Configured::NotPossible("the snapshot would have to wait for something".to_owned())),
+            Some(Some(Ok(bytes))) => Ok(Configured::Snapshot(bytes)),
+            Some(Some(Err(error))) => Ok(Configured::NotPossible(format!("{error:#}"))),
+            Some(None) => {
+                Ok(Configured::NotPossible("the snapshot would have to wait for something".to_owned()))
+            }
+            None => Ok(Configured::NotPossible("its snapshot panicked".to_owned())),
         }
     }
+}
+
+/// Contains a panic: what is done here is done with bytes of an author's, in the host's own process.
+fn contained<R>(work: impl FnOnce() -> R) -> Option<R> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 /// The configured instance, as the snapshot reads it: through functions that the instrumentation exported.
 struct State {
     store: Store<Guard>,
     instance: Instance,
+    /// Bytes of the largest memory read so far.
+    longest: usize,
+    /// The first thing that went wrong. Whatever comes of the snapshot then is not used.
     failed: Option<wasmtime::Error>,
 }
 
@@ -107,10 +121,15 @@ impl ComponentInstanceState for State {
         contents: impl FnOnce(&[u8]) + Send,
     ) {
         match self.call::<WasmList<u8>>(instance, name) {
-            Ok(list) => contents(list.as_le_slice(&self.store)),
+            Ok(list) => {
+                let memory = list.as_le_slice(&self.store);
+                self.longest = self.longest.max(memory.len());
+                contents(memory);
+            }
             Err(error) => {
                 self.failed.get_or_insert(error);
-                contents(&[]);
+                // A memory is read twice, and the second time it must not be shorter.
+                contents(&vec![0; self.longest]);
             }
         }
     }

@@ -2,7 +2,7 @@
 //! The work: from what a door understood to an answer and a record.
 //!
 //! One query, files in order: `resolve` (whom, what, why, on which access right) -> `query` (every step, in order)
-//! -> `active` (the rulebook it is decided by) -> `rows` (what was read, reviewed and masked) -> `records` (the audit
+//! -> `active` (the rulebook it is decided by; `quarantine` says which of its policies are out of service) -> `rows` (what was read, reviewed and masked) -> `records` (the audit
 //! entry, durable before the answer leaves).
 
 pub mod active;
@@ -11,6 +11,7 @@ pub mod ask;
 mod gate;
 mod openapi;
 pub mod problem;
+pub mod quarantine;
 mod query;
 mod records;
 mod resolve;
@@ -31,10 +32,12 @@ use paasla_register::{Description, Masker, Source};
 use paasla_store::{Store, StoreError};
 
 use active::Active;
+use quarantine::Quarantine;
 use subjects::SubjectKey;
 use usage::UnderWay;
 
 pub use active::{BuildError, build};
+pub use quarantine::{QuarantineSettings, Then};
 
 /// What an app is made of.
 pub struct Parts {
@@ -46,6 +49,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// How records are queued.
     pub ledger: LedgerConfig,
+    /// When a policy whose rule breaks is taken out of service, and what is done then.
+    pub quarantine: QuarantineSettings,
     /// The secret behind pseudonyms and subject hashes: at least 32 random bytes.
     pub secret: Vec<u8>,
 }
@@ -60,6 +65,7 @@ pub struct App {
     masker: Masker,
     subjects: SubjectKey,
     under_way: UnderWay,
+    quarantine: Quarantine,
     ready: AtomicBool,
 }
 
@@ -68,6 +74,7 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts, active: Active) -> Self {
         let journal = Arc::new(StoreJournal(Arc::clone(&parts.store)));
+        let quarantine = Quarantine::new(parts.quarantine, Arc::clone(&parts.store));
         Self {
             active: ArcSwap::from_pointee(active),
             description: parts.description,
@@ -77,6 +84,7 @@ impl App {
             masker: Masker::new(&subjects::derive(&parts.secret, "pseudonym")),
             subjects: SubjectKey::new(&subjects::derive(&parts.secret, "subject")),
             under_way: UnderWay::default(),
+            quarantine,
             ready: AtomicBool::new(true),
         }
     }
@@ -91,6 +99,15 @@ impl App {
             }
         };
         self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// Makes what is at work agree with the store's list of policies out of service. For the start, before any query
+    /// is decided, and then every few seconds: what an operator lifts is in service again.
+    ///
+    /// # Errors
+    /// When the list cannot be read. What is out of service stays so.
+    pub async fn look_at_quarantine(&self) -> Result<(), StoreError> {
+        self.quarantine.refresh(&self.active.load_full()).await
     }
 
     /// Tells everybody who asks that the host is not ready any more: it is about to stop.

@@ -77,6 +77,9 @@ pub trait Gatehouse: Send + Sync + 'static {
     /// Whether queries can be answered.
     fn ready(&self) -> bool;
 
+    /// How many policies are out of service because their rules broke too often.
+    fn quarantined(&self) -> usize;
+
     /// The OpenAPI description of a service, exactly version 3.1.0 or 3.0.x.
     fn openapi(&self, service: &str) -> Option<serde_json::Value>;
 }

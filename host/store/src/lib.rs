@@ -5,6 +5,7 @@
 pub mod error;
 pub mod filter;
 pub mod generation;
+pub mod quarantine;
 pub mod rule;
 pub mod sqlite;
 pub mod store;
@@ -13,6 +14,7 @@ pub mod usage;
 pub use error::StoreError;
 pub use filter::RecordFilter;
 pub use generation::GenerationInfo;
+pub use quarantine::{Action, Lifted, NewQuarantine, Quarantine};
 pub use rule::{RuleInfo, StoredRule};
 pub use sqlite::SqliteStore;
 pub use store::Store;

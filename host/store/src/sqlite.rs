@@ -4,6 +4,7 @@
 
 mod failure;
 mod file;
+mod quarantine;
 mod record;
 mod rule;
 mod rulebook;
@@ -13,7 +14,7 @@ mod usage;
 use std::{fmt, path::Path, sync::atomic::AtomicI64};
 
 use async_trait::async_trait;
-use paasla_core::{ClientId, Record, Rulebook};
+use paasla_core::{ClientId, Policy, Record, Rulebook};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use self::failure::failure;
@@ -21,6 +22,7 @@ use crate::{
     error::StoreError,
     filter::RecordFilter,
     generation::GenerationInfo,
+    quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
     store::Store,
     usage::Usage,
@@ -64,6 +66,10 @@ impl Store for SqliteStore {
         rulebook::at(&self.readers, generation).await
     }
 
+    async fn policies_at(&self, generation: u64) -> Result<Option<Vec<Policy>>, StoreError> {
+        rulebook::policies_at(&self.readers, generation).await
+    }
+
     async fn generations(&self) -> Result<Vec<GenerationInfo>, StoreError> {
         rulebook::generations(&self.readers).await
     }
@@ -102,6 +108,27 @@ impl Store for SqliteStore {
 
     async fn usage(&self, client: &ClientId, basis: &str, now_ms: i64) -> Result<Usage, StoreError> {
         usage::of(&self.readers, client, basis, now_ms).await
+    }
+
+    async fn put_quarantine(&self, entry: &NewQuarantine) -> Result<i64, StoreError> {
+        quarantine::put(&self.writer, entry).await
+    }
+
+    async fn quarantined(&self) -> Result<Vec<Quarantine>, StoreError> {
+        quarantine::in_force(&self.readers).await
+    }
+
+    async fn quarantine_history(&self) -> Result<Vec<Quarantine>, StoreError> {
+        quarantine::all(&self.readers).await
+    }
+
+    async fn lift_quarantine(
+        &self,
+        policy: &str,
+        by: &str,
+        reason: &str,
+    ) -> Result<Vec<Quarantine>, StoreError> {
+        quarantine::lift(&self.writer, policy, by, reason).await
     }
 
     /// Moves the write-ahead log into the database file, so that the file alone is the whole store.

@@ -2,12 +2,13 @@
 //! What the host asks of its database.
 
 use async_trait::async_trait;
-use paasla_core::{ClientId, Record, Rulebook};
+use paasla_core::{ClientId, Policy, Record, Rulebook};
 
 use crate::{
     error::StoreError,
     filter::RecordFilter,
     generation::GenerationInfo,
+    quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
     usage::Usage,
 };
@@ -30,6 +31,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Corrupt`] when it was changed behind the program's back.
     async fn rulebook_at(&self, generation: u64) -> Result<Option<Rulebook>, StoreError>;
+
+    /// The policies of a rulebook of the past, or of the active one, without the rest of it. None if there is no such
+    /// generation.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when they were changed behind the program's back.
+    async fn policies_at(&self, generation: u64) -> Result<Option<Vec<Policy>>, StoreError>;
 
     /// Every generation, newest first.
     ///
@@ -103,6 +111,37 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// None of its own.
     async fn usage(&self, client: &ClientId, basis: &str, now_ms: i64) -> Result<Usage, StoreError>;
+
+    /// Notes that one version of a policy is out of service, and returns the entry's number. While the same version
+    /// (policy, rule and settings) is out of service already, nothing is written and that entry's number is returned.
+    ///
+    /// # Errors
+    /// None of its own.
+    async fn put_quarantine(&self, entry: &NewQuarantine) -> Result<i64, StoreError>;
+
+    /// What is out of service now, in the order it was noted.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when an entry cannot be read.
+    async fn quarantined(&self) -> Result<Vec<Quarantine>, StoreError>;
+
+    /// What is or ever was out of service, in the order it was noted.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when an entry cannot be read.
+    async fn quarantine_history(&self) -> Result<Vec<Quarantine>, StoreError>;
+
+    /// Ends the quarantine of every version of a policy, and returns what was ended. The entries stay, signed.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when no version of it is out of service, [`StoreError::Corrupt`] when an entry cannot
+    /// be read; nothing is ended then.
+    async fn lift_quarantine(
+        &self,
+        policy: &str,
+        by: &str,
+        reason: &str,
+    ) -> Result<Vec<Quarantine>, StoreError>;
 
     /// Finishes what is under way, and leaves the database in a tidy state. Closing twice does no harm.
     ///

@@ -2,7 +2,8 @@
 #![doc = include_str!("../README.md")]
 
 use paasla_rule::{
-    About, Decided, Field, Iri, Narrowed, Problems, Query, Rule, because, local_name, pd, provision,
+    About, Decided, Field, Iri, IriSet, Narrowed, Problems, Query, Reason, Rule, because, local_name, pd,
+    provision,
 };
 use serde::Deserialize;
 
@@ -21,12 +22,12 @@ pub struct Settings {
     /// What happens to a purpose that has no entry.
     otherwise: Otherwise,
     /// Categories that a needed field may give away though they are not needed themselves.
-    may_reveal: Vec<Iri>,
+    may_reveal: IriSet,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        let may_reveal = Iri::list(&[pd::BIRTH_DATE, pd::GENDER]);
+        let may_reveal = Iri::list(&[pd::BIRTH_DATE, pd::GENDER]).into_iter().collect();
         Self { allow: Vec::new(), otherwise: Otherwise::default(), may_reveal }
     }
 }
@@ -34,8 +35,8 @@ impl Default for Settings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Allowed {
-    purposes: Vec<Iri>,
-    categories: Vec<Iri>,
+    purposes: IriSet,
+    categories: IriSet,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -77,8 +78,8 @@ impl Rule for Minimisation {
 
     fn decide(&self, query: &Query) -> Decided {
         let Self(Settings { allow, otherwise, may_reveal }) = self;
-        let of_purpose = |allowed: &&Allowed| query.purpose.is_within_any(&allowed.purposes);
-        let allowed: Vec<&[Iri]> = allow.iter().filter(of_purpose).map(|entry| &*entry.categories).collect();
+        let of_purpose = |allowed: &&Allowed| allowed.purposes.covers(&query.purpose);
+        let allowed: Vec<&IriSet> = allow.iter().filter(of_purpose).map(|entry| &entry.categories).collect();
         let purpose = local_name(&query.purpose.iri);
 
         if allowed.is_empty() && *otherwise == Otherwise::Refuse {
@@ -86,23 +87,32 @@ impl Rule for Minimisation {
             let reason = because("minimisation.purpose-not-configured", &message);
             return query.refuse(reason.under(DATA_MINIMISATION));
         }
-        let is_needed =
-            |category: &str| allowed.iter().copied().flatten().any(|one| one.as_str() == category);
-        let hide_unless_needed = |field: &Field| {
-            let may_reveal = |category: &str| may_reveal.iter().any(|one| one.as_str() == category);
-            let told = |category: &&String| !is_needed(category) && !may_reveal(category);
-            let category = match field.reveals.iter().find(told) {
-                _ if !is_needed(&field.category) => &field.category,
-                Some(revealed) => revealed,
-                None => return None,
-            };
-            let category = local_name(category);
-            let message = format!("The purpose {purpose} does not need data of the category {category}.");
-            let reason = because("minimisation.category-not-needed", &message);
-            Some((Narrowed::Hide, reason.under(DATA_MINIMISATION)))
+        // Once for each category: many fields share one.
+        let not_needed: Vec<Option<Reason>> = query
+            .categories
+            .iter()
+            .map(|category| {
+                let is_needed = allowed.iter().any(|needed| needed.contains(category));
+                (!is_needed).then(|| not_needed(purpose, local_name(category)))
+            })
+            .collect();
+        let reason = |category: usize| not_needed.get(category).and_then(Option::as_ref);
+        let may_not_reveal = |&category: &usize| {
+            let iri = query.categories.get(category);
+            !iri.is_some_and(|iri| may_reveal.contains(iri))
+        };
+        let hide_unless_needed = |field: Field<'_>| {
+            let given_away = || field.reveals_indexes().filter(may_not_reveal).find_map(reason);
+            let reason = reason(field.category_index()).or_else(given_away)?;
+            Some((Narrowed::Hide, reason))
         };
         query.narrow().each(hide_unless_needed).into()
     }
+}
+
+fn not_needed(purpose: &str, category: &str) -> Reason {
+    let message = ["The purpose ", purpose, " does not need data of the category ", category, "."].concat();
+    because("minimisation.category-not-needed", &message).under(DATA_MINIMISATION)
 }
 
 paasla_rule::export!(Minimisation);

@@ -91,17 +91,17 @@ impl Rule for SpecialCategories {
         let Some(ground) = &query.special_ground else {
             return query.narrow().hide(special(), &self.no_ground).into();
         };
-        let is_accepted = |field: &Field| self.accept.iter().any(|one| one.accepts(ground, query, field));
-        let barred = |field: &Field| field.special && !is_accepted(field);
+        let is_accepted = |field: &Field<'_>| self.accept.iter().any(|one| one.accepts(ground, query, field));
+        let barred = |field: &Field<'_>| field.special() && !is_accepted(field);
         query.narrow().hide(barred, &self.not_accepted).into()
     }
 }
 
 impl Accepted {
-    fn accepts(&self, ground: &Term, query: &Query, field: &Field) -> bool {
+    fn accepts(&self, ground: &Term, query: &Query, field: &Field<'_>) -> bool {
         ground.is_within_any(&self.grounds)
             && self.purposes.as_ref().is_none_or(|purposes| query.purpose.is_within_any(purposes))
-            && self.categories.as_ref().is_none_or(|all| all.iter().any(|one| one.as_str() == field.category))
+            && self.categories.as_ref().is_none_or(|all| all.iter().any(|one| *one == *field.category()))
     }
 }
 

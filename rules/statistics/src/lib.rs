@@ -134,7 +134,7 @@ impl Rule for Statistics {
         if !query.purpose.is_within_any(&self.purposes) {
             return Decided::Abstain;
         }
-        query.narrow().each(|field| self.narrowed(field)).into()
+        query.narrow().each(|field| self.narrowed(&field)).into()
     }
 }
 
@@ -144,8 +144,8 @@ impl Statistics {
     }
 
     /// The most that may be seen of a field: what its category allows, and no more than what its value gives away.
-    fn narrowed(&self, field: &Field) -> Option<(Narrowed, &Reason)> {
-        let own = match self.treatment(&field.category) {
+    fn narrowed(&self, field: &Field<'_>) -> Option<(Narrowed, &Reason)> {
+        let own = match self.treatment(field.category()) {
             Treatment::Hide => return Some((Narrowed::Hide, &self.hidden)),
             // It gives nothing away, so a personal code need not be hidden for the birth date that it tells.
             Treatment::Mask(Mask::Pseudonym) => return Some((Mask::Pseudonym.into(), &self.pseudonymised)),
@@ -153,10 +153,7 @@ impl Statistics {
             Treatment::Show => None,
         };
         let gives_away = |is_met: fn(Treatment) -> bool| {
-            field
-                .reveals
-                .iter()
-                .any(|category| *category != field.category && is_met(self.treatment(category)))
+            field.reveals().any(|category| category != field.category() && is_met(self.treatment(category)))
         };
         if gives_away(|of| of == Treatment::Hide) {
             Some((Narrowed::Hide, &self.gives_away))

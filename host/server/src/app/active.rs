@@ -7,14 +7,39 @@ use paasla_core::{Mode, Policy, Query, Rulebook};
 use paasla_engine::{Activated, Engine, Rule};
 use paasla_register::Description;
 
-use super::usage;
+use super::{
+    quarantine::{VersionId, Watch},
+    usage,
+};
 
 /// One generation, ready to decide by. Never changes; a new one takes its place.
 #[derive(Debug)]
 pub struct Active {
     /// Control data.
     pub rulebook: Rulebook,
-    policies: Vec<Activated>,
+    policies: Vec<AtWork>,
+}
+
+/// A policy at work, with the version that takes its place when its own is out of service.
+#[derive(Debug)]
+pub(crate) struct AtWork {
+    current: Version,
+    previous: Option<Version>,
+}
+
+/// One version of a policy, and the watch over it.
+#[derive(Debug)]
+pub(crate) struct Version {
+    pub(crate) activated: Activated,
+    pub(crate) watch: Watch,
+}
+
+/// Who rules in one query for one policy. Chosen once, so that whoever decides also reviews.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ruler<'a> {
+    pub(crate) at_work: &'a AtWork,
+    /// None when the policy is out of service.
+    pub(crate) version: Option<&'a Version>,
 }
 
 /// Why a rulebook cannot be put to work: everything that is wrong with it.
@@ -23,15 +48,99 @@ pub struct Active {
 pub struct BuildError(pub Vec<String>);
 
 impl Active {
-    /// The policies that speak to a query, in the rulebook's order.
-    pub(crate) fn in_scope<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Activated> {
-        self.policies.iter().filter(|activated| activated.policy.scope.holds(query))
+    /// Who rules in a query: one for every policy in whose scope it is, in the order of their names.
+    pub(crate) fn rulers(&self, query: &Query) -> Vec<Ruler<'_>> {
+        let in_scope = self.policies.iter().filter(|at_work| at_work.policy().scope.holds(query));
+        in_scope.map(|at_work| Ruler { at_work, version: at_work.in_service() }).collect()
     }
 
-    /// A policy by name.
-    pub(crate) fn policy(&self, name: &str) -> Option<&Activated> {
-        self.policies.iter().find(|activated| activated.policy.name == name)
+    /// The watches over all versions.
+    pub(crate) fn watches(&self) -> impl Iterator<Item = &Watch> {
+        self.policies.iter().flat_map(AtWork::versions).map(|version| &version.watch)
     }
+
+    /// What rules for a policy now; none when it is out of service.
+    pub(crate) fn in_service(&self, policy: &str) -> Option<&Version> {
+        self.policies.iter().find(|at_work| at_work.policy().name == policy)?.in_service()
+    }
+
+    /// How many policies are in quarantine, those included that another version stands in for.
+    pub(crate) fn quarantined(&self) -> usize {
+        self.policies.iter().filter(|at_work| at_work.current.watch.is_out()).count()
+    }
+
+    /// Makes earlier versions of its policies ready, each to take the place of the one at work when that is taken out
+    /// of service. A version that cannot be made ready is left out, and the log says why. Compiles, like [`build`].
+    #[must_use]
+    pub fn with_previous(
+        mut self,
+        engine: &Engine,
+        description: &Description,
+        previous: &[Policy],
+        rules: &BTreeMap<String, Vec<u8>>,
+    ) -> Self {
+        for policy in previous {
+            let Some(at_work) = self.policies.iter_mut().find(|at_work| at_work.policy().name == policy.name)
+            else {
+                continue;
+            };
+            match ready(engine, description, &self.rulebook, policy, rules) {
+                Ok(activated) => at_work.previous = Some(Version::new(activated)),
+                Err(why) => tracing::warn!(
+                    policy = policy.name,
+                    rule = policy.rule,
+                    why,
+                    "the previous version of a policy cannot be made ready: in quarantine its queries are refused"
+                ),
+            }
+        }
+        self
+    }
+}
+
+impl AtWork {
+    /// The policy as the rulebook has it.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.current.activated.policy
+    }
+
+    fn versions(&self) -> impl Iterator<Item = &Version> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+
+    /// The first version that is in service.
+    fn in_service(&self) -> Option<&Version> {
+        self.versions().find(|version| !version.watch.is_out())
+    }
+
+    /// What rules once a version is out of service.
+    pub(crate) fn without(&self, version: &Version) -> Option<&Version> {
+        let mut others = self.versions().filter(|other| !std::ptr::eq(*other, version));
+        others.find(|other| !other.watch.is_out())
+    }
+}
+
+impl Version {
+    fn new(activated: Activated) -> Self {
+        let watch = Watch::new(VersionId::of(&activated.policy));
+        Self { activated, watch }
+    }
+}
+
+/// An earlier version of a policy, compiled and configured; or why it cannot be.
+fn ready(
+    engine: &Engine,
+    description: &Description,
+    rulebook: &Rulebook,
+    policy: &Policy,
+    rules: &BTreeMap<String, Vec<u8>>,
+) -> Result<Activated, String> {
+    let bytes = rules.get(&policy.rule).ok_or("its rule is not stored")?;
+    let rule = engine.load(bytes).map_err(|error| error.to_string())?;
+    if let Some(need) = missing_facts(description, rulebook, policy, &rule).first() {
+        return Err(format!("its rule needs the fact `{need}`, which nobody here supplies"));
+    }
+    engine.activate(&rule, policy).map_err(|error| error.to_string())
 }
 
 /// Puts a rulebook to work. `rules` holds the components by digest. Compiles, so it takes tens of milliseconds for
@@ -67,11 +176,12 @@ pub fn build(
             wrong(format!("its rule needs the fact `{need}`, which nobody here supplies"));
         }
         match engine.activate(rule, policy) {
-            Ok(activated) => policies.push(activated),
+            Ok(activated) => policies.push(AtWork { current: Version::new(activated), previous: None }),
             Err(error) => wrong(error.to_string()),
         }
     }
     drop(loaded);
+    policies.sort_by(|one: &AtWork, other| one.policy().name.cmp(&other.policy().name));
     if problems.is_empty() { Ok(Active { rulebook, policies }) } else { Err(BuildError(problems)) }
 }
 

@@ -62,6 +62,10 @@ impl Gatehouse for App {
         self.ready.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    fn quarantined(&self) -> usize {
+        self.active.load().quarantined()
+    }
+
     fn openapi(&self, service: &str) -> Option<serde_json::Value> {
         let active = self.active.load();
         openapi::describe(&active.rulebook, &self.description, service)

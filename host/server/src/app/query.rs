@@ -5,16 +5,17 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use paasla_core::{Decision, FieldDecision, Outcome, Policy, Query, Reason, Record, Ruling, Visibility};
-use paasla_engine::{Activated, RuleFault};
+use paasla_engine::{RuleFault, decide_all};
 use paasla_register::{Dialect, Plan, Read, Rows};
 use uuid::Uuid;
 
 use super::{
     App,
-    active::Active,
+    active::{Active, Ruler, Version},
     answer::{Answer, AnswerField},
     ask::Ask,
     problem::{NoAnswer, Problem},
+    quarantine,
     records::Draft,
     resolve::{Resolved, Unresolved, resolve},
     rows::{self, Shaper},
@@ -22,8 +23,10 @@ use super::{
 };
 
 /// Why a query that can be decided has no answer.
-enum Stop {
+enum Stop<'a> {
     Refused(Box<Decision>, BTreeSet<Reason>),
+    /// A rule broke.
+    Faulted(Ruler<'a>, RuleFault),
     Failed(&'static str),
 }
 
@@ -52,7 +55,8 @@ impl App {
         draft.subjects(self.subject_hashes(&resolved));
 
         let place = self.under_way.enter(resolved.holder, &resolved.usage_basis, persons(&resolved));
-        if wants_usage(&active, &resolved.query) {
+        let rulers = active.rulers(&resolved.query);
+        if wants_usage(&rulers) {
             match usage::facts(&*self.store, &place, resolved.query.instant).await {
                 Ok(facts) => resolved.query.facts = facts,
                 // Rules that need the facts find them absent, and refuse.
@@ -60,7 +64,7 @@ impl App {
             }
         }
         draft.query(&resolved.query);
-        let done = self.decide_and_read(&active, &resolved, &mut draft).await;
+        let done = self.decide_and_read(&rulers, &resolved, &mut draft).await;
         let ended = match done {
             Ok((decision, rows)) => {
                 draft.decision(&decision);
@@ -72,6 +76,13 @@ impl App {
             Err(Stop::Refused(decision, reasons)) => {
                 draft.decision(&decision);
                 self.refuse(draft, id, &active, reasons).await
+            }
+            Err(Stop::Faulted(ruler, fault)) => {
+                let (policy, kind) = (&ruler.at_work.policy().name, fault.kind());
+                tracing::error!(id, policy, kind, "a rule broke");
+                self.quarantine.note(&ruler, &fault).await;
+                let code = if fault.is_the_rules() { "rule_fault" } else { "overloaded" };
+                self.fail(draft, id, code).await
             }
             Err(Stop::Failed(code)) => self.fail(draft, id, code).await,
         };
@@ -90,14 +101,14 @@ impl App {
     }
 
     /// The decision, and the rows with each row's own decision.
-    async fn decide_and_read(
+    async fn decide_and_read<'a>(
         &self,
-        active: &Active,
+        rulers: &[Ruler<'a>],
         resolved: &Resolved<'_>,
         draft: &mut Draft,
-    ) -> Result<(Decision, Reviewed), Stop> {
+    ) -> Result<(Decision, Reviewed), Stop<'a>> {
         let query = &resolved.query;
-        let decision = decide(active, query, draft)?;
+        let decision = decide(rulers, query, draft)?;
         if !decision.is_allowed() {
             let reasons = decision.refusals.clone();
             return Err(Stop::Refused(Box::new(decision), reasons));
@@ -105,13 +116,12 @@ impl App {
         if let Some(reasons) = self.nothing_to_show(resolved, &decision) {
             return Err(Stop::Refused(Box::new(decision), reasons));
         }
-        let reviewers: Vec<&Activated> =
-            decision.reviewers.iter().filter_map(|name| active.policy(name)).collect();
+        let reviewers: Vec<(&Ruler<'a>, &Version)> = reviewers(rulers, &decision).collect();
         let entity = self.description.entity(&resolved.service.entity);
         let known = |fact: &String| entity.is_some_and(|entity| entity.fact(fact).is_some());
         let facts: BTreeSet<String> = reviewers
             .iter()
-            .flat_map(|reviewer| reviewer.about.row_facts.iter().map(|need| need.name.clone()))
+            .flat_map(|(_, reviewer)| reviewer.activated.about.row_facts.iter().map(|need| need.name.clone()))
             .filter(known)
             .collect();
         let facts: Vec<String> = facts.into_iter().collect();
@@ -147,7 +157,8 @@ impl App {
         })?;
         let inputs = rows::inputs(&rows, &facts);
         let mut reviews = Vec::new();
-        for reviewer in reviewers {
+        for (ruler, reviewer) in reviewers {
+            let reviewer = &reviewer.activated;
             let (said, fuel) = reviewer.review(query, &inputs);
             let told = |said: &str| format!("review: {said}");
             match said {
@@ -163,7 +174,7 @@ impl App {
                         told(&fault_name(&fault)),
                         fuel,
                     );
-                    return Err(faulted(query, reviewer, &fault));
+                    return Err(Stop::Faulted(*ruler, fault));
                 }
             }
         }
@@ -313,21 +324,30 @@ struct Reviewed {
     settled: Vec<paasla_core::RowDecision>,
 }
 
-/// Every policy in scope rules, and the rulings are combined. All of them are heard, also after a refusal, so that
-/// the decision does not depend on their order.
-fn decide(active: &Active, query: &Query, draft: &mut Draft) -> Result<Decision, Stop> {
+/// The policies in scope rule, and the rulings are combined. They are asked in the order of their names, and the first
+/// refusal ends it: what is said does not depend on chance, and a refused query costs little. A policy that is out of
+/// service refuses before any other is asked.
+fn decide<'a>(rulers: &[Ruler<'a>], query: &Query, draft: &mut Draft) -> Result<Decision, Stop<'a>> {
     let mut rulings = Vec::new();
-    for policy in active.in_scope(query) {
-        let Policy { name, rule, .. } = &*policy.policy;
-        let (said, fuel) = policy.decide(query);
-        match said {
-            Ok(ruling) => {
-                draft.ruling(name, rule, kind(&ruling).to_owned(), fuel);
-                rulings.push((name.as_str(), ruling));
-            }
-            Err(fault) => {
-                draft.ruling(name, rule, fault_name(&fault), fuel);
-                return Err(faulted(query, policy, &fault));
+    for ruler in rulers.iter().filter(|ruler| ruler.version.is_none()) {
+        let Policy { name, rule, .. } = ruler.at_work.policy();
+        draft.ruling(name, rule, "quarantined".to_owned(), 0);
+        rulings.push((name.as_str(), Ruling::Refuse(quarantine::refusal(name))));
+    }
+    if rulings.is_empty() {
+        let versions = rulers.iter().filter_map(|ruler| ruler.version);
+        let all = decide_all(versions.map(|version| &version.activated), query);
+        for (ruler, said) in rulers.iter().zip(all) {
+            let Policy { name, rule, .. } = &*said.policy.policy;
+            match said.ruling {
+                Ok(ruling) => {
+                    draft.ruling(name, rule, kind(&ruling).to_owned(), said.fuel);
+                    rulings.push((name.as_str(), ruling));
+                }
+                Err(fault) => {
+                    draft.ruling(name, rule, fault_name(&fault), said.fuel);
+                    return Err(Stop::Faulted(*ruler, fault));
+                }
             }
         }
     }
@@ -337,9 +357,13 @@ fn decide(active: &Active, query: &Query, draft: &mut Draft) -> Result<Decision,
     Ok(decision)
 }
 
-fn faulted(query: &Query, policy: &Activated, fault: &RuleFault) -> Stop {
-    tracing::error!(id = query.id, policy = policy.policy.name, kind = fault.kind(), "a rule broke");
-    Stop::Failed(if fault.is_the_rules() { "rule_fault" } else { "overloaded" })
+/// The versions that decided and want to see the rows.
+fn reviewers<'r, 'a>(
+    rulers: &'r [Ruler<'a>],
+    decision: &Decision,
+) -> impl Iterator<Item = (&'r Ruler<'a>, &'a Version)> {
+    let by_name = |name: &String| rulers.iter().find(|ruler| ruler.at_work.policy().name == *name);
+    decision.reviewers.iter().filter_map(by_name).filter_map(|ruler| Some((ruler, ruler.version?)))
 }
 
 fn fault_name(fault: &RuleFault) -> String {
@@ -354,9 +378,10 @@ fn kind(ruling: &Ruling) -> &'static str {
     }
 }
 
-fn wants_usage(active: &Active, query: &Query) -> bool {
+fn wants_usage(rulers: &[Ruler<'_>]) -> bool {
     let names: Vec<String> = usage::names().map(|(_, name)| name).collect();
-    active.in_scope(query).any(|policy| policy.about.facts.iter().any(|need| names.contains(&need.name)))
+    let mut facts = rulers.iter().filter_map(|ruler| ruler.version).flat_map(|v| &v.activated.about.facts);
+    facts.any(|need| names.contains(&need.name))
 }
 
 /// How many persons a query counts for while it is under way.

@@ -13,10 +13,10 @@ pub(super) async fn live() -> impl IntoResponse {
     Json(json!({ "status": "live" }))
 }
 
-/// `GET /health/ready`: queries can be answered.
+/// `GET /health/ready`: queries can be answered, those in the scope of a policy out of service set aside.
 pub(super) async fn ready(State(doors): State<Arc<Doors>>) -> impl IntoResponse {
     if doors.gate.ready() {
-        (StatusCode::OK, Json(json!({ "status": "ready" })))
+        (StatusCode::OK, Json(json!({ "status": "ready", "quarantined": doors.gate.quarantined() })))
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not ready" })))
     }

@@ -16,7 +16,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use http_body_util::BodyExt;
-use paasla_core::{FieldDecision, Reason, Visibility};
+use paasla_core::{FieldDecision, Reason, ReasonText, Visibility};
 use paasla_server::{
     app::{
         answer::{Answer, AnswerField, Cell},
@@ -55,6 +55,7 @@ pub(crate) struct Fake {
     pub(crate) delay: Duration,
     pub(crate) records: bool,
     pub(crate) ready: bool,
+    pub(crate) quarantined: usize,
 }
 
 impl Default for Fake {
@@ -67,6 +68,7 @@ impl Default for Fake {
             delay: Duration::ZERO,
             records: true,
             ready: true,
+            quarantined: 0,
         }
     }
 }
@@ -122,6 +124,10 @@ impl Gatehouse for Fake {
         self.ready
     }
 
+    fn quarantined(&self) -> usize {
+        self.quarantined
+    }
+
     fn openapi(&self, service: &str) -> Option<Value> {
         (service == "isikud").then(|| serde_json::json!({ "openapi": "3.1.0" }))
     }
@@ -142,12 +148,12 @@ pub(crate) fn empty() -> Answer {
 }
 
 pub(crate) fn reason() -> Reason {
-    Reason {
+    Reason::from(ReasonText {
         by: "minors".to_owned(),
         code: "minors.generalised".to_owned(),
         message: "The person is a minor.".to_owned(),
         provision: Some("LasteKS § 5".to_owned()),
-    }
+    })
 }
 
 pub(crate) fn field(name: &str, visibility: Visibility) -> AnswerField {

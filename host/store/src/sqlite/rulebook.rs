@@ -51,6 +51,22 @@ pub(super) async fn at(readers: &SqlitePool, generation: u64) -> Result<Option<R
     read(readers, sqlx::query_as(select!("$1")).bind(generation)).await
 }
 
+pub(super) async fn policies_at(
+    readers: &SqlitePool,
+    generation: u64,
+) -> Result<Option<Vec<Policy>>, StoreError> {
+    let Ok(number) = i64::try_from(generation) else { return Ok(None) };
+    let row: Option<(String, String)> = sqlx::query_as(
+        "SELECT p.digest, p.content FROM generation AS g \
+         JOIN rulebook_part AS p ON p.digest = g.policies WHERE g.generation = $1",
+    )
+    .bind(number)
+    .fetch_optional(readers)
+    .await
+    .map_err(failure)?;
+    row.map(|(stated, content)| part(generation, &stated, &content)).transpose()
+}
+
 pub(super) async fn generations(readers: &SqlitePool) -> Result<Vec<GenerationInfo>, StoreError> {
     let rows: Vec<(i64, i64, String, String)> = sqlx::query_as(
         "SELECT generation, installed_at, installed_by, reason FROM generation ORDER BY generation DESC",

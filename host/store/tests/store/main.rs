@@ -6,6 +6,7 @@
 #![allow(missing_docs, reason = "a test has no public items")]
 
 mod crash;
+mod quarantine;
 mod record;
 mod rule;
 mod rulebook;
@@ -47,6 +48,12 @@ contract! {
     rule {
         is_stored_once_under_its_digest
         must_have_the_stated_digest
+    }
+    quarantine {
+        is_noted_once_while_it_lasts
+        is_lifted_by_name_and_signed
+        is_told_apart_by_rule_and_settings
+        noted_at_once_is_one_entry
     }
     record {
         is_there_after_the_append

@@ -24,6 +24,8 @@ pub(crate) async fn there_is_none_at_first(home: &impl Home) {
     assert_eq!(store.rulebook().await.unwrap(), None);
     assert_eq!(store.rulebook_at(0).await.unwrap(), None);
     assert_eq!(store.rulebook_at(u64::MAX).await.unwrap(), None);
+    assert_eq!(store.policies_at(0).await.unwrap(), None);
+    assert_eq!(store.policies_at(u64::MAX).await.unwrap(), None);
     assert_eq!(store.generations().await.unwrap(), []);
 }
 
@@ -44,6 +46,9 @@ pub(crate) async fn each_change_is_a_generation_and_all_stay_readable(home: &imp
         assert_eq!(store.rulebook_at(1).await.unwrap(), Some(numbered(1, &first)));
         assert_eq!(store.rulebook_at(2).await.unwrap(), Some(numbered(2, &second)));
         assert_eq!(store.rulebook_at(3).await.unwrap(), None);
+        assert_eq!(store.policies_at(1).await.unwrap(), Some(first.policies.clone()));
+        assert_eq!(store.policies_at(2).await.unwrap(), Some(second.policies.clone()));
+        assert_eq!(store.policies_at(3).await.unwrap(), None);
         let generations = store.generations().await.unwrap();
         let told: Vec<_> =
             generations.iter().map(|g| (g.generation, g.by.as_str(), g.reason.as_str(), g.active)).collect();

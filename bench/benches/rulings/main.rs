@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One decision in Pääsla and in its peers, in one process. Answers are compared before anything is timed.
+//!
+//! `cargo xtask bench` runs it. A word among the arguments leaves out every measurement whose name does not hold it.
+
+mod activation;
+mod agree;
+mod cedar;
+mod decide;
+mod memory;
+mod paasla;
+mod rego;
+mod review;
+mod run;
+mod threads;
+
+fn main() -> anyhow::Result<()> {
+    let mut run = run::Run::from_arguments();
+    agree::check()?;
+    decide::fields(&mut run)?;
+    decide::policies(&mut run)?;
+    decide::refusal(&mut run)?;
+    review::rows(&mut run)?;
+    threads::threads(&run)?;
+    activation::activation(&mut run)?;
+    memory::memory(&run)
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the fuzz targets share: an engine with small limits, seeds, and what must hold of every outcome.
+
+#[path = "../../host/engine/tests/common/mod.rs"]
+#[allow(missing_docs, reason = "the engine's tests describe it")]
+pub mod common;
+
+use std::{env, fs, path::Path, sync::LazyLock};
+
+use paasla_engine::{ActivateError, Activated, Engine, EngineConfig, LoadError, Ration, RuleFault, Setup};
+
+/// One engine for all inputs, as in a host: what one input leaves behind, the next would meet.
+pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
+    let usual = common::limits();
+    let ration = Ration { fuel: 500_000, review_fuel: 500_000, ..usual.ration };
+    let setup = Setup { describe_fuel: 500_000, configure_fuel: 500_000, ..usual.setup };
+    Engine::new(EngineConfig { ration, most: ration, setup, ..usual }).expect("an engine")
+});
+
+/// Makes a target ready, before the first input: its seeds are made, and a panic that the engine contains is told and
+/// is no crash. One that it does not contain is.
+pub fn begin(target: &str) {
+    std::panic::set_hook(Box::new(|panic| eprintln!("contained, if this goes on: {panic}")));
+    if let Some(folder) = env::var_os("PAASLA_FUZZ_SEEDS") {
+        make_seeds(target, Path::new(&folder)).expect("seeds");
+    }
+}
+
+/// Turns the texts in `seeds/<target>` into inputs: WebAssembly text (a module becomes a rule's component, a component is
+/// taken as it is), hexadecimal bytes with remarks, or an input kept as it was found.
+fn make_seeds(target: &str, folder: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target))? {
+        let path = entry?.path();
+        let bytes = fs::read(&path)?;
+        let text = || String::from_utf8_lossy(&bytes);
+        let seed = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("wat") if text().contains("(component") => {
+                wat::parse_str(text()).expect("a component's text")
+            }
+            Some("wat") => common::guest::component_of(&text()),
+            Some("hex") => from_hex(&text()),
+            _ => bytes.clone(),
+        };
+        fs::write(folder.join(path.file_stem().unwrap_or_default()), seed)?;
+    }
+    if target == "load" {
+        fs::write(folder.join("good"), common::guest::Guest::default().component())?;
+    }
+    Ok(())
+}
+
+/// Bytes as pairs of hexadecimal digits; what follows a `#` is a remark.
+fn from_hex(text: &str) -> Vec<u8> {
+    let digits: String = text.lines().flat_map(|line| line.split('#').next()).collect();
+    let digits: Vec<_> = digits.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("a byte")).collect()
+}
+
+/// Loads bytes as a rule, and lets it rule on everything if it is one.
+pub fn run(bytes: &[u8]) {
+    match ENGINE.load(bytes) {
+        Ok(rule) => match ENGINE.activate(&rule, &common::policy()) {
+            Ok(policy) => rules(&policy),
+            Err(ActivateError::Configure(fault)) => is_the_rules(&fault),
+            Err(_) => {}
+        },
+        Err(LoadError::Describe(fault)) => is_the_rules(&fault),
+        Err(error) => assert!(!matches!(error, LoadError::Host(_)), "{error}"),
+    }
+}
+
+/// Lets a policy rule, twice: it must say the same at the same price.
+fn rules(policy: &Activated) {
+    let (query, rows) = (common::query(), common::rows());
+    let decided = policy.decide(&query);
+    assert_eq!(decided, policy.decide(&query));
+    let reviewed = policy.review(&query, &rows);
+    assert_eq!(reviewed, policy.review(&query, &rows));
+    for fault in decided.0.err().iter().chain(reviewed.0.err().iter()) {
+        is_the_rules(fault);
+    }
+}
+
+/// Whatever a rule does, the host is not at fault, and no sandbox is lost.
+pub fn is_the_rules(fault: &RuleFault) {
+    assert!(fault.is_the_rules(), "{fault}");
+}

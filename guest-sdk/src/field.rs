@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The fields of a query.
+
+use crate::{Query, bindings::exports::paasla::rule::ruling::Field as Entry};
+
+/// One field that a query asks for, or looks up by.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'q> {
+    query: &'q Query,
+    index: u32,
+    entry: &'q Entry,
+}
+
+/// The element of a list that the interface points into.
+fn at<T>(list: &[T], index: u32) -> Option<&T> {
+    list.get(usize::try_from(index).ok()?)
+}
+
+impl Query {
+    /// Its fields, in the order that rulings count them.
+    pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+        (0..).zip(&self.fields).map(|(index, entry)| Field { query: self, index, entry })
+    }
+
+    /// The name of a group that a field or a row belongs to.
+    #[must_use]
+    pub fn group(&self, index: Option<u32>) -> Option<&str> {
+        index.and_then(|index| at(&self.groups, index)).map(String::as_str)
+    }
+}
+
+impl<'q> Field<'q> {
+    /// Its place in the query.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Its category of personal data: a full IRI.
+    #[must_use]
+    pub fn category(&self) -> &'q str {
+        at(&self.query.categories, self.entry.category).map_or("", String::as_str)
+    }
+
+    /// Its category's place in [`Query::categories`]: what is worked out once for each category is found by it.
+    #[must_use]
+    pub fn category_index(&self) -> usize {
+        usize::try_from(self.entry.category).unwrap_or(usize::MAX)
+    }
+
+    /// The group of rows it belongs to; none for the entity's own fields.
+    #[must_use]
+    pub fn group(&self) -> Option<&'q str> {
+        self.query.group(self.entry.group)
+    }
+
+    /// The place of its group in [`Query::groups`].
+    #[must_use]
+    pub fn group_index(&self) -> Option<u32> {
+        self.entry.group
+    }
+
+    /// Whether it is a special category of personal data (GDPR Art. 9(1)).
+    #[must_use]
+    pub fn special(&self) -> bool {
+        self.entry.special
+    }
+
+    /// Places in [`Query::categories`] of what its value gives away besides its own category.
+    pub fn reveals_indexes(&self) -> impl Iterator<Item = usize> + use<'q> {
+        let index = self.index;
+        let own = self.query.reveals.iter().filter(move |revealed| revealed.field == index);
+        own.map(|revealed| usize::try_from(revealed.category).unwrap_or(usize::MAX))
+    }
+
+    /// The categories that its value gives away besides its own.
+    pub fn reveals(&self) -> impl Iterator<Item = &'q str> + use<'q> {
+        let categories = &self.query.categories;
+        self.reveals_indexes().filter_map(|index| categories.get(index)).map(String::as_str)
+    }
+
+    /// Its name in the service, e.g. `birthDate`.
+    ///
+    /// # Panics
+    /// When the rule does not say [`About::sees_names`](crate::About::sees_names): then it is not told, and a rule
+    /// that took silence for a name would let fields pass that it means to hide.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a rule that breaks refuses; one that is wrong must break")]
+    pub fn name(&self) -> &'q str {
+        at(&self.query.names, self.index).expect("the rule's description must say `sees_names`")
+    }
+
+    /// What it means: the full IRI of a property.
+    ///
+    /// # Panics
+    /// When the rule does not say [`About::sees_meanings`](crate::About::sees_meanings).
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a rule that breaks refuses; one that is wrong must break")]
+    pub fn meaning(&self) -> &'q str {
+        at(&self.query.meanings, self.index).expect("the rule's description must say `sees_meanings`")
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a component to machine code. Looking at untrusted bytes is the engine's most exposed work, and a compiler
+//! cannot be interrupted: so a host lets a process of its own do it, which has limits and can be ended.
+
+use std::{ffi::OsString, panic::AssertUnwindSafe, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use wasmtime_wizer::Wizer;
+
+use crate::{check, config::EngineConfig, load::LoadError, sandbox::Engine, worker};
+
+/// Where components are checked and compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compiler {
+    /// In this process. Limits of time and memory cannot be kept, and a crash of the compiler is a crash of the
+    /// program: for components that one has built oneself.
+    InProcess,
+    /// In a process that is started for each component, and calls [`run_compiler`](crate::run_compiler).
+    Worker {
+        /// The program.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<OsString>,
+    },
+}
+
+/// What is to be done with a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Job {
+    /// An author's bytes: check them, make them ready for a snapshot where that is possible, compile them.
+    Prepare,
+    /// A snapshot that the engine made: compile it.
+    Compile,
+    /// An author's bytes that cannot be snapshotted: compile them as they are.
+    Plain,
+}
+
+/// How a component was compiled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Form {
+    /// With what a snapshot needs to read its state.
+    Instrumented,
+    /// As it is, because it cannot be snapshotted; why.
+    AsItIs(String),
+}
+
+/// Machine code, as wasmtime writes it.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) form: Form,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Engine {
+    /// Checks and compiles, where the engine was told to.
+    pub(crate) fn code(&self, job: Job, component: &[u8]) -> Result<Code, LoadError> {
+        match &*self.compiler {
+            Compiler::InProcess => compile(&self.wasm, &self.config, job, component),
+            Compiler::Worker { program, arguments } => {
+                worker::ask(program, arguments, &self.config, job, component)
+            }
+        }
+    }
+}
+
+/// Checks and compiles here and now. A panic is contained.
+pub(crate) fn compile(
+    wasm: &wasmtime::Engine,
+    config: &EngineConfig,
+    job: Job,
+    component: &[u8],
+) -> Result<Code, LoadError> {
+    let compile = || {
+        let failed = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
+        if job == Job::Prepare {
+            check::check(component, config)?;
+            let instrumented = Wizer::new().instrument_component(component);
+            let why = match instrumented {
+                // What wasmtime cannot compile instrumented, it may as it is.
+                Ok((_, bytes)) => match wasm.precompile_component(&bytes) {
+                    Ok(bytes) => return Ok(Code { form: Form::Instrumented, bytes }),
+                    Err(error) => format!("{error:#}"),
+                },
+                Err(error) => format!("{error:#}"),
+            };
+            let bytes = wasm.precompile_component(component).map_err(failed)?;
+            return Ok(Code { form: Form::AsItIs(why), bytes });
+        }
+        let bytes = wasm.precompile_component(component).map_err(failed)?;
+        Ok(Code { form: Form::Instrumented, bytes })
+    };
+    let contained = std::panic::catch_unwind(AssertUnwindSafe(compile));
+    contained.unwrap_or_else(|_| Err(LoadError::Compile("the compiler panicked".to_owned())))
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Compiled code that is known to be a rule: its four functions, found and checked once.
+#![expect(
+    unsafe_code,
+    reason = "loading machine code, and calling what was checked once, without asking again"
+)]
+
+use wasmtime::{
+    Store,
+    component::{Component, ComponentExportIndex, Func, Instance, InstancePre, Linker, TypedFunc},
+};
+
+use crate::{
+    bindings::v0_1::{Rule as Checked, exports::paasla::rule::ruling as wit},
+    config::Budget,
+    fault::RuleFault,
+    sandbox::{Engine, Guard},
+};
+
+/// The interface's name among a component's exports.
+const RULING: &str = "paasla:rule/ruling@0.1.0";
+
+type Configured = (Result<(), Vec<wit::Problem>>,);
+
+/// A rule's code, ready to be instantiated. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Program {
+    pre: InstancePre<Guard>,
+    describe: ComponentExportIndex,
+    configure: ComponentExportIndex,
+    decide: ComponentExportIndex,
+    review: ComponentExportIndex,
+}
+
+/// Why compiled code is no program.
+#[derive(Debug)]
+pub(crate) enum ProgramError {
+    /// It cannot be loaded.
+    Load(String),
+    /// It broke when it was instantiated for the first time.
+    Fault(RuleFault),
+}
+
+impl Program {
+    /// Loads code, instantiates it once, and checks the types of its functions.
+    ///
+    /// `code` must be what wasmtime wrote: it comes from this engine's own compiler, or from its cache, which proves
+    /// that.
+    pub(crate) fn new(engine: &Engine, code: &[u8], budget: Budget) -> Result<Self, ProgramError> {
+        // SAFETY: see above; that the code was made for this engine and this machine is checked by wasmtime.
+        let component = unsafe { Component::deserialize(&engine.wasm, code) };
+        let load = |error: wasmtime::Error| ProgramError::Load(format!("{error:#}"));
+        let component = component.map_err(load)?;
+        component.initialize_copy_on_write_image().map_err(load)?;
+        let missing = |what: &str| ProgramError::Load(format!("it does not export {what}"));
+        let ruling = component.get_export_index(None, RULING).ok_or_else(|| missing(RULING))?;
+        let function =
+            |name: &str| component.get_export_index(Some(&ruling), name).ok_or_else(|| missing(name));
+        let (describe, configure) = (function("describe")?, function("configure")?);
+        let (decide, review) = (function("decide")?, function("review")?);
+        let pre = Linker::<Guard>::new(&engine.wasm).instantiate_pre(&component).map_err(load)?;
+        let mut store = engine.sandbox(budget).map_err(ProgramError::Fault)?;
+        let instance = pre.instantiate(&mut store);
+        let instance = instance.map_err(|error| ProgramError::Fault(engine.fault(&store, budget, &error)))?;
+        // Finds the same four functions, and checks their types against the interface's.
+        Checked::new(&mut store, &instance).map_err(load)?;
+        Ok(Self { pre, describe, configure, decide, review })
+    }
+
+    /// A fresh instance.
+    pub(crate) fn instantiate(&self, store: &mut Store<Guard>) -> wasmtime::Result<Instance> {
+        self.pre.instantiate(store)
+    }
+
+    fn function(
+        store: &mut Store<Guard>,
+        instance: &Instance,
+        index: &ComponentExportIndex,
+    ) -> wasmtime::Result<Func> {
+        let function = instance.get_func(store, index);
+        function.ok_or_else(|| wasmtime::Error::msg("a function that was there is gone"))
+    }
+
+    pub(crate) fn describe(
+        &self,
+        store: &mut Store<Guard>,
+        instance: &Instance,
+    ) -> wasmtime::Result<wit::Description> {
+        let function = Self::function(store, instance, &self.describe)?;
+        // SAFETY: `new` checked the type of this function; it is the same in every instance.
+        let function = unsafe { TypedFunc::<(), (wit::Description,)>::new_unchecked(function) };
+        Ok(function.call(store, ())?.0)
+    }
+
+    pub(crate) fn configure(
+        &self,
+        store: &mut Store<Guard>,
+        instance: &Instance,
+        settings: &str,
+    ) -> wasmtime::Result<Result<(), Vec<wit::Problem>>> {
+        let function = Self::function(store, instance, &self.configure)?;
+        // SAFETY: as above.
+        let function = unsafe { TypedFunc::<(&str,), Configured>::new_unchecked(function) };
+        Ok(function.call(store, (settings,))?.0)
+    }
+
+    pub(crate) fn decide(
+        &self,
+        store: &mut Store<Guard>,
+        instance: &Instance,
+        query: wit::Query<'_>,
+    ) -> wasmtime::Result<wit::Decided> {
+        let function = Self::function(store, instance, &self.decide)?;
+        // SAFETY: as above.
+        let function = unsafe { TypedFunc::<(wit::Query<'_>,), (wit::Decided,)>::new_unchecked(function) };
+        Ok(function.call(store, (query,))?.0)
+    }
+
+    pub(crate) fn review(
+        &self,
+        store: &mut Store<Guard>,
+        instance: &Instance,
+        query: wit::Query<'_>,
+        rows: &[wit::Row<'_>],
+    ) -> wasmtime::Result<wit::Reviewed> {
+        type Asked<'a> = (wit::Query<'a>, &'a [wit::Row<'a>]);
+        let function = Self::function(store, instance, &self.review)?;
+        // SAFETY: as above.
+        let function = unsafe { TypedFunc::<Asked<'_>, (wit::Reviewed,)>::new_unchecked(function) };
+        Ok(function.call(store, (query, rows))?.0)
+    }
+}

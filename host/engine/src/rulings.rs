@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Rulings: each in a fresh sandbox, which is thrown away.
+
+use paasla_core::{Query, RowRuling, Ruling};
+use wasmtime::{Store, component::Instance};
+
+use crate::{
+    activate::{Activated, Start},
+    config::Budget,
+    fault::RuleFault,
+    input::{QueryInput, RowInput, RowsInput},
+    output::Checks,
+    program::Program,
+    sandbox::Guard,
+};
+
+/// What one policy said to one query.
+#[derive(Debug)]
+pub struct Said<'p> {
+    /// The policy.
+    pub policy: &'p Activated,
+    /// Its ruling, or how it broke.
+    pub ruling: Result<Ruling, RuleFault>,
+    /// The fuel that it used.
+    pub fuel: u64,
+}
+
+/// Asks policies one after the other, and stops at the first that refuses or breaks: what the others would say could
+/// change nothing. Give them in an order that does not depend on chance, and what is said does not either.
+pub fn decide_all<'p>(policies: impl IntoIterator<Item = &'p Activated>, query: &Query) -> Vec<Said<'p>> {
+    let mut input = None;
+    let mut all = Vec::new();
+    for policy in policies {
+        let input = input.get_or_insert_with(|| QueryInput::new(query));
+        let (ruling, fuel) = policy.decide_input(input);
+        let is_last = !matches!(ruling, Ok(Ruling::Abstain | Ruling::Narrow(_)));
+        all.push(Said { policy, ruling, fuel });
+        if is_last {
+            break;
+        }
+    }
+    all
+}
+
+impl Activated {
+    /// Decides one query in a fresh sandbox. Gives the fuel used in any case.
+    pub fn decide(&self, query: &Query) -> (Result<Ruling, RuleFault>, u64) {
+        self.decide_input(&QueryInput::new(query))
+    }
+
+    fn decide_input(&self, input: &QueryInput<'_>) -> (Result<Ruling, RuleFault>, u64) {
+        let (said, fuel) = self.call(self.ration.decide(), |program, store, instance| {
+            input.with(&self.about, |query| program.decide(store, instance, query))
+        });
+        (said.and_then(|said| self.checks(input.query).decided(said)), fuel)
+    }
+
+    /// Reviews all rows of one query in one fresh sandbox. Gives the fuel used in any case.
+    pub fn review(&self, query: &Query, rows: &[RowInput]) -> (Result<Vec<RowRuling>, RuleFault>, u64) {
+        let reads = |field| self.reads(query, field);
+        let input = QueryInput::new(query);
+        let rows_input = RowsInput::new(&input, rows, &self.about.row_facts, reads);
+        let (said, fuel) = self.call(self.ration.review(rows.len()), |program, store, instance| {
+            input.with(&self.about, |query| {
+                rows_input.with(|rows| program.review(store, instance, query, rows))
+            })
+        });
+        (said.and_then(|said| self.checks(query).reviewed(said, rows, reads)), fuel)
+    }
+
+    /// Whether the rule reads raw values of a field of the query.
+    #[must_use]
+    pub fn reads(&self, query: &Query, field: usize) -> bool {
+        query.fields.get(field).is_some_and(|field| self.about.reads.contains(&field.category))
+    }
+
+    fn checks<'a>(&'a self, query: &'a Query) -> Checks<'a> {
+        Checks {
+            policy: &self.policy.name,
+            about: &self.about,
+            fields: &query.fields,
+            limits: &self.engine.config.answer,
+        }
+    }
+
+    /// One call in a fresh instance, configured by the snapshot or now.
+    fn call<R>(
+        &self,
+        budget: Budget,
+        call: impl FnOnce(&Program, &mut Store<Guard>, &Instance) -> wasmtime::Result<R>,
+    ) -> (Result<R, RuleFault>, u64) {
+        let mut store = match self.engine.sandbox(budget) {
+            Ok(store) => store,
+            Err(fault) => return (Err(fault), 0),
+        };
+        let said = self.instance(&mut store).and_then(|instance| call(&self.program, &mut store, &instance));
+        let fuel = budget.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        (said.map_err(|error| self.engine.fault(&store, budget, &error)), fuel)
+    }
+
+    fn instance(&self, store: &mut Store<Guard>) -> wasmtime::Result<Instance> {
+        let instance = self.program.instantiate(store)?;
+        if self.start != Start::Snapshot {
+            let configured = self.program.configure(store, &instance, &self.settings)?;
+            configured.map_err(|_| wasmtime::Error::msg("settings accepted once were refused"))?;
+        }
+        Ok(instance)
+    }
+}
+
+/// One sandbox that is used again and again. No host does this: what a rule keeps from one query would reach the
+/// next. It is here to measure what a fresh one costs.
+#[cfg(feature = "bench")]
+#[derive(Debug)]
+pub struct Reused<'p> {
+    policy: &'p Activated,
+    store: Store<Guard>,
+    instance: Instance,
+}
+
+#[cfg(feature = "bench")]
+impl Activated {
+    /// A sandbox to be used again and again.
+    ///
+    /// # Errors
+    /// When there is none, or the rule breaks at once.
+    pub fn reused(&self) -> Result<Reused<'_>, RuleFault> {
+        let budget = self.ration.decide();
+        let mut store = self.engine.sandbox(budget)?;
+        let instance = self.instance(&mut store);
+        let instance = instance.map_err(|error| self.engine.fault(&store, budget, &error))?;
+        Ok(Reused { policy: self, store, instance })
+    }
+}
+
+#[cfg(feature = "bench")]
+impl Reused<'_> {
+    /// Decides one query where earlier ones were decided.
+    pub fn decide(&mut self, query: &Query) -> (Result<Ruling, RuleFault>, u64) {
+        let Self { policy, store, instance } = self;
+        let budget = policy.ration.decide();
+        if store.set_fuel(budget.fuel).is_err() {
+            return (Err(RuleFault::Host), 0);
+        }
+        // The backstop's clock runs on; it is for one call.
+        store.set_epoch_deadline(u64::MAX / 2);
+        let input = QueryInput::new(query);
+        let said = input.with(&policy.about, |query| policy.program.decide(store, instance, query));
+        let fuel = budget.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let said = said.map_err(|error| policy.engine.fault(store, budget, &error));
+        (said.and_then(|said| policy.checks(query).decided(said)), fuel)
+    }
+}

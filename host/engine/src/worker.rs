@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The compiler as a process of its own. In: a line of JSON, then the component, to the end. Out: a line of JSON, then
+//! machine code, to the end. The process limits itself before it reads a byte of the component, and its parent ends
+//! it when it takes too long.
+
+use std::{
+    ffi::OsString,
+    io::{self, BufRead as _, BufReader, Read, Write},
+    path::Path,
+    process::{Child, Command, ExitCode, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    compiler::{Code, Form, Job, compile},
+    config::EngineConfig,
+    load::LoadError,
+    sandbox::base,
+};
+
+/// Machine code is at most so many times as large as the component may be.
+const GROWTH: u64 = 64;
+/// Threads that one worker compiles with, at most.
+const MOST_THREADS: usize = 4;
+/// What a worker says when it ends before it could answer, at most.
+const LAST_WORDS: u64 = 4_096;
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    job: Job,
+    config: EngineConfig,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Reply {
+    Done(Form),
+    Refused(LoadError),
+}
+
+/// The whole of a worker process: takes one component from `input`, and writes machine code, or why there is none, to
+/// `output`. The program that [`Compiler::Worker`](crate::Compiler::Worker) names does this and nothing else.
+pub fn run_compiler(input: impl Read, output: impl Write) -> ExitCode {
+    match serve(input, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn serve(input: impl Read, mut output: impl Write) -> io::Result<()> {
+    let mut input = BufReader::new(input);
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    let Order { job, config } = serde_json::from_str(&line)?;
+    limit(&config)?;
+    let mut component = Vec::new();
+    input.take(most_input(&config)).read_to_end(&mut component)?;
+    let engine = base(&config).and_then(|config| wasmtime::Engine::new(&config));
+    let done = match engine {
+        Ok(engine) => compile(&engine, &config, job, &component),
+        Err(error) => Err(LoadError::Host(format!("the compiler could not be set up: {error:#}"))),
+    };
+    let (reply, code) = match done {
+        Ok(code) => (Reply::Done(code.form), code.bytes),
+        Err(error) => (Reply::Refused(error), Vec::new()),
+    };
+    serde_json::to_writer(&mut output, &reply)?;
+    output.write_all(b"\n")?;
+    output.write_all(&code)?;
+    output.flush()
+}
+
+/// A component may grow when it is configured: by all of its memory.
+fn most_input(config: &EngineConfig) -> u64 {
+    config.component.bytes.saturating_add(config.setup.memory_bytes.saturating_mul(2))
+}
+
+/// Gives up what a compiler does not need: more memory and time than its limits, files, a core dump.
+fn limit(config: &EngineConfig) -> io::Result<()> {
+    let limits = &config.component;
+    // Seconds of all its threads together: the parent's clock is the one that counts, this is for an orphan.
+    let seconds = limits.compile_ms.div_ceil(1000).saturating_mul(64);
+    for (resource, most) in [
+        (Resource::As, limits.compile_bytes),
+        (Resource::Cpu, seconds),
+        (Resource::Fsize, 0),
+        (Resource::Core, 0),
+        (Resource::Nofile, 64),
+    ] {
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    Ok(())
+}
+
+/// Lets a worker do a job.
+pub(crate) fn ask(
+    program: &Path,
+    arguments: &[OsString],
+    config: &EngineConfig,
+    job: Job,
+    component: &[u8],
+) -> Result<Code, LoadError> {
+    let host = |what: &str, error: io::Error| LoadError::Host(format!("the compiler {what}: {error}"));
+    let order = Order { job, config: config.clone() };
+    let order = serde_json::to_vec(&order).map_err(|error| host("could not be told", error.into()))?;
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        // Every thread, and every arena of an allocator's, takes address space: no more of them on a machine of many
+        // processors, or the limit would mean something else there.
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        .env("MALLOC_ARENA_MAX", "2")
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| host("could not be started", error))?;
+    let said = talk(&mut child, config, &order, component);
+    // Whatever it did, nothing of it stays: a worker that has answered has nothing left to do.
+    let killed = child.kill();
+    let ended = child.wait();
+    killed.and(ended).map_err(|error| host("could not be ended", error))?;
+    let said = said.map_err(|error| host("could not be spoken to", error))?;
+    let Some(Said { out, words }) = said else {
+        return Err(LoadError::CompileTime { limit_ms: config.component.compile_ms });
+    };
+    let Some(end) = out.iter().position(|byte| *byte == b'\n') else {
+        return Err(if words.contains("memory allocation") || words.contains("Cannot allocate") {
+            LoadError::CompileMemory { limit: config.component.compile_bytes }
+        } else {
+            LoadError::Compile("the compiler crashed".to_owned())
+        });
+    };
+    let (line, code) = out.split_at(end);
+    match serde_json::from_slice(line).map_err(|error| host("could not be understood", error.into()))? {
+        Reply::Done(form) => Ok(Code { form, bytes: code.get(1..).unwrap_or_default().to_vec() }),
+        Reply::Refused(error) => Err(error),
+    }
+}
+
+/// All that a worker wrote.
+struct Said {
+    out: Vec<u8>,
+    words: String,
+}
+
+/// Sends the job and waits for the answer; none if it takes too long.
+fn talk(
+    child: &mut Child,
+    config: &EngineConfig,
+    order: &[u8],
+    component: &[u8],
+) -> io::Result<Option<Said>> {
+    let gone = || io::Error::other("it has no pipes");
+    let (Some(mut input), Some(output), Some(errors)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(gone());
+    };
+    let most = config.component.bytes.saturating_mul(GROWTH);
+    let (send, answered) = mpsc::channel();
+    thread::scope(|scope| {
+        // A worker that ends early does not read to the end: what it says, or does not say, tells why.
+        scope.spawn(move || {
+            let _ = input.write_all(order).and_then(|()| input.write_all(b"\n"));
+            let _ = input.write_all(component);
+        });
+        scope.spawn(move || {
+            let read = || {
+                let (mut out, mut words) = (Vec::new(), Vec::new());
+                output.take(most).read_to_end(&mut out)?;
+                errors.take(LAST_WORDS).read_to_end(&mut words)?;
+                Ok(Said { out, words: String::from_utf8_lossy(&words).into_owned() })
+            };
+            let _ = send.send(read());
+        });
+        let said = answered.recv_timeout(Duration::from_millis(config.component.compile_ms));
+        // The threads end when the pipes do.
+        let _ = child.kill();
+        match said {
+            Ok(said) => said.map(Some),
+            Err(_) => Ok(None),
+        }
+    })
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Answers as bytes, the way they lie in a guest's memory from 2048 on.
+
+/// Pointer and length as bytes.
+pub fn words((pointer, length): (u32, u32)) -> Vec<u8> {
+    [pointer.to_le_bytes(), length.to_le_bytes()].concat()
+}
+
+/// Bytes put at their addresses, from 2048.
+pub fn image(parts: &[(usize, Vec<u8>)]) -> Vec<u8> {
+    let end = parts.iter().map(|(at, bytes)| at + bytes.len()).max().unwrap_or(2048);
+    let mut data = vec![0_u8; end - 2048];
+    for (at, bytes) in parts {
+        data[at - 2048..at - 2048 + bytes.len()].copy_from_slice(bytes);
+    }
+    data
+}
+
+/// The texts that answers point to, and one good reason.
+fn texts() -> Vec<(usize, Vec<u8>)> {
+    vec![
+        (2200, reason((2300, 7), (2310, 7), None)),
+        (2300, b"hostile".to_vec()),
+        (2310, b"because".to_vec()),
+        (2320, b"month".to_vec()),
+        (2330, b"no-such".to_vec()),
+        (2340, b"limit-records".to_vec()),
+        (2360, b"count".to_vec()),
+    ]
+}
+
+/// `decided::narrow` at 2048 whose narrowing starts at 2052: reasons, exceptions, conditions, obligations (pointer
+/// and length each), review. One good reason stands at 2200, its texts at 2300.
+pub fn narrowing(
+    exceptions: (u32, u32),
+    conditions: (u32, u32),
+    obligations: (u32, u32),
+    more: &[(usize, Vec<u8>)],
+) -> Vec<u8> {
+    narrowing_for((2200, 1), exceptions, conditions, obligations, more)
+}
+
+/// The same with a list of reasons elsewhere.
+pub fn narrowing_for(
+    reasons: (u32, u32),
+    exceptions: (u32, u32),
+    conditions: (u32, u32),
+    obligations: (u32, u32),
+    more: &[(usize, Vec<u8>)],
+) -> Vec<u8> {
+    let lists = [reasons, exceptions, conditions, obligations].map(words).concat();
+    let parts = [vec![(2048, vec![2]), (2052, lists), (2088, vec![0])], texts(), more.to_vec()].concat();
+    image(&parts)
+}
+
+/// `reviewed` at 2048: the good reason, and row rulings at 2500, one after the other.
+pub fn reviewed(rows: &[Vec<u8>], more: &[(usize, Vec<u8>)]) -> Vec<u8> {
+    let count = u32::try_from(rows.len()).unwrap();
+    let lists = [words((2200, 1)), words((2500, count))].concat();
+    image(&[vec![(2048, lists), (2500, rows.concat())], texts(), more.to_vec()].concat())
+}
+
+/// A reason: code, message, provision.
+pub fn reason(code: (u32, u32), message: (u32, u32), provision: Option<(u32, u32)>) -> Vec<u8> {
+    let provision = provision.map_or(vec![0; 12], |text| [vec![1, 0, 0, 0], words(text)].concat());
+    [words(code), words(message), provision].concat()
+}
+
+/// An exception: field, visibility (hide, or a mask by its text), reason.
+pub fn exception(field: u32, mask: Option<(u32, u32)>, reason: u32) -> Vec<u8> {
+    let to = match mask {
+        None => [vec![0, 0, 0, 0], vec![0; 8]].concat(),
+        Some(text) => [vec![1, 0, 0, 0], words(text)].concat(),
+    };
+    [field.to_le_bytes().to_vec(), to, reason.to_le_bytes().to_vec()].concat()
+}
+
+/// A value by its case, with eight bytes of payload. It must lie at a multiple of eight.
+pub fn value(case: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; 16];
+    bytes[0] = case;
+    bytes[8..8 + payload.len()].copy_from_slice(payload);
+    bytes
+}
+
+/// A condition: fact, test, value, reason. It must lie at a multiple of eight.
+pub fn condition(fact: u32, test: u8, value: &[u8], reason: u32) -> Vec<u8> {
+    let test = vec![test, 0, 0, 0];
+    [&fact.to_le_bytes()[..], &test, value, &reason.to_le_bytes(), &[0; 4]].concat()
+}
+
+/// An attribute: name, value. It must lie at a multiple of eight.
+pub fn attribute(name: (u32, u32), value: &[u8]) -> Vec<u8> {
+    [words(name), value.to_vec()].concat()
+}
+
+/// An obligation: code, attributes.
+pub fn obligation(code: (u32, u32), attributes: (u32, u32)) -> Vec<u8> {
+    [words(code), words(attributes)].concat()
+}
+
+/// A row ruling: row, no reason to leave it out, exceptions, replacements.
+pub fn row_ruling(row: u32, exceptions: (u32, u32), replacements: (u32, u32)) -> Vec<u8> {
+    [row.to_le_bytes().to_vec(), vec![0; 8], words(exceptions), words(replacements)].concat()
+}
+
+/// A replacement: field, value, reason. It must lie at a multiple of eight.
+pub fn replacement(field: u32, value: &[u8], reason: u32) -> Vec<u8> {
+    [&field.to_le_bytes()[..], &[0; 4], value, &reason.to_le_bytes(), &[0; 4]].concat()
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Components that are too much of something, under the usual limits and under boundless ones.
+
+use std::time::{Duration, Instant};
+
+use paasla_engine::{ComponentLimits, Engine, EngineConfig, LoadError, RuleFault};
+
+use crate::common::{MEMORY, engine, engine_for, guest::Guest, is_well, limits, policy, refused, refused_by};
+use crate::worker::worker;
+
+/// Sections of a component, by their number in the binary format.
+pub const MODULE: u8 = 1;
+pub const CORE_INSTANCE: u8 = 2;
+pub const COMPONENT: u8 = 4;
+pub const TYPE: u8 = 7;
+
+pub fn leb(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = u8::try_from(number & 0x7f).unwrap();
+        number >>= 7;
+        bytes.push(if number == 0 { low } else { low | 0x80 });
+        if number == 0 {
+            return bytes;
+        }
+    }
+}
+
+/// One section.
+pub fn section(number: u8, content: &[u8]) -> Vec<u8> {
+    [&[number][..], &leb(content.len()), content].concat()
+}
+
+/// A list: its length, and its items one after the other.
+pub fn list(count: usize, item: &[u8]) -> Vec<u8> {
+    [leb(count), item.repeat(count)].concat()
+}
+
+/// The good guest with one section more, which does nothing.
+pub fn with_section(number: u8, content: &[u8]) -> Vec<u8> {
+    [Guest::default().component(), section(number, content)].concat()
+}
+
+/// The good guest with a module in it that nobody instantiates.
+pub fn with_module(text: &str) -> Vec<u8> {
+    with_section(MODULE, &wat::parse_str(text).unwrap())
+}
+
+/// An empty component in an empty component, so many times: as many levels.
+pub fn nest(levels: usize) -> Vec<u8> {
+    let head = b"\0asm\x0d\0\x01\0".to_vec();
+    (1..levels).fold(head.clone(), |inner, _| [&head[..], &section(COMPONENT, &inner)].concat())
+}
+
+/// A type of an instance that declares so many types.
+pub fn declaring(types: usize) -> Vec<u8> {
+    // One type: 0x42 an instance type; each declaration 0x01 a type, 0x7f a truth value.
+    [vec![1, 0x42], list(types, &[0x01, 0x7f])].concat()
+}
+
+/// A function that takes a compiler long: so many loops in one another, each of which changes so many locals.
+fn slow_function(loops: usize, locals: usize) -> String {
+    let declared = "(local i64) ".repeat(locals);
+    let change: String = (0..locals)
+        .map(|local| {
+            let next = (local + 1) % locals;
+            format!("(local.set {local} (i64.xor (local.get {next}) (i64.const {local})))")
+        })
+        .collect();
+    let body = format!("{}{change}{}", "(loop ".repeat(loops), ")".repeat(loops));
+    format!("(func {declared} {body})")
+}
+
+/// Everything that is too much, and what the host says of it under the usual limits.
+fn bombs() -> Vec<(Vec<u8>, &'static str)> {
+    let module = |field: &str, count: usize| with_module(&format!("(module {})", field.repeat(count)));
+    vec![
+        (with_section(COMPONENT, &nest(10_000)), "levels of components in one another"),
+        ([nest(1), section(COMPONENT, &nest(1)).repeat(10_000)].concat(), "components"),
+        ([nest(1), section(MODULE, b"\0asm\x01\0\0\0").repeat(10_000)].concat(), "core modules"),
+        (with_section(TYPE, &list(100_000, &[0x7f])), "types"),
+        (with_section(TYPE, &declaring(100_000)), "types"),
+        (with_section(TYPE, &list(1_000, &declaring(100)[1..])), "types"),
+        (module("(type (func))", 100_000), "types"),
+        (with_section(CORE_INSTANCE, &list(100_000, &[1, 0])), "imports, exports, aliases and instances"),
+        (module("(func)", 100_000), "functions"),
+        (module("(global i32 (i32.const 0))", 100_000), "tables, memories and globals"),
+        (module("(table 1 funcref)", 50_000), "tables, memories and globals"),
+        (with_module(&format!("(module (memory 1) {})", "(data \"\")".repeat(50_000))), "data segments"),
+        (module("(elem func)", 50_000), "element segments"),
+        (with_module(&format!("(module (func {}))", "nop ".repeat(1 << 20))), "bytes of one function"),
+        (with_module("(module (memory 65536))"), "bytes of memory from the start"),
+        (with_module("(module (table 10000000 funcref))"), "elements of a table from the start"),
+        (with_section(0, &[&leb(0)[..], &vec![0; 60_000_000]].concat()), "bytes"),
+    ]
+}
+
+#[test]
+fn bombs_are_refused_by_the_limit_they_break() {
+    let engine = engine();
+    for (bytes, limit) in bombs() {
+        let began = Instant::now();
+        match engine.load(&bytes) {
+            Err(LoadError::TooMuch { what, found, most }) => {
+                assert_eq!(what, limit);
+                assert!(found > most, "{limit}: {found} > {most}");
+            }
+            other => panic!("{limit}: {other:?}"),
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{limit} took {:?}", began.elapsed());
+    }
+    is_well(&engine);
+}
+
+/// Limits that let everything through to the compiler.
+pub fn boundless() -> ComponentLimits {
+    let most = 1 << 30;
+    ComponentLimits {
+        bytes: most,
+        depth: most,
+        components: most,
+        modules: most,
+        functions: most,
+        function_bytes: most,
+        types: most,
+        items: most,
+        data_segments: most,
+        element_segments: most,
+        globals: most,
+        ..ComponentLimits::default()
+    }
+}
+
+/// Without the limits the compiler has to deal with them, in a process of its own: the host gets an answer in time,
+/// whatever that process comes to.
+#[test]
+fn bombs_without_limits_end_in_time() {
+    let component = ComponentLimits { compile_ms: 1_000, ..boundless() };
+    let config = EngineConfig { component, table_elements: 1 << 24, ..limits() };
+    let engine = Engine::new(config).unwrap().with_compiler(worker());
+    for (bytes, limit) in bombs() {
+        let began = Instant::now();
+        let loaded = engine.load(&bytes);
+        assert!(began.elapsed() < Duration::from_secs(15), "{limit} took {:?}", began.elapsed());
+        if let Ok(rule) = loaded {
+            let began = Instant::now();
+            let _ = engine.activate(&rule, &policy());
+            assert!(began.elapsed() < Duration::from_secs(30), "{limit} took {:?}", began.elapsed());
+        }
+    }
+    is_well(&engine);
+}
+
+/// Sixty megabytes that the host may look at are looked at, and what they ask for is refused.
+#[test]
+fn sixty_megabytes_under_raised_limits() {
+    let engine = engine_for(ComponentLimits { bytes: 64 << 20, ..ComponentLimits::default() });
+    let harmless = with_section(0, &[&leb(0)[..], &vec![0; 60_000_000]].concat());
+    let rule = engine.load(&harmless).unwrap();
+    engine.activate(&rule, &policy()).unwrap();
+    // The same as data of a memory that is larger than a rule may have.
+    let guest = Guest { data: vec![7; 5_000_000], ..Guest::default() };
+    let text = guest.text().replace(r#"(memory (export "memory") 4)"#, r#"(memory (export "memory") 1000)"#);
+    let error = refused_by(&engine, &crate::common::guest::component_of(&text));
+    let (found, most) = (1000 << 16, MEMORY);
+    let what = "bytes of memory from the start".to_owned();
+    assert_eq!(error, LoadError::TooMuch { what, found, most });
+}
+
+/// Several memories count together.
+#[test]
+fn memories_that_are_too_much_together() {
+    let module = section(MODULE, &wat::parse_str("(module (memory 40))").unwrap());
+    // The good guest has one module: these are number 1 and 2, each instantiated without arguments.
+    let instances = section(CORE_INSTANCE, &[2, 0, 1, 0, 0, 2, 0]);
+    let bytes = [Guest::default().component(), module.repeat(2), instances].concat();
+    let most = LoadError::Describe(RuleFault::OutOfMemory { limit: MEMORY });
+    assert_eq!(refused(&bytes), most);
+}
+
+/// A function within its bytes that is a lot of work: in the end it is compiled, or the time is over.
+#[test]
+pub fn a_compilation_that_takes_too_long() {
+    let component = ComponentLimits { compile_ms: 400, ..boundless() };
+    let text = format!("(module {})", slow_function(1_000, 1_000).repeat(20));
+    let program = crate::worker::unmistakable("paasla-slow");
+    let engine = engine_for(component)
+        .with_compiler(paasla_engine::Compiler::Worker { program: program.clone(), arguments: vec![] });
+    let bytes = with_module(&text);
+    let began = Instant::now();
+    assert_eq!(engine.load(&bytes).unwrap_err(), LoadError::CompileTime { limit_ms: 400 });
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(!crate::worker::is_running(&program), "the worker is gone");
+    let engine = engine_for(ComponentLimits { compile_ms: 20_000, ..component }).with_compiler(worker());
+    is_well(&engine);
+}
+
+/// A compiler that may not have the memory that it needs.
+#[test]
+pub fn a_compilation_that_takes_too_much_memory() {
+    let text = format!("(module {})", slow_function(100, 2_000).repeat(20));
+    let bytes = with_module(&text);
+    let limit = 64 << 20;
+    let component = ComponentLimits { compile_bytes: limit, ..boundless() };
+    let engine = engine_for(component).with_compiler(worker());
+    assert_eq!(engine.load(&bytes).unwrap_err(), LoadError::CompileMemory { limit });
+    // What a good rule needs is less.
+    is_well(&engine);
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The compiler in a process of its own: that it does the same as in the engine's, and that whatever becomes of it, the
+//! host gets a clean error in time.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use paasla_core::Ruling;
+use paasla_engine::{ActivateError, Compiler, ComponentLimits, Engine, LoadError};
+
+use crate::common::{
+    activate, answer::narrowing, engine, engine_for, guest::Guest, is_well, policy, query, refused,
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_paasla-compile");
+
+pub fn worker() -> Compiler {
+    Compiler::Worker { program: PROGRAM.into(), arguments: vec![] }
+}
+
+/// The same program under a name that no other process has.
+pub fn unmistakable(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    fs::copy(PROGRAM, &path).unwrap();
+    path
+}
+
+/// Whether a process runs this program.
+pub fn is_running(program: &Path) -> bool {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes.filter_map(|process| fs::read_link(process.path().join("exe")).ok()).any(|exe| exe == program)
+}
+
+/// An engine with a program for a compiler that is none.
+fn engine_with(program: &str, arguments: &[&str], compile_ms: u64) -> Engine {
+    // A small component bounds what a worker may write, too.
+    let component = ComponentLimits { compile_ms, bytes: 64 << 10, ..ComponentLimits::default() };
+    let arguments = arguments.iter().map(Into::into).collect();
+    engine_for(component).with_compiler(Compiler::Worker { program: program.into(), arguments })
+}
+
+fn outcome(program: &str, arguments: &[&str]) -> LoadError {
+    let began = Instant::now();
+    let error = engine_with(program, arguments, 500).load(&Guest::default().component()).unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(10), "{program} took {:?}", began.elapsed());
+    error
+}
+
+#[test]
+fn a_rule_compiled_elsewhere_rules_the_same() {
+    let (here, there) = (engine(), engine().with_compiler(worker()));
+    let hiding =
+        Guest { decide: "i32.const 2048", data: narrowing((0, 0), (0, 0), (0, 0), &[]), ..Guest::default() };
+    let looping = Guest { decide: "(loop (br 0)) unreachable", ..Guest::default() };
+    for guest in [Guest::default(), hiding, looping] {
+        let said = activate(&there, &guest).decide(&query());
+        assert_eq!(said, activate(&here, &guest).decide(&query()));
+    }
+}
+
+#[test]
+fn refusals_from_elsewhere_are_the_same() {
+    let there = engine().with_compiler(worker());
+    let core = wat::parse_str(Guest::default().text()).unwrap();
+    let importing = wat::parse_str(r#"(component (import "wasi:io/poll@0.2.0" (instance)))"#).unwrap();
+    let empty = wat::parse_str("(component)").unwrap();
+    let many = crate::bombs::with_section(crate::bombs::TYPE, &crate::bombs::list(6_000, &[0x7f]));
+    let broken = crate::bombs::with_section(crate::bombs::TYPE, &[1, 0xff]);
+    for bytes in [
+        vec![],
+        core,
+        importing,
+        empty,
+        many,
+        broken,
+        Guest { describe: "unreachable", ..Guest::default() }.component(),
+    ] {
+        assert_eq!(there.load(&bytes).unwrap_err(), refused(&bytes));
+    }
+}
+
+#[test]
+fn a_worker_that_ends_at_once() {
+    assert_eq!(outcome("/bin/false", &[]), LoadError::Compile("the compiler crashed".to_owned()));
+    assert_eq!(outcome("/bin/true", &[]), LoadError::Compile("the compiler crashed".to_owned()));
+}
+
+#[test]
+fn a_worker_that_is_killed() {
+    let error = outcome("/bin/sh", &["-c", "kill -SEGV $$"]);
+    assert_eq!(error, LoadError::Compile("the compiler crashed".to_owned()));
+}
+
+#[test]
+fn a_worker_that_does_not_exist() {
+    let error = outcome("/nowhere/at-all", &[]);
+    assert!(matches!(&error, LoadError::Host(what) if what.contains("could not be started")), "{error:?}");
+}
+
+#[test]
+fn a_worker_that_repeats_what_it_is_told() {
+    let error = outcome("/bin/cat", &[]);
+    assert!(matches!(&error, LoadError::Host(what) if what.contains("could not be understood")), "{error:?}");
+}
+
+#[test]
+fn a_worker_that_hangs() {
+    for (program, arguments) in [
+        ("/bin/sleep", &["100"][..]),
+        // It takes nothing in, and what it writes is not what is waited for.
+        ("/bin/sh", &["-c", "exec 0<&-; while :; do echo no >&2; done"]),
+        // It answers, and does not end.
+        ("/bin/sh", &["-c", "cat >/dev/null; echo '{\"Refused\":\"NotWasm\"}'; exec sleep 100"]),
+    ] {
+        assert_eq!(outcome(program, arguments), LoadError::CompileTime { limit_ms: 500 }, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_worker_that_talks_without_end() {
+    let error = outcome("/bin/sh", &["-c", "while :; do echo no; done"]);
+    let expected = LoadError::CompileTime { limit_ms: 500 };
+    let understood = matches!(&error, LoadError::Host(what) if what.contains("could not be understood"));
+    assert!(error == expected || understood, "{error:?}");
+}
+
+/// It says that it is done, and what it gives is no machine code of wasmtime's.
+#[test]
+fn a_worker_that_gives_something_else() {
+    for code in ["", "no machine code", r"\177ELF\002\001\001"] {
+        let script = format!("cat >/dev/null; echo '{{\"Done\":\"Instrumented\"}}'; printf '{code}'");
+        let error = outcome("/bin/sh", &["-c", &script]);
+        assert!(matches!(error, LoadError::Compile(_)), "{code}: {error:?}");
+    }
+}
+
+/// It does the first job, and not the second: a rule that could be loaded cannot be activated.
+#[test]
+fn a_worker_that_breaks_half_way() {
+    let script =
+        r#"read -r order; case "$order" in *Prepare*) { echo "$order"; cat; } | "$0";; *) exit 1;; esac"#;
+    let engine = engine_with("/bin/sh", &["-c", script, PROGRAM], 20_000);
+    let rule = engine.load(&Guest::default().component()).unwrap();
+    let error = engine.activate(&rule, &policy()).unwrap_err();
+    // What cannot be compiled as a snapshot is tried as it is; that breaks in the same manner, and says so.
+    let crashed = LoadError::Compile("the compiler crashed".to_owned());
+    assert_eq!(error, ActivateError::Load(crashed));
+}
+
+#[test]
+fn many_workers_at_once() {
+    let program = unmistakable("paasla-many");
+    let compiler = Compiler::Worker { program: program.clone(), arguments: vec![] };
+    let engine = engine().with_compiler(compiler);
+    std::thread::scope(|scope| {
+        let load = || activate(&engine, &Guest::default()).decide(&query()).0;
+        let all: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
+        for one in all {
+            assert_eq!(one.join().unwrap(), Ok(Ruling::Abstain));
+        }
+    });
+    assert!(!is_running(&program), "no worker outlives its job");
+    is_well(&engine);
+}

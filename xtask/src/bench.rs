@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `cargo xtask bench`: Pääsla beside its peers, and a governed query beside an ungoverned one, in one run.
+
+mod http;
+pub(crate) mod instructions;
+mod machine;
+mod plot;
+mod report;
+mod results;
+mod thresholds;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use self::{
+    machine::Machine,
+    results::{Line, Results},
+    thresholds::thresholds,
+};
+use crate::{
+    out::{say, step},
+    rules, tools,
+    workspace::{Workspace, finish, program},
+};
+
+/// What to measure, and where to put it.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Only what holds this in its name, e.g. `decide/20-fields`, `http/`, `regorus`.
+    #[arg(long)]
+    only: Option<String>,
+    /// Write the results to this file, one JSON object a line.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Few and short measurements: a first look.
+    #[arg(long)]
+    quick: bool,
+    /// Write `docs/bench` also when not everything is measured. A whole run always does.
+    #[arg(long)]
+    write: bool,
+}
+
+/// Builds everything, measures, reports.
+///
+/// # Errors
+/// When something does not build, systems answer differently, or an answer under load is wrong. A threshold that is
+/// missed is no error: times are noisy.
+pub(crate) fn run(arguments: &Bench) -> Result<()> {
+    let workspace = Workspace::find()?;
+    tools::ensure()?;
+    step("build", "everything with optimisation; the first time takes many minutes");
+    let programs = workspace.build_with(
+        &["--release", "--bins", "--bench", "rulings"],
+        &["paasla", "population-register", "paasla-bench"],
+    )?;
+    let components = rules::build(&workspace, program(&programs, "paasla")?)?;
+    let folder = workspace.target.join("paasla-bench");
+    fs::create_dir_all(&folder)?;
+    let file = match &arguments.json {
+        Some(file) => std::path::absolute(file)?,
+        None => folder.join("results.jsonl"),
+    };
+    fs::write(&file, "").with_context(|| format!("{} cannot be written", file.display()))?;
+
+    let machine = Machine::look()?;
+    let only = arguments.only.as_deref();
+    if !only.is_some_and(|only| only.starts_with("http") || only.starts_with("fsync")) {
+        step("rulings", "in one process with the peers");
+        let mut command = Command::new(program(&programs, "rulings")?);
+        command.current_dir(&folder).arg("--bench").args(only);
+        command.env("PAASLA_RULES", &components).env("PAASLA_BENCH_JSON", &file);
+        command.env("CRITERION_HOME", folder.join("criterion")).env_remove("PAASLA_BENCH_QUICK");
+        if arguments.quick {
+            command.env("PAASLA_BENCH_QUICK", "1");
+        }
+        finish(&mut command, "the bench of rulings")?;
+    }
+    let load = http::Load { workspace: &workspace, programs: &programs, quick: arguments.quick, only };
+    append(&file, &load.run(&components, &folder)?)?;
+
+    let results = Results::read(&file)?;
+    if results.lines().is_empty() {
+        bail!("nothing is called `{}`", only.unwrap_or_default());
+    }
+    say(format_args!("\n{}", report::scenarios(&results)));
+    say(report::thresholds(&thresholds(&results)));
+    step("results", file.display());
+    if arguments.write || (only.is_none() && !arguments.quick) {
+        let docs = workspace.root.join("docs/bench");
+        write(&docs, &results, &machine, &command_line(arguments))?;
+        step("report", docs.display());
+    }
+    Ok(())
+}
+
+fn append(file: &Path, lines: &[Line]) -> Result<()> {
+    let mut text = fs::read_to_string(file)?;
+    for line in lines {
+        text.push_str(&serde_json::to_string(line)?);
+        text.push('\n');
+    }
+    Ok(fs::write(file, text)?)
+}
+
+/// The command that makes the same measurements again.
+fn command_line(arguments: &Bench) -> String {
+    let mut line = "cargo xtask bench".to_owned();
+    if let Some(only) = &arguments.only {
+        line.push_str(&format!(" --only {only}"));
+    }
+    if arguments.quick {
+        line.push_str(" --quick");
+    }
+    if arguments.write {
+        line.push_str(" --write");
+    }
+    line
+}
+
+fn write(docs: &Path, results: &Results, machine: &Machine, command: &str) -> Result<()> {
+    fs::create_dir_all(docs)?;
+    fs::write(docs.join("README.md"), report::page(results, machine, command))?;
+    fs::write(docs.join("rulings.svg"), plot::svg(results))?;
+    Ok(())
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The report: tables in Markdown.
+
+use std::fmt::Write as _;
+
+use super::{
+    machine::Machine,
+    results::{Line, Results, is_ours},
+    thresholds::{Threshold, thresholds as all_thresholds},
+};
+
+/// The whole page.
+pub(crate) fn page(results: &Results, machine: &Machine, command: &str) -> String {
+    let Machine { processor, cores, kernel, compiler, date, load } = machine;
+    format!(
+        "# Measurements\n\n\
+         Made by `{command}` on {date}: {processor}, {cores} cores, {kernel}, {compiler}.\n\
+         Before it began the machine's load average was {load}; on a quiet machine it is near 0.\n\
+         Everything on this page is from one run on one machine; ratios travel, times do not.\n\n\
+         ![Median times](rulings.svg)\n\n\
+         ## What they must show\n\n{}\n\
+         ## Every scenario\n\n{}\n{HOW}",
+        thresholds(&all_thresholds(results)),
+        scenarios(results),
+    )
+}
+
+const HOW: &str = "## How to read this
+
+Every call is timed by itself, what it takes to drop its result included. Before anything is timed, all systems must
+give the same answers to 120 queries (every purpose, known and unknown; 1 to 100 fields; 1 to 20 policies).
+
+| system | what is timed |
+|---|---|
+| `paasla-fresh` | the shipped rule `minimisation` (rows: `minors`), compiled to WebAssembly, in a fresh sandbox for every ruling; reasons included |
+| `paasla-reused` | the same, one sandbox used 200 times; no host is offered this: it would carry state from query to query |
+| `paasla-decision` | `paasla-fresh`, and the rulings combined to one decision |
+| `cedar-policy` | one request for each field (rows: each row), one policy for each purpose; purposes are actions, and what they need are groups of resources, so that policies are decided by their scopes; policies, entities and known ids are ready before |
+| `cedar-policy-data` | the same with one policy for all purposes, and everything that is settled in entities |
+| `regorus`, `regorus-rvm` | one evaluation for all fields (rows), by the interpreter and by the virtual machine; policy and data are compiled before, the input is made for this policy and holds nothing else |
+| `regorus-whole`, `regorus-rvm-whole` | the same, with the whole query as input, as a host must give it that does not know its policies, and with a reason for each hidden field: what our rules get and give |
+| `paasla-governed` | `paasla serve` with seven rules: one person, 20 fields of which two are hidden, each query on disk as a record before its answer leaves |
+| `bare` | axum and sqlx: the same SELECT, an answer of the same shape, no rules and no record |
+| `disk`, `sqlite-wal` | what makes one record durable: a write over old bytes and fdatasync; an SQLite commit with `synchronous=FULL` |
+
+Short of `-whole`, peers do less than we do: they are told only what the policy looks at, and give no reasons. For a
+refused query, and for rows, they tell only that it is refused, and which rows are about children. Load comes from a
+process of its own over kept connections, on the same machine; disk, governed and bare take turns. The number of
+instructions that one ruling takes is in `instructions.toml` in this folder: `cargo xtask instructions` compares, and
+fails when it changes by more than it says there.
+";
+
+/// One table of all scenarios: median, 99th percentile, and how many times ours.
+pub(crate) fn scenarios(results: &Results) -> String {
+    let mut text =
+        "| scenario | system | median | p99 | beside ours | calls | |\n|---|---|--:|--:|--:|--:|---|\n"
+            .to_owned();
+    for (scenario, lines) in results.scenarios() {
+        let ours = lines.iter().find(|line| is_ours(line));
+        for line in &lines {
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "| {scenario} | `{}` | {} | {} | {} | {} | {} |",
+                line.system,
+                time(line.median_ns),
+                time(line.p99_ns),
+                ours.map_or_else(String::new, |ours| ratio(line, ours)),
+                line.n,
+                besides(line),
+            );
+        }
+    }
+    text
+}
+
+fn ratio(line: &Line, ours: &Line) -> String {
+    if line.system == ours.system || ours.median_ns == 0 {
+        return String::new();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "no time is near 2^53 ns")]
+    let ratio = line.median_ns as f64 / ours.median_ns as f64;
+    if ratio < 10.0 { format!("{ratio:.2} ×") } else { format!("{ratio:.0} ×") }
+}
+
+fn besides(line: &Line) -> String {
+    let rate = line.per_second.map(|rate| format!("{rate:.0} a second"));
+    #[expect(clippy::cast_precision_loss, reason = "no policy is near 2^53 bytes")]
+    let bytes = line.bytes_per_policy.map(|bytes| format!("{:.0} KiB a policy", bytes as f64 / 1024.0));
+    rate.into_iter().chain(bytes).collect::<Vec<_>>().join(", ")
+}
+
+/// A time with three digits or so.
+pub(crate) fn time(ns: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "no time is near 2^53 ns")]
+    let ns = ns as f64;
+    let (value, unit) = match ns {
+        ns if ns < 1e3 => (ns, "ns"),
+        ns if ns < 1e6 => (ns / 1e3, "µs"),
+        ns if ns < 1e9 => (ns / 1e6, "ms"),
+        ns => (ns / 1e9, "s"),
+    };
+    let digits = if unit == "ns" || value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+/// The table of thresholds.
+pub(crate) fn thresholds(thresholds: &[Threshold]) -> String {
+    let mut text = "| | wanted | measured | |\n|---|---|---|---|\n".to_owned();
+    for Threshold { what, wanted, measured } in thresholds {
+        let (value, met) = match measured {
+            Some(measured) => (measured.value.as_str(), verdict(measured.met)),
+            None => ("not measured", ""),
+        };
+        let _ = writeln!(text, "| {what} | {wanted} | {value} | {met} |");
+    }
+    text
+}
+
+fn verdict(met: Option<bool>) -> &'static str {
+    match met {
+        Some(true) => "met",
+        Some(false) => "**not met**",
+        None => "no verdict: the disk was disturbed, measure again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::results::tests::line, *};
+
+    fn results() -> Results {
+        let lines = [
+            line("decide/20-fields", "paasla-fresh", 5_000),
+            line("decide/20-fields", "cedar-policy", 150_000),
+            line("decide/20-fields", "cedar-policy-data", 30_000),
+            line("decide/20-fields", "regorus-rvm", 20_000),
+        ];
+        Results::parse(&lines.join("\n")).unwrap()
+    }
+
+    #[test]
+    fn times_are_told_in_their_unit() {
+        let told = [
+            (999, "999 ns"),
+            (1_234, "1.23 µs"),
+            (12_345, "12.3 µs"),
+            (123_456, "123 µs"),
+            (1_000_000, "1.00 ms"),
+        ];
+        for (ns, text) in told {
+            assert_eq!(time(ns), text);
+        }
+    }
+
+    #[test]
+    fn others_are_told_beside_ours() {
+        let text = scenarios(&results());
+        assert!(
+            text.contains("| decide/20-fields | `paasla-fresh` | 5.00 µs | 10.0 µs |  | 100 |  |"),
+            "{text}"
+        );
+        assert!(text.contains("| `cedar-policy` | 150 µs | 300 µs | 30 × |"), "{text}");
+        assert!(text.contains("| `regorus-rvm` | 20.0 µs | 40.0 µs | 4.00 × |"), "{text}");
+    }
+
+    /// Every row of a table has as many cells as its head.
+    #[test]
+    fn tables_are_whole() {
+        for table in [scenarios(&results()), thresholds(&all_thresholds(&results()))] {
+            let cells: Vec<usize> = table.lines().map(|line| line.matches('|').count()).collect();
+            assert!(cells.iter().all(|count| Some(count) == cells.first()), "{table}");
+        }
+    }
+
+    #[test]
+    fn the_page_names_the_machine_and_what_was_missed() {
+        let machine = Machine {
+            processor: "Some Processor".to_owned(),
+            cores: 2,
+            kernel: "Linux 6.1".to_owned(),
+            compiler: "rustc 1.95.0".to_owned(),
+            date: "2026-11-22".to_owned(),
+            load: "0.05".to_owned(),
+        };
+        let page = page(&results(), &machine, "cargo xtask bench");
+        for part in
+            ["`cargo xtask bench`", "Some Processor, 2 cores", "5.00 µs | met", "**not met**", "not measured"]
+        {
+            assert!(page.contains(part), "{part} is not in\n{page}");
+        }
+    }
+}

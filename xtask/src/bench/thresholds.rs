@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the measurements must show. All but one are ratios within one run, so that they hold on any machine.
+
+use super::results::{Line, Results};
+
+/// One of them, and what was measured.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Threshold {
+    pub(crate) what: &'static str,
+    pub(crate) wanted: &'static str,
+    /// None when something that it needs was not measured.
+    pub(crate) measured: Option<Measured>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Measured {
+    pub(crate) value: String,
+    /// None when what was measured cannot be true, and so shows nothing.
+    pub(crate) met: Option<bool>,
+}
+
+/// All thresholds, in order.
+pub(crate) fn thresholds(results: &Results) -> Vec<Threshold> {
+    let threshold = |what, wanted, measured| Threshold { what, wanted, measured };
+    vec![
+        threshold(
+            "A ruling on 20 fields in a fresh sandbox beside cedar-policy's 20 requests, however they are written",
+            "at least 20 times faster",
+            faster(results, &CEDAR, 20.0),
+        ),
+        threshold(
+            "The same beside regorus, however it is used",
+            "at least 7 times faster",
+            faster(results, &REGORUS, 7.0),
+        ),
+        threshold("The same, alone", "at most 6 µs (on a quiet machine of 2 cores)", alone(results)),
+        threshold("Rulings a second by two threads beside one", "at least 1.7 times", two_threads(results)),
+        threshold("Five policies in scope beside one", "less than 5 times the time", five_policies(results)),
+        threshold(
+            "Governed and recorded queries a second at 64 connections, beside the bare handler's",
+            "at least half",
+            throughput(results),
+        ),
+        threshold(
+            "Median latency that is added at 1 connection",
+            "one fsync and at most 150 µs",
+            latency(results),
+        ),
+    ]
+}
+
+const FIELDS: &str = "decide/20-fields";
+const CEDAR: [&str; 2] = ["cedar-policy", "cedar-policy-data"];
+const REGORUS: [&str; 4] = ["regorus", "regorus-rvm", "regorus-whole", "regorus-rvm-whole"];
+
+fn median(results: &Results, scenario: &str, system: &str) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "no time is near 2^53 ns")]
+    results.find(scenario, system).map(|line| line.median_ns as f64)
+}
+
+fn rate(results: &Results, scenario: &str, system: &str) -> Option<f64> {
+    results.find(scenario, system).and_then(|line: &Line| line.per_second)
+}
+
+/// Against each of these; the fastest of them decides.
+fn faster(results: &Results, systems: &[&'static str], wanted: f64) -> Option<Measured> {
+    let ours = median(results, FIELDS, "paasla-fresh")?;
+    let ratio = |system: &&'static str| Some((median(results, FIELDS, system)? / ours, *system));
+    let mut ratios = systems.iter().map(ratio).collect::<Option<Vec<_>>>()?;
+    ratios.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let met = ratios.iter().all(|(ratio, _)| *ratio >= wanted);
+    let told = ratios.iter().map(|(ratio, system)| format!("{ratio:.1} times (`{system}`)"));
+    Some(Measured { value: told.collect::<Vec<_>>().join(", "), met: Some(met) })
+}
+
+fn alone(results: &Results) -> Option<Measured> {
+    let time = median(results, FIELDS, "paasla-fresh")? / 1_000.0;
+    Some(Measured { value: format!("{time:.2} µs"), met: Some(time <= 6.0) })
+}
+
+fn two_threads(results: &Results) -> Option<Measured> {
+    let ratio = rate(results, "threads/2", "paasla-fresh")? / rate(results, "threads/1", "paasla-fresh")?;
+    Some(Measured { value: format!("{ratio:.2} times"), met: Some(ratio >= 1.7) })
+}
+
+fn five_policies(results: &Results) -> Option<Measured> {
+    let ratio =
+        median(results, "policies/5", "paasla-fresh")? / median(results, "policies/1", "paasla-fresh")?;
+    Some(Measured { value: format!("{ratio:.2} times"), met: Some(ratio < 5.0) })
+}
+
+fn throughput(results: &Results) -> Option<Measured> {
+    let scenario = "http/64-connections";
+    let ratio = rate(results, scenario, "paasla-governed")? / rate(results, scenario, "bare")?;
+    Some(Measured { value: format!("{ratio:.2}"), met: Some(ratio >= 0.5) })
+}
+
+fn latency(results: &Results) -> Option<Measured> {
+    let scenario = "http/1-connection";
+    let added = median(results, scenario, "paasla-governed")? - median(results, scenario, "bare")?;
+    let fsync = median(results, "fsync", "disk")?;
+    let beyond = (added - fsync) / 1_000.0;
+    let value =
+        format!("{:.0} µs: an fsync of {:.0} µs and {beyond:.0} µs", added / 1_000.0, fsync / 1_000.0);
+    // Every governed query waits for an fsync: one that takes longer than all that is added was disturbed.
+    let met = (beyond >= 0.0).then_some(beyond <= 150.0);
+    Some(Measured { value, met })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::results::tests::line, *};
+
+    fn of(lines: &[String]) -> Vec<Threshold> {
+        thresholds(&Results::parse(&lines.join("\n")).unwrap())
+    }
+
+    fn with_rate(scenario: &str, system: &str, median_ns: u64, rate: u64) -> String {
+        line(scenario, system, median_ns).replace(",\"n\"", &format!(",\"per_second\":{rate}.0,\"n\""))
+    }
+
+    #[test]
+    fn nothing_measured_nothing_said() {
+        assert!(of(&[]).iter().all(|threshold| threshold.measured.is_none()));
+    }
+
+    #[test]
+    fn just_met() {
+        let lines = [
+            line(FIELDS, "paasla-fresh", 6_000),
+            line(FIELDS, "cedar-policy", 300_000),
+            line(FIELDS, "cedar-policy-data", 120_000),
+            line(FIELDS, "regorus", 100_000),
+            line(FIELDS, "regorus-rvm", 42_000),
+            line(FIELDS, "regorus-whole", 100_000),
+            line(FIELDS, "regorus-rvm-whole", 100_000),
+            with_rate("threads/1", "paasla-fresh", 1, 100),
+            with_rate("threads/2", "paasla-fresh", 1, 170),
+            line("policies/1", "paasla-fresh", 1_000),
+            line("policies/5", "paasla-fresh", 4_999),
+            with_rate("http/64-connections", "paasla-governed", 1, 500),
+            with_rate("http/64-connections", "bare", 1, 1_000),
+            line("http/1-connection", "paasla-governed", 420_000),
+            line("http/1-connection", "bare", 200_000),
+            line("fsync", "disk", 70_000),
+        ];
+        let said = of(&lines);
+        assert!(
+            said.iter().all(|threshold| threshold.measured.as_ref().unwrap().met == Some(true)),
+            "{said:?}"
+        );
+        assert_eq!(said[6].measured.as_ref().unwrap().value, "220 µs: an fsync of 70 µs and 150 µs");
+    }
+
+    #[test]
+    fn just_missed() {
+        let lines = [
+            line(FIELDS, "paasla-fresh", 6_001),
+            line(FIELDS, "cedar-policy", 120_000),
+            line(FIELDS, "cedar-policy-data", 300_000),
+            line(FIELDS, "regorus", 42_000),
+            line(FIELDS, "regorus-rvm", 100_000),
+            line(FIELDS, "regorus-whole", 100_000),
+            line(FIELDS, "regorus-rvm-whole", 100_000),
+            with_rate("threads/1", "paasla-fresh", 1, 1_000),
+            with_rate("threads/2", "paasla-fresh", 1, 1_699),
+            line("policies/1", "paasla-fresh", 1_000),
+            line("policies/5", "paasla-fresh", 5_000),
+            with_rate("http/64-connections", "paasla-governed", 1, 499),
+            with_rate("http/64-connections", "bare", 1, 1_000),
+            line("http/1-connection", "paasla-governed", 421_000),
+            line("http/1-connection", "bare", 200_000),
+            line("fsync", "disk", 70_000),
+        ];
+        let said = of(&lines);
+        assert!(
+            said.iter().all(|threshold| threshold.measured.as_ref().unwrap().met == Some(false)),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn an_fsync_longer_than_a_whole_query_shows_nothing() {
+        let lines = [
+            line("http/1-connection", "paasla-governed", 1_360_000),
+            line("http/1-connection", "bare", 331_000),
+            line("fsync", "disk", 4_000_000),
+        ];
+        assert_eq!(of(&lines)[6].measured.as_ref().unwrap().met, None);
+    }
+
+    /// One way to use regorus does not tell how fast the others are.
+    #[test]
+    fn a_missing_peer_is_no_result() {
+        let said = of(&[line(FIELDS, "paasla-fresh", 1), line(FIELDS, "regorus", 100)]);
+        assert!(said[1].measured.is_none());
+    }
+}
