@@ -30,7 +30,8 @@ pub fn begin(target: &str) {
 /// taken as it is), hexadecimal bytes with remarks, or an input kept as it was found.
 fn make_seeds(target: &str, folder: &Path) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target))? {
+    let texts = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+    for entry in fs::read_dir(texts).into_iter().flatten() {
         let path = entry?.path();
         let bytes = fs::read(&path)?;
         let text = || String::from_utf8_lossy(&bytes);
@@ -44,10 +45,22 @@ fn make_seeds(target: &str, folder: &Path) -> std::io::Result<()> {
         };
         fs::write(folder.join(path.file_stem().unwrap_or_default()), seed)?;
     }
-    if target == "load" {
-        fs::write(folder.join("good"), common::guest::Guest::default().component())?;
+    match target {
+        "load" => fs::write(folder.join("good"), common::guest::Guest::default().component()),
+        // What a generator of modules makes something of: much, and without order.
+        "smith" => (0..64).try_for_each(|number| fs::write(folder.join(number.to_string()), noise(number))),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Four thousand bytes without order, the same each time for a number; the first is the number's own.
+fn noise(number: u8) -> Vec<u8> {
+    let mut state = u64::from(number);
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    std::iter::once(number).chain(std::iter::repeat_with(&mut next).take(4_000)).collect()
 }
 
 /// Bytes as pairs of hexadecimal digits; what follows a `#` is a remark.

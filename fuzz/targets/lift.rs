@@ -99,7 +99,7 @@ fn narrows(narrowing: &Narrowing, query: &Query) {
     );
     narrowing.exceptions.iter().for_each(|exception| reason(&exception.reason));
     for condition in &narrowing.conditions {
-        assert_eq!(condition.fact, "f", "the one fact that was declared");
+        assert_eq!(condition.fact, "i", "the one fact that was declared");
         reason(&condition.reason);
     }
 }

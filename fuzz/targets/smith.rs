@@ -57,9 +57,10 @@ libfuzzer_sys::fuzz_target!(init: paasla_fuzz::begin("smith"), |bytes: &[u8]| {
     let Ok(module) = Module::new(config, &mut random) else { return };
     let mut core = module.to_bytes();
     let (resolve, world) = &*WORLD;
-    let made = embed_component_metadata(&mut core, resolve, *world, StringEncoding::UTF8, false)
-        .and_then(|()| ComponentEncoder::default().module(&core))
-        .and_then(|mut encoder| encoder.encode());
+    if embed_component_metadata(&mut core, resolve, *world, StringEncoding::UTF8, false).is_err() {
+        return;
+    }
+    let made = ComponentEncoder::default().module(&core).and_then(|encoder| encoder.encode());
     if let Ok(component) = made {
         paasla_fuzz::run(&component);
     }

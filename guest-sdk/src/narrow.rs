@@ -246,13 +246,14 @@ fn narrow_field(index: u32, to: &Narrowed, exceptions: &mut Vec<Exception>, reas
             return;
         }
     };
-    if let Some(earlier) = exceptions.get_mut(place) {
-        if earlier.to != *to && earlier.to != Narrowed::Hide {
-            earlier.to = match to {
-                Narrowed::Hide => Narrowed::Hide,
-                Narrowed::Mask(_) => Mask::Redact.into(),
-            };
-        }
+    if let Some(earlier) = exceptions.get_mut(place)
+        && earlier.to != *to
+        && earlier.to != Narrowed::Hide
+    {
+        earlier.to = match to {
+            Narrowed::Hide => Narrowed::Hide,
+            Narrowed::Mask(_) => Mask::Redact.into(),
+        };
     }
 }
 

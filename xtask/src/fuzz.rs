@@ -107,6 +107,8 @@ fn fuzz(workspace: &Workspace, tools: &Path, target: &str, seconds: u32) -> Resu
         format!("-artifact_prefix={}/", artifacts.display()),
         "-max_len=65536".to_owned(),
         "-print_final_stats=1".to_owned(),
+        "-verbosity=0".to_owned(),
+        "-print_funcs=0".to_owned(),
     ];
     let mut command = cargo(workspace, tools)?;
     // No sanitizer: they do not know of the engine's reservations of address space and of its signals, and there is

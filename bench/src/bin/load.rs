@@ -107,7 +107,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         all.extend(connection.await??);
     }
     let line = Line::new(&arguments.scenario, &arguments.system, &all)?;
-    #[allow(clippy::cast_precision_loss, reason = "far fewer answers than 2^52")]
+    #[expect(clippy::cast_precision_loss, reason = "far fewer answers than 2^52")]
     let per_second = line.n as f64 * 1_000.0 / arguments.measure_ms as f64;
     Line { per_second: Some(per_second), ..line }.write()
 }

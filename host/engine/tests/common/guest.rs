@@ -27,7 +27,7 @@ pub struct Guest {
     pub more: &'static str,
     /// Data at 2048.
     pub data: Vec<u8>,
-    /// How many row facts it declares (named `f`): 0 or 1.
+    /// How many row facts it declares (named `i`): 0 or 1.
     pub row_facts: u32,
 }
 

@@ -191,6 +191,7 @@ pub fn a_compilation_that_takes_too_long() {
     assert_eq!(engine.load(&bytes).unwrap_err(), LoadError::CompileTime { limit_ms: 400 });
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert!(!crate::worker::is_running(&program), "the worker is gone");
+    std::fs::remove_file(&program).unwrap();
     let engine = engine_for(ComponentLimits { compile_ms: 20_000, ..component }).with_compiler(worker());
     is_well(&engine);
 }

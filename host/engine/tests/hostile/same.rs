@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use paasla_core::{Policy, Query, RowRuling, Ruling, Value};
+use paasla_core::{Policy, Query, RowRuling, Ruling};
 use paasla_engine::{Activated, Engine, RowInput, RuleFault};
 use proptest::prelude::*;
 
@@ -124,7 +124,7 @@ fn queries() -> Vec<Query> {
 type Outcome = (Result<Ruling, RuleFault>, u64, Result<Vec<RowRuling>, RuleFault>, u64);
 
 fn ask(policy: &Activated, query: &Query) -> Outcome {
-    let row = RowInput { facts: vec![("f".into(), Value::Truth(true))], group: None, ..rows().remove(0) };
+    let row = RowInput { group: None, ..rows().remove(0) };
     let (ruling, fuel) = policy.decide(query);
     let (reviewed, review_fuel) = policy.review(query, &[row]);
     (ruling, fuel, reviewed, review_fuel)
