@@ -89,21 +89,26 @@ impl Decision {
     #[must_use]
     pub fn of_ruling(policy: &str, fields: usize, ruling: &Ruling) -> Self {
         let mut decision = Self::widest(fields);
+        decision.narrow(policy, ruling);
+        decision
+    }
+
+    /// Becomes what [`meet`](Self::meet) with one ruling of `policy` gives, without a copy of what is there already.
+    fn narrow(&mut self, policy: &str, ruling: &Ruling) {
         match ruling {
             Ruling::Abstain => {}
             Ruling::Refuse(reason) => {
-                decision.refusals.insert(reason.clone());
+                self.refusals.insert(reason.clone());
             }
             Ruling::Narrow(narrowing) => {
-                narrow_fields(&mut decision.fields, &narrowing.exceptions);
-                decision.conditions.extend(narrowing.conditions.iter().cloned());
-                decision.obligations.extend(narrowing.obligations.iter().cloned());
+                narrow_fields(&mut self.fields, &narrowing.exceptions);
+                self.conditions.extend(narrowing.conditions.iter().cloned());
+                self.obligations.extend(narrowing.obligations.iter().cloned());
                 if narrowing.review {
-                    decision.reviewers.insert(policy.to_owned());
+                    self.reviewers.insert(policy.to_owned());
                 }
             }
         }
-        decision
     }
 
     /// The widest decision that both allow.
@@ -122,10 +127,11 @@ impl Decision {
     /// Grant and all rulings together.
     #[must_use]
     pub fn combine<'a>(granted: &Self, rulings: impl IntoIterator<Item = (&'a str, &'a Ruling)>) -> Self {
-        let fields = granted.fields.len();
-        rulings.into_iter().fold(granted.clone(), |decision, (policy, ruling)| {
-            decision.meet(&Self::of_ruling(policy, fields, ruling))
-        })
+        let mut decision = granted.clone();
+        for (policy, ruling) in rulings {
+            decision.narrow(policy, ruling);
+        }
+        decision
     }
 
     /// Whether the query may be answered at all.

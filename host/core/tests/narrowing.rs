@@ -81,6 +81,16 @@ fn fields() -> Vec<Field> {
 }
 
 proptest! {
+    /// Combining is meeting, one ruling after the other.
+    #[test]
+    fn combining_is_meeting(rulings in vec(ruling(), 0..6)) {
+        let named = named(&rulings);
+        let one_by_one = named.iter().fold(Decision::widest(FIELDS), |decision, (policy, ruling)| {
+            decision.meet(&Decision::of_ruling(policy, FIELDS, ruling))
+        });
+        prop_assert_eq!(combine(&named), one_by_one);
+    }
+
     #[test]
     fn order_and_repetition_make_no_difference(rulings in vec(ruling(), 0..6), seed in any::<u64>()) {
         let straight = named(&rulings);

@@ -5,12 +5,11 @@
 
 use std::{
     fs::DirBuilder,
-    hash::{Hash, Hasher},
+    hash::{BuildHasher as _, Hash, Hasher, RandomState},
     io::{self, Read as _, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::Path,
     process,
-    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -32,7 +31,6 @@ pub struct CodeCache {
     folder: Dir,
     key: Key,
     most_bytes: u64,
-    written: AtomicU64,
 }
 
 /// The key. Never shown.
@@ -87,7 +85,7 @@ impl CodeCache {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
         let key = Key(code(secret, &[b"paasla: cache of compiled code"])?);
-        Ok(Self { folder, key, most_bytes, written: AtomicU64::new(0) })
+        Ok(Self { folder, key, most_bytes })
     }
 
     /// An entry's content, if it is there and whole.
@@ -121,11 +119,13 @@ impl CodeCache {
 
     fn write(&self, name: &Name, content: &[u8]) -> io::Result<()> {
         let tag = code(&self.key.0, &[name.0.as_bytes(), &[0], content])?;
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
-        let draft = format!("{}.{}-{number}.draft", name.0, process::id());
-        let write = || {
-            let mut options = OpenOptions::new();
-            let mut file = self.folder.open_with(&draft, options.write(true).create_new(true))?;
+        // A number that nobody else takes, in this process or another: two may write one entry at a time.
+        let number = RandomState::new().build_hasher().finish();
+        let draft = format!("{}.{}-{number:016x}.draft", name.0, process::id());
+        let mut options = OpenOptions::new();
+        let mut file = self.folder.open_with(&draft, options.write(true).create_new(true))?;
+        // From here on the draft is ours, and ours to remove.
+        let mut write = || {
             file.write_all(&tag)?;
             file.write_all(content)?;
             // Whoever reads the name reads all of it, also after a crash.

@@ -47,7 +47,11 @@ enum Reply {
 pub fn run_compiler(input: impl Read, output: impl Write) -> ExitCode {
     match serve(input, output) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => {
+            // Its parent reads this, and tells why there was no answer.
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -125,7 +129,7 @@ pub(crate) fn ask(
     // Whatever it did, nothing of it stays: a worker that has answered has nothing left to do.
     let killed = child.kill();
     let ended = child.wait();
-    killed.and(ended).map_err(|error| host("could not be ended", error))?;
+    let status = killed.and(ended).map_err(|error| host("could not be ended", error))?;
     let said = said.map_err(|error| host("could not be spoken to", error))?;
     let Some(Said { out, words }) = said else {
         return Err(LoadError::CompileTime { limit_ms: config.component.compile_ms });
@@ -134,6 +138,7 @@ pub(crate) fn ask(
         return Err(if words.contains("memory allocation") || words.contains("Cannot allocate") {
             LoadError::CompileMemory { limit: config.component.compile_bytes }
         } else {
+            tracing::warn!(%status, ?words, "the compiler ended without an answer");
             LoadError::Compile("the compiler crashed".to_owned())
         });
     };

@@ -110,6 +110,12 @@ impl Plan {
         &self.statements
     }
 
+    /// Whether one text is all there is to run: it then sees one state of the register by itself.
+    #[must_use]
+    pub fn is_one_statement(&self) -> bool {
+        matches!(self.statements(), [only] if only.group().is_none())
+    }
+
     /// For every field of the read, the most that can be seen of it: a mask that does not fit has become `redact`.
     #[must_use]
     pub fn visibilities(&self) -> &[Visibility] {

@@ -11,7 +11,8 @@ use std::{
 use async_trait::async_trait;
 use paasla_core::Value;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Row as _, Sqlite, SqlitePool, Transaction, TypeInfo, ValueRef,
+    AssertSqlSafe, ConnectOptions, Connection, Row as _, Sqlite, SqliteConnection, SqlitePool, TypeInfo,
+    ValueRef,
     query::Query,
     sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions, SqliteRow},
 };
@@ -142,11 +143,13 @@ impl SqliteRegister {
         // Stops SQLite itself: giving up waiting would leave the statement running and the connection taken.
         handle.set_progress_handler(INSTRUCTIONS_PER_LOOK, move || Instant::now() < deadline);
         drop(handle);
+        if plan.is_one_statement() {
+            return run(plan, &mut Reader { connection: &mut connection }).await;
+        }
         // One transaction for all statements, so that they see one state of the register.
-        let transaction = connection.begin().await.map_err(|error| failure("connection", &error))?;
-        let mut reader = Reader { transaction };
-        let rows = run(plan, &mut reader).await?;
-        reader.transaction.rollback().await.map_err(|error| failure("connection", &error))?;
+        let mut transaction = connection.begin().await.map_err(|error| failure("connection", &error))?;
+        let rows = run(plan, &mut Reader { connection: &mut transaction }).await?;
+        transaction.rollback().await.map_err(|error| failure("connection", &error))?;
         Ok(rows)
     }
 }
@@ -169,7 +172,7 @@ impl Source for SqliteRegister {
 
 /// One read's hold on a connection.
 struct Reader<'c> {
-    transaction: Transaction<'c, Sqlite>,
+    connection: &'c mut SqliteConnection,
 }
 
 impl Fetch for Reader<'_> {
@@ -182,7 +185,7 @@ impl Fetch for Reader<'_> {
     ) -> Result<Vec<Vec<Value>>, ReadError> {
         let mut rows = Vec::new();
         for row in
-            query(sql, binds).fetch_all(&mut *self.transaction).await.map_err(|e| failure("query", &e))?
+            query(sql, binds).fetch_all(&mut *self.connection).await.map_err(|e| failure("query", &e))?
         {
             let mut values = Vec::with_capacity(statement.kinds().len());
             for (column, kind) in statement.kinds().iter().enumerate() {
