@@ -57,6 +57,15 @@ pub enum Start {
     ConfigureEachTime(String),
 }
 
+impl From<Form> for Start {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Instrumented => Self::Snapshot,
+            Form::AsItIs(why) => Self::ConfigureEachTime(why),
+        }
+    }
+}
+
 /// A policy at work: compiled, configured, ready to rule. Cheap to clone.
 #[derive(Clone)]
 pub struct Activated {
@@ -101,10 +110,7 @@ impl Engine {
         Ok(Activated {
             policy: Arc::new(policy.clone()),
             about: Arc::clone(&rule.about),
-            start: match code.form {
-                Form::Instrumented => Start::Snapshot,
-                Form::AsItIs(why) => Start::ConfigureEachTime(why),
-            },
+            start: code.form.into(),
             engine: self.clone(),
             program,
             settings: settings.into(),
@@ -117,10 +123,7 @@ impl Engine {
     /// # Errors
     /// When it cannot be compiled.
     pub fn start(&self, rule: &Rule) -> Result<Start, LoadError> {
-        Ok(match &self.prepared(rule)?.form {
-            Form::Instrumented => Start::Snapshot,
-            Form::AsItIs(why) => Start::ConfigureEachTime(why.clone()),
-        })
+        Ok(self.prepared(rule)?.form.clone().into())
     }
 
     /// The code of a configured rule, or of the rule itself where it has to be configured each time.
@@ -143,7 +146,7 @@ impl Engine {
             }
         };
         self.try_settings(&prepared.program, settings)?;
-        let plain = self.code(Job::Plain, &rule.bytes)?;
+        let plain = self.code(Job::Compile, &rule.bytes)?;
         Ok(Code { form: Form::AsItIs(why), bytes: plain.bytes })
     }
 

@@ -29,10 +29,8 @@ pub enum Compiler {
 pub(crate) enum Job {
     /// An author's bytes: check them, make them ready for a snapshot where that is possible, compile them.
     Prepare,
-    /// A snapshot that the engine made: compile it.
+    /// A snapshot that the engine made, or an author's bytes that were checked: compile them as they are.
     Compile,
-    /// An author's bytes that cannot be snapshotted: compile them as they are.
-    Plain,
 }
 
 /// How a component was compiled.
@@ -89,6 +87,10 @@ pub(crate) fn compile(
         let bytes = wasm.precompile_component(component).map_err(failed)?;
         Ok(Code { form: Form::Instrumented, bytes })
     };
-    let contained = std::panic::catch_unwind(AssertUnwindSafe(compile));
-    contained.unwrap_or_else(|_| Err(LoadError::Compile("the compiler panicked".to_owned())))
+    contained(compile).unwrap_or_else(|| Err(LoadError::Compile("the compiler panicked".to_owned())))
+}
+
+/// Contains a panic of work on an author's bytes: none when there was one.
+pub(crate) fn contained<R>(work: impl FnOnce() -> R) -> Option<R> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).ok()
 }

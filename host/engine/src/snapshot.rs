@@ -2,8 +2,6 @@
 //! A configured rule as a component of its own: its memory after `configure`, written back into the binary, so
 //! that every fresh instance of it is configured already.
 
-use std::panic::AssertUnwindSafe;
-
 use futures_util::FutureExt as _;
 use wasmtime::{
     Store,
@@ -13,6 +11,7 @@ use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use crate::{
     bindings::v0_1::exports::paasla::rule::ruling::Problem,
+    compiler::contained,
     fault::RuleFault,
     program::Program,
     sandbox::{Engine, Guard},
@@ -72,11 +71,6 @@ impl Engine {
             None => Ok(Configured::NotPossible("its snapshot panicked".to_owned())),
         }
     }
-}
-
-/// Contains a panic: what is done here is done with bytes of an author's, in the host's own process.
-fn contained<R>(work: impl FnOnce() -> R) -> Option<R> {
-    std::panic::catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 /// The configured instance, as the snapshot reads it: through functions that the instrumentation exported.

@@ -29,12 +29,7 @@ use paasla_engine::{
 };
 use tempfile::TempDir;
 
-use common::{
-    answer::{image, reason},
-    engine,
-    guest::Guest,
-    limits, policy_with, query,
-};
+use common::{answer::repeating, engine, guest::Guest, limits, policy_with, query};
 
 const SECRET: &[u8] = b"a secret of this host, thirty-two bytes";
 const PLENTY: u64 = 1 << 30;
@@ -63,21 +58,6 @@ fn said(activated: &Activated) -> String {
     match activated.decide(&query()).0 {
         Ok(Ruling::Refuse(reason)) => reason.message.clone(),
         other => panic!("{other:?}"),
-    }
-}
-
-/// A rule that refuses with its settings for a message.
-fn repeating() -> Guest {
-    Guest {
-        configure: "(memory.copy (i32.const 8192) (local.get 0) (local.get 1))
-                    (i32.store (i32.const 2064) (local.get 1)) (i32.const 1024)",
-        decide: "i32.const 2048",
-        data: image(&[
-            (2048, vec![1]),
-            (2052, reason((2300, 7), (8192, 0), None)),
-            (2300, b"hostile".to_vec()),
-        ]),
-        ..Guest::default()
     }
 }
 

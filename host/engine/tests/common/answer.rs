@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Answers as bytes, the way they lie in a guest's memory from 2048 on.
 
+use super::guest::Guest;
+
 /// Pointer and length as bytes.
 pub fn words((pointer, length): (u32, u32)) -> Vec<u8> {
     [pointer.to_le_bytes(), length.to_le_bytes()].concat()
@@ -107,4 +109,19 @@ pub fn row_ruling(row: u32, exceptions: (u32, u32), replacements: (u32, u32)) ->
 /// A replacement: field, value, reason. It must lie at a multiple of eight.
 pub fn replacement(field: u32, value: &[u8], reason: u32) -> Vec<u8> {
     [&field.to_le_bytes()[..], &[0; 4], value, &reason.to_le_bytes(), &[0; 4]].concat()
+}
+
+/// A rule that refuses with its settings for a message.
+pub fn repeating() -> Guest {
+    Guest {
+        configure: "(memory.copy (i32.const 8192) (local.get 0) (local.get 1))
+                    (i32.store (i32.const 2064) (local.get 1)) (i32.const 1024)",
+        decide: "i32.const 2048",
+        data: image(&[
+            (2048, vec![1]),
+            (2052, reason((2300, 7), (8192, 0), None)),
+            (2300, b"hostile".to_vec()),
+        ]),
+        ..Guest::default()
+    }
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::common::{
     activate,
-    answer::{image, reason, words},
+    answer::{image, reason, repeating, words},
     engine,
     guest::Guest,
     policy, policy_with, query, rows,
@@ -181,21 +181,6 @@ proptest! {
             (here, beside.join().unwrap())
         });
         prop_assert_eq!(found, (None, None));
-    }
-}
-
-/// A rule that refuses with its settings for a message.
-pub fn repeating() -> Guest {
-    Guest {
-        configure: "(memory.copy (i32.const 8192) (local.get 0) (local.get 1))
-                    (i32.store (i32.const 2064) (local.get 1)) (i32.const 1024)",
-        decide: "i32.const 2048",
-        data: image(&[
-            (2048, vec![1]),
-            (2052, reason((2300, 7), (8192, 0), None)),
-            (2300, b"hostile".to_vec()),
-        ]),
-        ..Guest::default()
     }
 }
 
