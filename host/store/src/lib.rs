@@ -5,6 +5,7 @@
 pub mod error;
 pub mod filter;
 pub mod generation;
+pub mod governance;
 pub mod quarantine;
 pub mod rule;
 pub mod sqlite;
@@ -14,6 +15,7 @@ pub mod usage;
 pub use error::StoreError;
 pub use filter::RecordFilter;
 pub use generation::GenerationInfo;
+pub use governance::Governance;
 pub use quarantine::{Action, Lifted, NewQuarantine, Quarantine};
 pub use rule::{RuleInfo, StoredRule};
 pub use sqlite::SqliteStore;

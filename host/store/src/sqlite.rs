@@ -4,6 +4,7 @@
 
 mod failure;
 mod file;
+mod governance;
 mod quarantine;
 mod record;
 mod rule;

@@ -8,6 +8,7 @@ use crate::{
     error::StoreError,
     filter::RecordFilter,
     generation::GenerationInfo,
+    governance::Governance,
     quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
     usage::Usage,
@@ -19,7 +20,7 @@ use crate::{
 /// Any verb can fail with [`StoreError::Unavailable`], or with [`StoreError::Closed`] after [`Store::close`].
 /// Further errors are named at each verb.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Governance + Send + Sync {
     /// The active rulebook: the newest generation. None before the first is installed.
     ///
     /// # Errors

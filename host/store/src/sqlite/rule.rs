@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Rules.
 
-use sqlx::SqlitePool;
+use sqlx::{SqliteExecutor, SqlitePool};
 
 use super::{failure::failure, now};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     rule::{RuleInfo, StoredRule},
 };
 
-pub(super) async fn put(writer: &SqlitePool, rule: &StoredRule) -> Result<bool, StoreError> {
+pub(super) async fn put(writer: impl SqliteExecutor<'_>, rule: &StoredRule) -> Result<bool, StoreError> {
     rule.check()?;
     let done = sqlx::query(
         "INSERT INTO rule (digest, name, version, summary, stored_at, bytes) VALUES ($1, $2, $3, $4, $5, $6) \

@@ -91,8 +91,43 @@ pub(super) async fn install(
     if let Some(active) = active.as_ref().filter(|active| same_content(active, rulebook)) {
         return Ok(active.generation);
     }
-    refuse_unknown_rules(&mut transaction, &rulebook.policies).await?;
-    let next = active.map_or(0, |active| active.generation).saturating_add(1);
+    let next = insert(&mut transaction, active.map_or(0, |active| active.generation), rulebook, by, reason).await?;
+    transaction.commit().await.map_err(failure)?;
+    Ok(next)
+}
+
+/// Installs a rulebook as the next generation after `expected`, inside a transaction of the caller.
+pub(super) async fn install_at(
+    connection: &mut SqliteConnection,
+    rulebook: &Rulebook,
+    expected: u64,
+    by: &str,
+    reason: &str,
+) -> Result<u64, StoreError> {
+    let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(generation), 0) FROM generation")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failure)?;
+    if number(newest)? != expected {
+        return Err(StoreError::Conflict { what: "generation", key: newest.to_string() });
+    }
+    insert(connection, expected, rulebook, by, reason).await
+}
+
+/// Writes the generation after `active`.
+async fn insert(
+    connection: &mut SqliteConnection,
+    active: u64,
+    rulebook: &Rulebook,
+    by: &str,
+    reason: &str,
+) -> Result<u64, StoreError> {
+    refuse_unknown_rules(connection, &rulebook.policies).await?;
+    let next = active.saturating_add(1);
+    let vocabulary = put_part(connection, next, &rulebook.vocabulary).await?;
+    let services = put_part(connection, next, &rulebook.services).await?;
+    let grants = put_part(connection, next, &rulebook.grants).await?;
+    let policies = put_part(connection, next, &rulebook.policies).await?;
     sqlx::query(
         "INSERT INTO generation \
          (generation, installed_at, installed_by, reason, vocabulary, services, grants, policies) \
@@ -102,14 +137,13 @@ pub(super) async fn install(
     .bind(now())
     .bind(by)
     .bind(reason)
-    .bind(put_part(&mut transaction, next, &rulebook.vocabulary).await?)
-    .bind(put_part(&mut transaction, next, &rulebook.services).await?)
-    .bind(put_part(&mut transaction, next, &rulebook.grants).await?)
-    .bind(put_part(&mut transaction, next, &rulebook.policies).await?)
-    .execute(&mut *transaction)
+    .bind(vocabulary)
+    .bind(services)
+    .bind(grants)
+    .bind(policies)
+    .execute(connection)
     .await
     .map_err(failure)?;
-    transaction.commit().await.map_err(failure)?;
     Ok(next)
 }
 

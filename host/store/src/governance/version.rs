@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Versions of policies.
+
+use paasla_core::{Mode, Policy};
+use serde::{Deserialize, Serialize};
+
+use crate::rule::digest;
+
+/// One version of a policy, on its way into force or out of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyVersion {
+    /// Its number, from 1 for each name.
+    pub version: u32,
+    /// What it is. Its mode says nothing here: the rulebook alone says what is in force.
+    pub policy: Policy,
+    /// Where it stands, as far as the rulebook does not say.
+    pub state: VersionState,
+    /// Who made it.
+    pub by: String,
+    /// The id of the token with which it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The institution for which it was made; none for the ministry's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub institution: Option<String>,
+    /// When: milliseconds since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// Who approved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    /// When it is to come into force; none when no time is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activate_at: Option<i64>,
+    /// When it goes out of force by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
+/// Where a version stands, as far as the rulebook does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VersionState {
+    /// Its rule is checked, its cases have passed, and it takes its settings.
+    Checked,
+    /// Somebody else has approved it.
+    Approved,
+    /// Somebody has rejected it.
+    Rejected,
+    /// It is or was in force; when it is not now, it is retired.
+    Served,
+}
+
+impl PolicyVersion {
+    /// SHA-256 of the policy whatever its mode, lower-case hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest_of(&self.policy)
+    }
+}
+
+/// SHA-256 of a policy whatever its mode, lower-case hex: of its JSON with members sorted.
+#[must_use]
+pub fn digest_of(policy: &Policy) -> String {
+    let mut json = serde_json::to_value(Policy { mode: Mode::Enforce, ..policy.clone() }).unwrap_or_default();
+    json.sort_all_objects();
+    digest(json.to_string().as_bytes())
+}

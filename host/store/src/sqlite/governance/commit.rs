@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Acts and their change, in one transaction.
+
+use serde::Serialize;
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::written;
+use crate::{
+    error::StoreError,
+    governance::{
+        act::{Act, Committed},
+        change::{Change, NewChange},
+        version::PolicyVersion,
+    },
+    sqlite::{begin, failure::failure, rule, rulebook},
+};
+
+pub(super) async fn commit(
+    writer: &SqlitePool,
+    acts: &[Act],
+    change: &NewChange,
+) -> Result<Committed, StoreError> {
+    let mut transaction = begin(writer).await?;
+    let mut generation = None;
+    for act in acts {
+        if let Some(made) = apply(&mut transaction, act, change).await? {
+            generation = Some(made);
+        }
+    }
+    let whole = Change { id: 0, what: change.clone(), generation };
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO change (instant, action, target, content) VALUES ($1, $2, $3, $4) RETURNING id",
+    )
+    .bind(change.instant)
+    .bind(&change.action)
+    .bind(&change.target)
+    .bind(written("change", &change.target, &whole)?)
+    .fetch_one(&mut *transaction)
+    .await
+    .map_err(failure)?;
+    transaction.commit().await.map_err(failure)?;
+    Ok(Committed { change: id, generation })
+}
+
+/// Does one act; gives back the generation that it made.
+async fn apply(
+    connection: &mut SqliteConnection,
+    act: &Act,
+    change: &NewChange,
+) -> Result<Option<u64>, StoreError> {
+    match act {
+        Act::PutRule(stored, admission) => {
+            rule::put(&mut *connection, stored).await?;
+            let content = written("admission", &stored.digest, admission)?;
+            let statement = "INSERT INTO admission (rule, content) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            run(connection, statement, &[&stored.digest, &content]).await?;
+        }
+        Act::PutSignature(signature) => {
+            let statement = "INSERT INTO signature (rule, key, content) VALUES ($1, $2, $3) \
+                             ON CONFLICT (rule, key) DO UPDATE SET content = excluded.content";
+            let content = written("signature", &signature.key, signature)?;
+            run(connection, statement, &[&signature.rule, &signature.key, &content]).await?;
+        }
+        Act::PutKey(key) => {
+            let statement = "INSERT INTO trust_key (id, content) VALUES ($1, $2) \
+                             ON CONFLICT (id) DO UPDATE SET content = excluded.content";
+            run(connection, statement, &[&key.id, &written("key", &key.id, key)?]).await?;
+        }
+        Act::PutToken(token) => {
+            let statement = "INSERT INTO token (hash, id, content) VALUES ($1, $2, $3) \
+                             ON CONFLICT (hash) DO UPDATE SET content = excluded.content";
+            let content = written("token", &token.id, token)?;
+            run(connection, statement, &[&token.hash, &token.id, &content]).await?;
+        }
+        Act::NewVersion(version) => {
+            let statement = "INSERT INTO policy_version (name, version, content) VALUES ($1, $2, $3) \
+                             ON CONFLICT DO NOTHING";
+            if write_version(connection, statement, version).await? == 0 {
+                return Err(StoreError::Conflict { what: "policy version", key: name_of(version) });
+            }
+        }
+        Act::SetVersion(version) => {
+            let statement = "UPDATE policy_version SET content = $3 WHERE name = $1 AND version = $2";
+            if write_version(connection, statement, version).await? == 0 {
+                return Err(StoreError::NotFound { what: "policy version", key: name_of(version) });
+            }
+        }
+        Act::Install { rulebook: content, expected } => {
+            let by = &change.who;
+            return rulebook::install_at(connection, content, *expected, by, &change.reason).await.map(Some);
+        }
+    }
+    Ok(None)
+}
+
+async fn write_version(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    version: &PolicyVersion,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(statement)
+        .bind(&version.policy.name)
+        .bind(i64::from(version.version))
+        .bind(written("policy version", &version.policy.name, version)?)
+        .execute(connection)
+        .await
+        .map_err(failure)?;
+    Ok(done.rows_affected())
+}
+
+fn name_of(version: &PolicyVersion) -> String {
+    format!("{} {}", version.policy.name, version.version)
+}
+
+async fn run(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    binds: &[&(impl AsRef<str> + Serialize)],
+) -> Result<(), StoreError> {
+    let query = binds.iter().fold(sqlx::query(statement), |query, bind| query.bind(bind.as_ref().to_owned()));
+    query.execute(connection).await.map_err(failure)?;
+    Ok(())
+}
