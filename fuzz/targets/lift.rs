@@ -16,11 +16,11 @@ use paasla_fuzz::{
     is_the_rules,
 };
 
-/// The pointer and the length of the query's `case-reference`, from the address of the query, which is in `$query`.
+/// Copies the bytes that the letters of the query's `case-reference` stand for; a part of its text, by start and length.
 const ANSWER: &str = "
     (local $from i32) (local $to i32) (local $end i32)
-    (local.set $from (i32.load offset=88 (local.get 0)))
-    (local.set $end (i32.add (local.get $from) (i32.load offset=92 (local.get 0))))
+    (local.set $from (i32.add (i32.load (local.get 0)) (i32.load offset=96 (local.get 0))))
+    (local.set $end (i32.add (local.get $from) (i32.load offset=100 (local.get 0))))
     (local.set $to (i32.const 2048))
     (block $done (loop $next
       (br_if $done (i32.ge_u (local.get $from) (local.get $end)))

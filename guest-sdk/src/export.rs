@@ -40,7 +40,25 @@ macro_rules! export {
                 }
             }
 
-            $crate::__export_world!(Exported with_types_in $crate::bindings);
+            // As the generated macro has it, but for `cabi_post_*`, which would free what was returned: the instance
+            // is thrown away.
+            #[unsafe(export_name = "paasla:rule/ruling@0.1.0#describe")]
+            unsafe extern "C" fn describe() -> *mut u8 {
+                // SAFETY: the host calls it as the interface says, here and below.
+                unsafe { $crate::__ruling::_export_describe_cabi::<Exported>() }
+            }
+            #[unsafe(export_name = "paasla:rule/ruling@0.1.0#configure")]
+            unsafe extern "C" fn configure(settings: *mut u8, length: usize) -> *mut u8 {
+                unsafe { $crate::__ruling::_export_configure_cabi::<Exported>(settings, length) }
+            }
+            #[unsafe(export_name = "paasla:rule/ruling@0.1.0#decide")]
+            unsafe extern "C" fn decide(query: *mut u8) -> *mut u8 {
+                unsafe { $crate::__ruling::_export_decide_cabi::<Exported>(query) }
+            }
+            #[unsafe(export_name = "paasla:rule/ruling@0.1.0#review")]
+            unsafe extern "C" fn review(query_and_rows: *mut u8) -> *mut u8 {
+                unsafe { $crate::__ruling::_export_review_cabi::<Exported>(query_and_rows) }
+            }
         };
     };
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The fields of a query.
 
-use crate::{Query, bindings::exports::paasla::rule::ruling::Field as Entry};
+use crate::{
+    Query,
+    bindings::exports::paasla::rule::ruling::{Field as Entry, Part},
+};
 
 /// One field that a query asks for, or looks up by.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +28,7 @@ impl Query {
     /// The name of a group that a field or a row belongs to.
     #[must_use]
     pub fn group(&self, index: Option<u32>) -> Option<&str> {
-        index.and_then(|index| at(&self.groups, index)).map(String::as_str)
+        index.and_then(|index| at(&self.groups, index)).map(|part| self.part(*part))
     }
 }
 
@@ -39,10 +42,10 @@ impl<'q> Field<'q> {
     /// Its category of personal data: a full IRI.
     #[must_use]
     pub fn category(&self) -> &'q str {
-        at(&self.query.categories, self.entry.category).map_or("", String::as_str)
+        self.query.category(self.category_index()).unwrap_or_default()
     }
 
-    /// Its category's place in [`Query::categories`]: what is worked out once for each category is found by it.
+    /// Its category's place among [`Query::categories`]: what is worked out once for each category is found by it.
     #[must_use]
     pub fn category_index(&self) -> usize {
         usize::try_from(self.entry.category).unwrap_or(usize::MAX)
@@ -54,7 +57,7 @@ impl<'q> Field<'q> {
         self.query.group(self.entry.group)
     }
 
-    /// The place of its group in [`Query::groups`].
+    /// The place of its group among the groups of the query.
     #[must_use]
     pub fn group_index(&self) -> Option<u32> {
         self.entry.group
@@ -66,7 +69,7 @@ impl<'q> Field<'q> {
         self.entry.special
     }
 
-    /// Places in [`Query::categories`] of what its value gives away besides its own category.
+    /// Places among [`Query::categories`] of what its value gives away besides its own category.
     pub fn reveals_indexes(&self) -> impl Iterator<Item = usize> + use<'q> {
         let index = self.index;
         let own = self.query.reveals.iter().filter(move |revealed| revealed.field == index);
@@ -75,8 +78,8 @@ impl<'q> Field<'q> {
 
     /// The categories that its value gives away besides its own.
     pub fn reveals(&self) -> impl Iterator<Item = &'q str> + use<'q> {
-        let categories = &self.query.categories;
-        self.reveals_indexes().filter_map(|index| categories.get(index)).map(String::as_str)
+        let query = self.query;
+        self.reveals_indexes().filter_map(|index| query.category(index))
     }
 
     /// Its name in the service, e.g. `birthDate`.
@@ -87,7 +90,7 @@ impl<'q> Field<'q> {
     #[must_use]
     #[expect(clippy::expect_used, reason = "a rule that breaks refuses; one that is wrong must break")]
     pub fn name(&self) -> &'q str {
-        at(&self.query.names, self.index).expect("the rule's description must say `sees_names`")
+        self.told(self.query.names.as_deref()).expect("the rule's description must say `sees_names`")
     }
 
     /// What it means: the full IRI of a property.
@@ -97,6 +100,10 @@ impl<'q> Field<'q> {
     #[must_use]
     #[expect(clippy::expect_used, reason = "a rule that breaks refuses; one that is wrong must break")]
     pub fn meaning(&self) -> &'q str {
-        at(&self.query.meanings, self.index).expect("the rule's description must say `sees_meanings`")
+        self.told(self.query.meanings.as_deref()).expect("the rule's description must say `sees_meanings`")
+    }
+
+    fn told(&self, list: Option<&'q [Part]>) -> Option<&'q str> {
+        at(list?, self.index).map(|part| self.query.part(*part))
     }
 }

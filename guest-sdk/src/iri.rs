@@ -91,43 +91,77 @@ impl<'de> Deserialize<'de> for Iri {
 
 /// Many IRIs, found fast: for settings that a ruling looks into again and again.
 #[derive(Debug, Clone, Default)]
-pub struct IriSet(Vec<(u64, Iri)>);
+pub struct IriSet(IriMap<()>);
 
 impl IriSet {
     /// Whether it holds this IRI.
     #[must_use]
     pub fn contains(&self, iri: &str) -> bool {
-        let key = key(iri);
-        let first = self.0.partition_point(|(known, _)| *known < key);
-        let alike = self.0.iter().skip(first).take_while(|(known, _)| *known == key);
-        alike.into_iter().any(|(_, known)| *known == *iri)
+        self.0.get(iri).next().is_some()
     }
 
     /// Whether it holds this term, or one that is broader.
     #[must_use]
-    pub fn covers(&self, term: &crate::Term) -> bool {
-        self.contains(&term.iri) || term.broader.iter().any(|broader| self.contains(broader))
+    pub fn covers(&self, term: crate::Term<'_>) -> bool {
+        self.0.covering(term).next().is_some()
     }
 
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.0.is_empty()
+    }
+
+    /// Every IRI.
+    pub fn iter(&self) -> impl Iterator<Item = &Iri> {
+        self.0.0.iter().map(|(_, iri, ())| iri)
     }
 }
 
 impl FromIterator<Iri> for IriSet {
     fn from_iter<I: IntoIterator<Item = Iri>>(iris: I) -> Self {
-        let mut all: Vec<(u64, Iri)> = iris.into_iter().map(|iri| (key(&iri.0), iri)).collect();
-        all.sort();
-        all.dedup();
-        Self(all)
+        Self(iris.into_iter().map(|iri| (iri, ())).collect())
     }
 }
 
 impl<'de> Deserialize<'de> for IriSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Vec::<Iri>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+/// What settings say of many IRIs, found fast. One IRI may stand for several values.
+#[derive(Debug, Clone)]
+pub struct IriMap<T>(Vec<(u64, Iri, T)>);
+
+impl<T> Default for IriMap<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> IriMap<T> {
+    /// The values of this IRI.
+    pub fn get(&self, iri: &str) -> impl Iterator<Item = &T> {
+        let key = key(iri);
+        let first = self.0.partition_point(|(known, ..)| *known < key);
+        let alike =
+            self.0.get(first..).unwrap_or_default().iter().take_while(move |(known, ..)| *known == key);
+        alike.filter(move |(_, known, _)| *known == *iri).map(|(.., value)| value)
+    }
+
+    /// The values of this term, and of those that are broader.
+    pub fn covering<'m>(&'m self, term: crate::Term<'m>) -> impl Iterator<Item = &'m T> {
+        core::iter::once(term.iri()).chain(term.broader()).flat_map(|iri| self.get(iri))
+    }
+}
+
+impl<T: Ord> FromIterator<(Iri, T)> for IriMap<T> {
+    fn from_iter<I: IntoIterator<Item = (Iri, T)>>(values: I) -> Self {
+        let mut all: Vec<_> = values.into_iter().map(|(iri, value)| (key(&iri.0), iri, value)).collect();
+        all.sort_unstable();
+        all.dedup();
+        Self(all)
     }
 }
 
@@ -197,7 +231,7 @@ mod tests {
         assert!(same("", "") && same("a", "a") && same(pd::NAME, pd::NAME) && !same("a", "b"));
         assert!(!same(pd::NAME, pd::GENDER) && !same("xhttps://x/12345678", "yhttps://x/12345678"));
         let set: IriSet = Iri::list(&[pd::NAME, pd::GENDER, pd::NAME, "urn:a"]).into_iter().collect();
-        assert_eq!(set.0.len(), 3);
+        assert_eq!(set.0.0.len(), 3);
         assert!([pd::NAME, pd::GENDER, "urn:a"].iter().all(|iri| set.contains(iri)));
         assert!(
             !["", "a", "urn:b", pd::HEALTH, "xhttps://w3id.org/dpv/pd#Name"]

@@ -32,33 +32,26 @@ pub mod bindings {
     wit_bindgen::generate!({
         world: "rule",
         path: "../wit/rule-0.1",
-        pub_export_macro: true,
-        export_macro_name: "__export_world",
-        default_bindings_module: "paasla_rule::bindings",
         additional_derives: [PartialEq, Clone, serde::Serialize, serde::Deserialize],
         additional_derives_ignore: [],
     });
 }
 
 pub use bindings::exports::paasla::rule::ruling::{
-    Attribute, Bundle, Cell, Condition, Decided, Description, Exception, FactNeed, Grant, Narrowed,
-    Narrowing, Obligation, Problem, Provision, Query, Quota, Reason, Replacement, Revealed, Reviewed, Row,
-    RowRuling, Subjects, Term, Test, Value,
+    Attribute, Cell, Condition, Decided, Description, Exception, FactNeed, Narrowed, Narrowing, Obligation,
+    Problem, Provision, Query, Reason, Replacement, Reviewed, Row, RowRuling, Test, Value,
 };
 pub use date::Date;
 pub use field::Field;
-pub use iri::{Iri, IriSet, dpv, gdpr, local_name, pd};
+pub use iri::{Iri, IriMap, IriSet, dpv, gdpr, local_name, pd};
 pub use narrow::{Mask, Narrow, RowFact, row_fact};
-pub use query::{Client, because};
+pub use query::{Bundle, Client, Grant, Term, because};
 pub use review::Review;
 pub use rule::{About, Problems, Rule, fact, provision};
 pub use select::{Select, all_fields, any_of, category, group, named, not, own_category, special};
 
 #[doc(hidden)]
 pub use {
-    bindings::{
-        __export_world,
-        exports::paasla::rule::ruling::{Field as __Field, Guest as __Guest},
-    },
+    bindings::exports::paasla::rule::ruling::{self as __ruling, Guest as __Guest},
     export::Configured as __Configured,
 };

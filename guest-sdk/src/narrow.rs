@@ -138,11 +138,37 @@ impl<'q> Narrow<'q> {
         let mut known: Vec<(&'r Reason, u32)> = Vec::new();
         for field in self.query.fields() {
             if let Some((to, reason)) = say(field) {
-                narrow_field(field.index(), &to, exceptions, || {
+                narrow_field(field.index(), to, self.query, exceptions, || {
                     let place = known.iter().find(|(earlier, _)| core::ptr::eq(*earlier, reason));
                     place.map(|(_, place)| *place).unwrap_or_else(|| {
                         let place = index_of(reason, reasons);
                         known.push((reason, place));
+                        place
+                    })
+                });
+            }
+        }
+        self
+    }
+
+    /// Narrows field by field: for each, the most that may be seen of it and the number of the reason, or nothing. A
+    /// reason is made when the first field needs it, and once: the same number stands for the same reason.
+    #[must_use]
+    pub fn each_numbered(
+        mut self,
+        mut say: impl FnMut(Field<'q>) -> Option<(Narrowed, usize)>,
+        mut reason: impl FnMut(usize) -> Reason,
+    ) -> Self {
+        let Narrowing { reasons, exceptions, .. } = &mut self.narrowing;
+        let mut known: Vec<(usize, u32)> = Vec::new();
+        for field in self.query.fields() {
+            if let Some((to, number)) = say(field) {
+                narrow_field(field.index(), to, self.query, exceptions, || {
+                    let place = known.iter().find(|(earlier, _)| *earlier == number);
+                    place.map(|(_, place)| *place).unwrap_or_else(|| {
+                        let place = u32::try_from(reasons.len()).unwrap_or(u32::MAX);
+                        reasons.push(reason(number));
+                        known.push((number, place));
                         place
                     })
                 });
@@ -223,7 +249,7 @@ pub(crate) fn narrow_fields(
             Match::Own => own,
             Match::Reveals => revealing,
         };
-        narrow_field(field.index(), to, exceptions, || {
+        narrow_field(field.index(), to.clone(), query, exceptions, || {
             *place.get_or_insert_with(|| index_of(reason, reasons))
         });
     }
@@ -231,7 +257,13 @@ pub(crate) fn narrow_fields(
 
 /// Adds the exception for one field. A field has one at most: a second narrowing of it hides if either hides, and
 /// redacts if the two masks differ.
-fn narrow_field(index: u32, to: &Narrowed, exceptions: &mut Vec<Exception>, reason: impl FnOnce() -> u32) {
+fn narrow_field(
+    index: u32,
+    to: Narrowed,
+    query: &Query,
+    exceptions: &mut Vec<Exception>,
+    reason: impl FnOnce() -> u32,
+) {
     // They are kept in the order of fields, and mostly come in it.
     let is_next = exceptions.last().is_none_or(|last| last.field < index);
     let place = if is_next {
@@ -242,12 +274,15 @@ fn narrow_field(index: u32, to: &Narrowed, exceptions: &mut Vec<Exception>, reas
     let place = match place {
         Ok(place) => place,
         Err(place) => {
-            exceptions.insert(place, Exception { field: index, to: to.clone(), reason: reason() });
+            if exceptions.capacity() == 0 {
+                exceptions.reserve_exact(query.fields.len());
+            }
+            exceptions.insert(place, Exception { field: index, to, reason: reason() });
             return;
         }
     };
     if let Some(earlier) = exceptions.get_mut(place)
-        && earlier.to != *to
+        && earlier.to != to
         && earlier.to != Narrowed::Hide
     {
         earlier.to = match to {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reading a query.
 
-use crate::{Date, Decided, Query, Reason, Row, Term, Value, iri::same, narrow::Narrow};
+use crate::{
+    Attribute, Date, Decided, Query, Reason, Row, Value,
+    bindings::exports::paasla::rule::ruling::{self as raw, Part},
+    iri::same,
+    narrow::Narrow,
+};
 
 /// Who asks, in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,30 +23,115 @@ pub struct Client<'q> {
 
 /// A reason: a stable code and a sentence for a person.
 #[must_use]
-pub fn because(code: &str, message: &str) -> Reason {
-    Reason { code: code.to_owned(), message: message.to_owned(), provision: None }
+pub fn because(code: &str, message: impl Into<String>) -> Reason {
+    Reason { code: code.to_owned(), message: message.into(), provision: None }
 }
 
 impl Reason {
-    /// The same reason, with the provision behind it: an id that `describe` lists.
+    /// The same reason, with the provision behind it: its place in `describe`
+    /// ([`About::implements`](crate::About::implements)).
     #[must_use]
-    pub fn under(mut self, provision: &str) -> Self {
-        self.provision = Some(provision.to_owned());
+    pub fn under(mut self, provision: u32) -> Self {
+        self.provision = Some(provision);
         self
     }
 }
 
-impl Term {
+/// A term of a vocabulary, with everything broader than it.
+#[derive(Debug, Clone, Copy)]
+pub struct Term<'q> {
+    query: &'q Query,
+    term: &'q raw::Term,
+}
+
+impl<'q> Term<'q> {
+    /// The full IRI.
+    #[must_use]
+    pub fn iri(&self) -> &'q str {
+        self.query.part(self.term.iri)
+    }
+
+    /// The IRIs of all broader terms.
+    pub fn broader(&self) -> impl Iterator<Item = &'q str> + use<'q> {
+        self.query.parts(&self.term.broader)
+    }
+
     /// Whether this is the term `iri`, or narrower.
     #[must_use]
     pub fn is_within(&self, iri: &str) -> bool {
-        same(&self.iri, iri) || self.broader.iter().any(|broader| same(broader, iri))
+        same(self.iri(), iri) || self.broader().any(|broader| same(broader, iri))
     }
 
     /// Whether this is one of the terms, or narrower than one.
     #[must_use]
     pub fn is_within_any<S: AsRef<str>>(&self, iris: &[S]) -> bool {
         iris.iter().any(|iri| self.is_within(iri.as_ref()))
+    }
+}
+
+/// The bundle that a query belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Bundle<'q> {
+    query: &'q Query,
+    bundle: &'q raw::Bundle,
+}
+
+impl<'q> Bundle<'q> {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &'q str {
+        self.query.part(self.bundle.id)
+    }
+
+    /// The action it serves.
+    #[must_use]
+    pub fn action(&self) -> &'q str {
+        self.query.part(self.bundle.action)
+    }
+
+    /// The services that its queries ask, one for each query.
+    pub fn services(&self) -> impl Iterator<Item = &'q str> + use<'q> {
+        self.query.parts(&self.bundle.services)
+    }
+}
+
+/// The access right that a query stands on.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant<'q> {
+    query: &'q Query,
+    grant: &'q raw::Grant,
+}
+
+impl<'q> Grant<'q> {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &'q str {
+        self.query.part(self.grant.id)
+    }
+
+    /// The act that gave it.
+    #[must_use]
+    pub fn reference(&self) -> Option<&'q str> {
+        self.grant.reference.map(|part| self.query.part(part))
+    }
+
+    /// Its caps: for each the span of time (`hour`, `day`, `month` or `year`), and how many persons.
+    pub fn quotas(&self) -> impl Iterator<Item = (&'q str, u32)> + use<'q> {
+        let query = self.query;
+        self.grant.quotas.iter().map(|quota| (query.part(quota.window), quota.persons))
+    }
+
+    /// What else data managers noted for rules.
+    #[must_use]
+    pub fn attributes(&self) -> &'q [Attribute] {
+        &self.grant.attributes
+    }
+
+    /// An attribute by its name; `Absent` if there is none.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> &'q Value {
+        let found = self.attributes().iter().find(|attribute| attribute.name == name);
+        found.map_or(&Value::Absent, |attribute| &attribute.value)
     }
 }
 
@@ -78,25 +168,132 @@ impl Query {
         Date(self.date)
     }
 
+    /// A part of the text; the host tells none that is not there.
+    pub(crate) fn part(&self, part: Part) -> &str {
+        let range = || {
+            let start = usize::try_from(part.start).ok()?;
+            Some(start..start.checked_add(usize::try_from(part.length).ok()?)?)
+        };
+        range().and_then(|range| self.text.get(range)).unwrap_or_default()
+    }
+
+    pub(crate) fn parts<'q>(&'q self, parts: &'q [Part]) -> impl Iterator<Item = &'q str> + use<'q> {
+        parts.iter().map(|part| self.part(*part))
+    }
+
     /// Who asks.
     #[must_use]
     pub fn client(&self) -> Client<'_> {
-        let mut parts = self.client.split('/');
+        let mut parts = self.part(self.client).split('/');
         let mut next = || parts.next().unwrap_or_default();
         Client { instance: next(), class: next(), member: next(), subsystem: parts.next() }
     }
 
-    /// A fact that the rule declared; `Absent` if the host could not learn it.
+    /// The host's id of the query.
     #[must_use]
-    pub fn fact(&self, name: &str) -> &Value {
-        self.facts.iter().find(|fact| fact.name == name).map_or(&Value::Absent, |fact| &fact.value)
+    pub fn id(&self) -> &str {
+        self.part(self.id)
     }
 
-    /// An attribute of the access right.
+    /// The door it came through: `xroad` or `rr`.
     #[must_use]
-    pub fn grant_attribute(&self, name: &str) -> &Value {
-        let found = self.grant.attributes.iter().find(|attribute| attribute.name == name);
-        found.map_or(&Value::Absent, |attribute| &attribute.value)
+    pub fn channel(&self) -> &str {
+        self.part(self.channel)
+    }
+
+    /// The service asked, by name.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.part(self.service)
+    }
+
+    /// On whose behalf the client says it asks.
+    #[must_use]
+    pub fn represented(&self) -> Option<&str> {
+        self.represented.map(|part| self.part(part))
+    }
+
+    /// The official, as the client names them.
+    #[must_use]
+    pub fn official(&self) -> Option<&str> {
+        self.official.map(|part| self.part(part))
+    }
+
+    /// The AI agent that acts for the official, as the client names it.
+    #[must_use]
+    pub fn agent(&self) -> Option<&str> {
+        self.agent.map(|part| self.part(part))
+    }
+
+    /// The case or document, as the client names it.
+    #[must_use]
+    pub fn case_reference(&self) -> Option<&str> {
+        self.case_reference.map(|part| self.part(part))
+    }
+
+    /// The provision of law that the client relies on, in its own words.
+    #[must_use]
+    pub fn provision(&self) -> Option<&str> {
+        self.provision.map(|part| self.part(part))
+    }
+
+    /// Why the data is asked for.
+    #[must_use]
+    pub fn purpose(&self) -> Term<'_> {
+        Term { query: self, term: &self.purpose }
+    }
+
+    /// On what ground (GDPR Art. 6(1)).
+    #[must_use]
+    pub fn legal_basis(&self) -> Term<'_> {
+        Term { query: self, term: &self.legal_basis }
+    }
+
+    /// On what ground special categories are asked for (GDPR Art. 9(2)).
+    #[must_use]
+    pub fn special_ground(&self) -> Option<Term<'_>> {
+        self.special_ground.as_ref().map(|term| Term { query: self, term })
+    }
+
+    /// The bundle it belongs to.
+    #[must_use]
+    pub fn bundle(&self) -> Option<Bundle<'_>> {
+        self.bundle.as_ref().map(|bundle| Bundle { query: self, bundle })
+    }
+
+    /// How many persons are named one by one; none for a search, which means whoever matches.
+    #[must_use]
+    pub fn persons(&self) -> Option<u32> {
+        (self.subjects_kind() == "keys").then_some(self.subjects.count)
+    }
+
+    /// How persons are asked about: `keys` or `search`.
+    #[must_use]
+    pub fn subjects_kind(&self) -> &str {
+        self.part(self.subjects.kind)
+    }
+
+    /// The categories of personal data that it touches or could give away, each once: full IRIs.
+    pub fn categories(&self) -> impl Iterator<Item = &str> {
+        self.parts(&self.categories)
+    }
+
+    /// A category by its place.
+    #[must_use]
+    pub fn category(&self, index: usize) -> Option<&str> {
+        self.categories.get(index).map(|part| self.part(*part))
+    }
+
+    /// The access right it stands on.
+    #[must_use]
+    pub fn grant(&self) -> Grant<'_> {
+        Grant { query: self, grant: &self.grant }
+    }
+
+    /// A fact of the query, by its place in `describe`'s query facts; `Absent` if the host could not learn it.
+    #[must_use]
+    pub fn fact(&self, index: usize) -> &Value {
+        self.facts.get(index).unwrap_or(&Value::Absent)
     }
 
     /// Starts a narrowing of this query.

@@ -60,7 +60,7 @@ impl About {
         self
     }
 
-    /// A query fact that it needs.
+    /// A query fact that it needs. Their order gives the index for [`Query::fact`](crate::Query::fact).
     #[must_use]
     pub fn needs(mut self, need: FactNeed) -> Self {
         self.0.facts.push(need);
@@ -97,9 +97,14 @@ impl About {
         self
     }
 
-    /// A provision of law, or a principle, that it implements.
+    /// A provision of law, or a principle, that it implements, with the place that reasons name it by
+    /// ([`Reason::under`](crate::Reason::under)): 0 for the first, and so on.
+    ///
+    /// # Panics
+    /// When it is not the provision of that place: a reason would name another law than it means.
     #[must_use]
-    pub fn implements(mut self, provision: Provision) -> Self {
+    pub fn implements(mut self, place: u32, provision: Provision) -> Self {
+        assert_eq!(usize::try_from(place), Ok(self.0.provisions.len()), "a provision in the wrong place");
         self.0.provisions.push(provision);
         self
     }

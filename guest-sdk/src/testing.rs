@@ -20,10 +20,11 @@
 mod case;
 mod render;
 mod sound;
+mod told;
 
-use std::{fmt::Write as _, path::Path};
+use std::path::Path;
 
-pub use case::{Case, CaseError, load};
+pub use case::{Case, CaseError, load, read};
 use serde_json::{Value as Json, json};
 
 use crate::{Decided, Description, Problem, Query, Reviewed, Row, Rule, export::Configured};
@@ -131,21 +132,27 @@ pub fn run<T: Runner>(runner: &mut T, case: &Case) -> Result<Json, String> {
     Ok(said)
 }
 
+/// Runs cases against a runner; gives back one line for each that failed, with what was expected and what the rule said.
+pub fn failures<T: Runner>(runner: &mut T, cases: &[Case]) -> Vec<String> {
+    let mut failures = Vec::new();
+    for case in cases {
+        let said = run(runner, case);
+        if said.as_ref() != Ok(&case.expect) {
+            let said = said.map_or_else(|fault| format!("fault: {fault}"), |said| said.to_string());
+            failures.push(format!("{}: expected {}, the rule said {said}", case.name, case.expect));
+        }
+    }
+    failures
+}
+
 /// Runs every case in a folder's `*.json` files against a runner.
 ///
 /// # Errors
 /// A text that names every case that failed, with what was expected and what the rule said.
 pub fn run_all<T: Runner>(runner: &mut T, folder: &Path) -> Result<usize, String> {
     let cases = load(folder).map_err(|error| error.to_string())?;
-    let mut failures = String::new();
-    for case in &cases {
-        let said = run(runner, case);
-        if said.as_ref() != Ok(&case.expect) {
-            let said = said.map_or_else(|fault| format!("fault: {fault}"), |said| said.to_string());
-            let _ = writeln!(failures, "{}: expected {}, the rule said {said}", case.name, case.expect);
-        }
-    }
-    if failures.is_empty() { Ok(cases.len()) } else { Err(failures) }
+    let failures = failures(runner, &cases);
+    if failures.is_empty() { Ok(cases.len()) } else { Err(failures.join("\n") + "\n") }
 }
 
 /// Runs every case in `cases/` of the rule's crate against the rule as plain Rust. Call it from a `#[test]`.

@@ -63,6 +63,7 @@ impl Given {
             folder: folder.path().to_owned(),
             examples,
             log_level: "debug",
+            serve_with: Vec::new(),
         };
         let register = register.join("register.sqlite");
         Ok(Self { home, world, rules: variable("PAASLA_RULES")?, register, _folder: folder })

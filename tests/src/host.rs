@@ -2,6 +2,7 @@
 //! The host as a child process: seeded, started, stopped.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
@@ -33,6 +34,8 @@ pub struct Home {
     pub examples: PathBuf,
     /// What the host logs: `info`, `debug`.
     pub log_level: &'static str,
+    /// More arguments of `paasla serve`.
+    pub serve_with: Vec<OsString>,
 }
 
 /// A host that answers.
@@ -123,7 +126,7 @@ impl Home {
         let log = File::create(self.log()).context("the host's log could not be made")?;
         let mut command = self.command("serve");
         command.arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--ready-file").arg(&ready);
-        command.arg("--stop-with-stdin");
+        command.arg("--stop-with-stdin").args(&self.serve_with);
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         let mut child = command.spawn().context("`paasla serve` could not be started")?;
         let stdin = child.stdin.take();

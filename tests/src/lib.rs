@@ -6,9 +6,11 @@ pub mod ask;
 pub mod files;
 pub mod given;
 pub mod host;
+pub mod office;
 pub mod world;
 
 pub use ask::{Ask, Got};
 pub use given::Given;
 pub use host::{Home, Host};
+pub use office::Office;
 pub use world::{Client, Persons, World};

@@ -84,8 +84,14 @@ pub(crate) fn run(arguments: &Demo) -> Result<()> {
     let register = register::make(&workspace, generator, &folder, arguments.people, arguments.seed)?;
     let components = rules::build(&workspace, paasla)?;
     let examples = workspace.root.join("examples");
-    let home =
-        Home { paasla: paasla.to_owned(), cache: None, folder: folder.clone(), examples, log_level: "info" };
+    let home = Home {
+        paasla: paasla.to_owned(),
+        cache: None,
+        folder: folder.clone(),
+        examples,
+        log_level: "info",
+        serve_with: Vec::new(),
+    };
     if arguments.check {
         step("check", "from an empty control database, so that earlier queries count towards no quota");
         home.forget()?;

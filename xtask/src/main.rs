@@ -8,6 +8,7 @@ mod out;
 mod register;
 mod rules;
 mod scenario;
+mod soak;
 mod table;
 mod test;
 mod tools;
@@ -41,6 +42,8 @@ enum Command {
     Tools,
     /// Measure rulings beside cedar-policy and regorus, and governed queries beside ungoverned ones.
     Bench(bench::Bench),
+    /// Change governance a thousand times under a steady load.
+    Soak(soak::Soak),
     /// Count the instructions of one ruling with valgrind, and compare with what is committed.
     Instructions(bench::instructions::Instructions),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test { rest } => test::run(&rest),
         Command::Tools => tools::ensure(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Instructions(arguments) => bench::instructions::run(&arguments),
     };
     match done {

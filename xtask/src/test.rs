@@ -31,8 +31,14 @@ pub(crate) fn run(rest: &[OsString]) -> Result<()> {
     let generator = program(&programs, "population-register")?;
     let register = register::make(&workspace, generator, &folder, PEOPLE, 1)?;
     let examples = workspace.root.join("examples");
-    let home =
-        Home { paasla: paasla.to_owned(), cache: None, folder: folder.clone(), examples, log_level: "info" };
+    let home = Home {
+        paasla: paasla.to_owned(),
+        cache: None,
+        folder: folder.clone(),
+        examples,
+        log_level: "info",
+        serve_with: Vec::new(),
+    };
     step("seed", "a control database, of which each test has its own copy");
     home.forget()?;
     home.seed(&register.file, &components)?;

@@ -19,6 +19,7 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 const DEBIAN_LINKER: &str = "lld";
+const DEBIAN_REGISTRY: &str = "docker-registry";
 
 /// What there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,15 @@ enum Found {
 /// # Errors
 /// When something is missing and cannot be installed here; says what to run.
 pub(crate) fn ensure() -> Result<()> {
+    ensure_compiler()?;
+    // Of the chores only the tests need a registry.
+    if env::args_os().nth(1).is_some_and(|chore| chore == "tools" || chore == "test") {
+        offer_registry();
+    }
+    Ok(())
+}
+
+fn ensure_compiler() -> Result<()> {
     let packages: &[&str] = match look() {
         Found::Installed => {
             step("tools", format_args!("the standard library for {TARGET} is installed"));
@@ -60,6 +70,31 @@ pub(crate) fn ensure() -> Result<()> {
             if look() == Found::Debian { Ok(()) } else { bail!("{}", remedy(&[DEBIAN_LINKER])) }
         }
         Found::Nothing => bail!("the packages are installed, but there is no compiler for {TARGET} in them"),
+    }
+}
+
+/// Looks for an OCI registry for the tests to push rules to. On Debian, as root or with a sudo that asks for no password,
+/// it installs one, after saying so. Where there is none, everything but the tests of registries works.
+fn offer_registry() {
+    let is_there = || answer(DEBIAN_REGISTRY, &["--version"]).is_some();
+    if is_there() {
+        step("tools", format_args!("Debian's {DEBIAN_REGISTRY} is installed"));
+        return;
+    }
+    if let Some(prefix) = may_install() {
+        step("tools", format_args!("installing Debian's {DEBIAN_REGISTRY} to test OCI registries with"));
+        if let Err(error) = install(prefix, &[DEBIAN_REGISTRY]) {
+            step("tools", format_args!("it could not be installed: {error:#}"));
+        }
+    }
+    if !is_there() {
+        step(
+            "tools",
+            format_args!(
+                "there is no {DEBIAN_REGISTRY}, so the tests of OCI registries will fail. On Debian, as root: apt-get \
+                 install -y --no-install-recommends {DEBIAN_REGISTRY}"
+            ),
+        );
     }
 }
 

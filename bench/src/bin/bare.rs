@@ -52,7 +52,7 @@ const SELECT: &str = r#"SELECT "person"."id" AS "c0", "person"."personal_code" A
  LEFT JOIN "address" AS "residence" ON "residence"."id" = "person"."residence_address_id"
  LEFT JOIN "municipality" AS "municipality" ON "municipality"."code" = "residence"."municipality_code"
  LEFT JOIN "county" AS "county" ON "county"."code" = "municipality"."county_code"
- WHERE "person"."personal_code" IN (?1) ORDER BY "person"."id" LIMIT ?2"#;
+ WHERE "person"."personal_code" IN (+?1) ORDER BY "person"."id" LIMIT +?2"#;
 
 /// The column of each field.
 const COLUMNS: [(&str, &str); 18] = [
@@ -87,7 +87,8 @@ async fn main() -> Result<()> {
         .busy_timeout(Duration::from_secs(1))
         .statement_cache_capacity(256)
         .disable_statement_logging();
-    let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+    let pool =
+        SqlitePoolOptions::new().max_connections(4).test_before_acquire(false).connect_with(options).await?;
     let router = Router::new().route("/xroad/person/v1/query", post(answer)).with_state(pool);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let base_url = format!("http://{}", listener.local_addr()?);

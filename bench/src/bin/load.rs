@@ -9,15 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use paasla_bench::sample::{Line, Samples};
-use serde_json::json;
-use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+use paasla_bench::{
+    asking::{Ask, asks, read_answer},
+    sample::{Line, Samples},
 };
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 /// Asks, and tells how long answers took.
 #[derive(Debug, Parser)]
@@ -72,12 +70,6 @@ const SELECT: [&str; 20] = [
     "residencePostalCode",
 ];
 
-/// One request, and what its answer must hold.
-struct Ask {
-    request: Vec<u8>,
-    expected: String,
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
@@ -91,7 +83,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<()> {
     let address = arguments.base_url.strip_prefix("http://").context("the address begins with http://")?;
-    let asks: Arc<[Ask]> = asks(&arguments, address).await?.into();
+    let asks: Arc<[Ask]> = asks(&arguments.register, address, &arguments.client, &SELECT).await?.into();
     let begin = Instant::now() + Duration::from_millis(arguments.warm_up_ms);
     let end = begin + Duration::from_millis(arguments.measure_ms);
     let mut connections = Vec::new();
@@ -110,34 +102,6 @@ async fn run(arguments: Arguments) -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "far fewer answers than 2^52")]
     let per_second = line.n as f64 * 1_000.0 / arguments.measure_ms as f64;
     Line { per_second: Some(per_second), ..line }.write()
-}
-
-/// One request for each of many adults, in an order that is not the register's.
-async fn asks(arguments: &Arguments, address: &str) -> Result<Vec<Ask>> {
-    let options = SqliteConnectOptions::new().filename(&arguments.register).read_only(true);
-    let mut register =
-        SqliteConnection::connect_with(&options).await.context("the register cannot be read")?;
-    let codes: Vec<String> = sqlx::query_scalar(
-        "SELECT personal_code FROM person WHERE status = 'E' AND birth_date < '2000-01-01' AND id NOT IN
-         (SELECT person_id FROM access_restriction) ORDER BY id * 7919 % 10007 LIMIT 2000",
-    )
-    .fetch_all(&mut register)
-    .await?;
-    ensure!(!codes.is_empty(), "the register holds no adult");
-    let ask = |code: &String| {
-        let body = json!({ "select": SELECT, "where": { "personalCode": code } }).to_string();
-        let request = format!(
-            "POST /xroad/person/v1/query HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-             X-Road-Client: {}\r\nX-Road-UserId: EE60001017869\r\nContent-Length: {}\r\n\r\n{body}",
-            arguments.client,
-            body.len(),
-        );
-        Ask {
-            request: request.into_bytes(),
-            expected: format!("\"records\":[{{\"personalCode\":\"{code}\","),
-        }
-    };
-    Ok(codes.iter().map(ask).collect())
 }
 
 /// Asks until the time is over. Only answers to what was asked after `begin`, and that came before `end`, count.
@@ -167,36 +131,4 @@ async fn keep_asking(
         }
     }
     Ok(samples)
-}
-
-/// Reads one answer into the buffer; gives its status and where its body begins.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<(u16, usize)> {
-    buffer.clear();
-    let mut whole: Option<(u16, usize, usize)> = None;
-    loop {
-        if stream.read_buf(buffer).await? == 0 {
-            bail!("the connection was closed in the middle of an answer");
-        }
-        if whole.is_none() {
-            whole = head(buffer)?;
-        }
-        if let Some((status, body, length)) = whole
-            && buffer.len() >= body + length
-        {
-            ensure!(buffer.len() == body + length, "more than one answer came");
-            return Ok((status, body));
-        }
-    }
-}
-
-/// Status, beginning and length of the body, once the head is there.
-fn head(buffer: &[u8]) -> Result<Option<(u16, usize, usize)>> {
-    let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
-    let head = std::str::from_utf8(buffer.get(..end).unwrap_or_default())?;
-    let status = head.split(' ').nth(1).context("no status")?.parse()?;
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then_some(value.trim())
-    });
-    Ok(Some((status, end + 4, length.context("an answer without Content-Length")?.parse()?)))
 }

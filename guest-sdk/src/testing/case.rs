@@ -6,9 +6,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
+use super::told::{Told, ToldFields, iri};
 use crate::{
-    __Field, Attribute, Bundle, Cell, Date, Description, Grant, Iri, Query, Quota, Revealed, Row, Subjects,
-    Term, Value,
+    __ruling::{Bundle, Grant, Quota, Subjects},
+    Attribute, Cell, Date, Description, Query, Row, Value,
 };
 
 /// One case, with everything its file's defaults gave it.
@@ -96,7 +97,7 @@ struct CaseQuery {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-enum CaseTerm {
+pub(super) enum CaseTerm {
     Alone(String),
     Broader { iri: String, broader: Vec<String> },
 }
@@ -143,19 +144,29 @@ pub fn load(folder: &Path) -> Result<Vec<Case>, CaseError> {
     for path in files {
         let wrong = |what: String| CaseError(format!("{}: {what}", path.display()));
         let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-        let file: File = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        for own in file.cases {
-            let mut whole = Json::Object(file.defaults.clone());
-            merge(&mut whole, Json::Object(own));
-            let case: CaseFile =
-                serde_json::from_value(whole).map_err(|error| wrong(format!("a case: {error}")))?;
-            let mut query = case.query;
-            query.catalogue.clone_from(&file.catalogue);
-            let settings = if case.settings.is_null() { Json::Object(Map::new()) } else { case.settings };
-            let name = format!("{stem}: {}", case.name);
-            cases.push(Case { name, settings, expect: case.expect, query, rows: case.rows });
-        }
+        cases.extend(read(&stem, &text).map_err(|error| wrong(error.to_string()))?);
+    }
+    Ok(cases)
+}
+
+/// Reads the cases of one file's text. `name` stands before the name of each.
+///
+/// # Errors
+/// When it is not what a file of cases must be.
+pub fn read(name: &str, text: &str) -> Result<Vec<Case>, CaseError> {
+    let file: File = serde_json::from_str(text).map_err(|error| CaseError(error.to_string()))?;
+    let mut cases = Vec::new();
+    for own in file.cases {
+        let mut whole = Json::Object(file.defaults.clone());
+        merge(&mut whole, Json::Object(own));
+        let case: CaseFile =
+            serde_json::from_value(whole).map_err(|error| CaseError(format!("a case: {error}")))?;
+        let mut query = case.query;
+        query.catalogue.clone_from(&file.catalogue);
+        let settings = if case.settings.is_null() { Json::Object(Map::new()) } else { case.settings };
+        let name = format!("{name}: {}", case.name);
+        cases.push(Case { name, settings, expect: case.expect, query, rows: case.rows });
     }
     Ok(cases)
 }
@@ -180,53 +191,58 @@ impl Case {
     pub fn query(&self, description: &Description) -> Result<Query, String> {
         let case = &self.query;
         let date = Date::parse(case.date.as_deref().unwrap_or("2026-11-22")).ok_or("`date` is no date")?;
-        let text =
-            |given: &Option<String>, otherwise: &str| given.clone().unwrap_or_else(|| otherwise.to_owned());
         let fields = case.told_fields()?;
         let wants = |what: &str| description.wants.iter().any(|wanted| wanted == what);
         let quotas = &case.grant.quotas;
-        let facts = description.facts.iter().map(|need| Attribute {
-            name: need.name.clone(),
-            value: case.facts.get(&need.name).map_or(Value::Absent, value),
-        });
+        let facts =
+            description.facts.iter().map(|need| case.facts.get(&need.name).map_or(Value::Absent, value));
+        let mut told = Told::default();
+        let mut or =
+            |given: &Option<String>, otherwise: &str| told.add(given.as_deref().unwrap_or(otherwise));
+        let (channel, service) = (or(&case.channel, "xroad"), or(&case.service, "person"));
+        let (client, kind) = (or(&case.client, "EE/GOV/70000001/system"), or(&case.kind, "keys"));
         Ok(Query {
-            id: "0196a0b0-0000-7000-8000-000000000000".to_owned(),
+            id: told.add("0196a0b0-0000-7000-8000-000000000000"),
             instant: i64::from(date.0) * 86_400_000 + 36_000_000,
             date: date.0,
-            channel: text(&case.channel, "xroad"),
-            service: text(&case.service, "person"),
+            channel,
+            service,
             version: 1,
-            client: text(&case.client, "EE/GOV/70000001/system"),
-            represented: case.represented.clone(),
-            official: case.official.clone(),
-            agent: case.agent.clone(),
-            case_reference: case.case_reference.clone(),
-            purpose: term(case.purpose.as_ref(), "dpv:IdentityVerification")?,
-            legal_basis: term(case.legal_basis.as_ref(), "eu-gdpr:A6-1-e")?,
+            client,
+            represented: told.add_any(&case.represented),
+            official: told.add_any(&case.official),
+            agent: told.add_any(&case.agent),
+            case_reference: told.add_any(&case.case_reference),
+            purpose: told.term(case.purpose.as_ref(), "dpv:IdentityVerification")?,
+            legal_basis: told.term(case.legal_basis.as_ref(), "eu-gdpr:A6-1-e")?,
             special_ground: match &case.special_ground {
                 None => None,
-                given => Some(term(given.as_ref(), "")?),
+                given => Some(told.term(given.as_ref(), "")?),
             },
-            provision: case.provision.clone(),
+            provision: told.add_any(&case.provision),
             bundle: case.bundle.as_ref().map(|bundle| Bundle {
-                id: "0196a0b0-0000-7000-8000-000000000001".to_owned(),
-                action: bundle.action.clone(),
-                services: bundle.services.clone(),
+                id: told.add("0196a0b0-0000-7000-8000-000000000001"),
+                action: told.add(&bundle.action),
+                services: told.add_all(&bundle.services),
             }),
-            subjects: Subjects { kind: text(&case.kind, "keys"), count: case.count.unwrap_or(1) },
-            categories: fields.categories,
-            groups: fields.groups,
+            subjects: Subjects { kind, count: case.count.unwrap_or(1) },
+            categories: told.add_all(&fields.categories),
+            groups: told.add_all(&fields.groups),
             fields: fields.entries,
             reveals: fields.reveals,
-            names: if wants("field-names") { case.fields.clone() } else { Vec::new() },
-            meanings: if wants("field-meanings") { case.meanings() } else { Vec::new() },
+            names: wants("field-names").then(|| told.add_all(&case.fields)),
+            meanings: wants("field-meanings").then(|| told.add_all(&case.meanings())),
             grant: Grant {
-                id: "grant-1".to_owned(),
-                reference: case.grant.reference.clone(),
-                quotas: quotas.iter().map(|(w, &persons)| Quota { window: w.clone(), persons }).collect(),
+                id: told.add("grant-1"),
+                reference: told.add_any(&case.grant.reference),
+                quotas: quotas
+                    .iter()
+                    .map(|(window, &persons)| Quota { window: told.add(window), persons })
+                    .collect(),
                 attributes: attributes(&case.grant.attributes),
             },
             facts: facts.collect(),
+            text: told.text(),
         })
     }
 
@@ -254,8 +270,8 @@ impl Case {
                 Ok(Cell { field, value: value(json) })
             });
             let group = case.group.as_ref().map(|name| {
-                let place = query.groups.iter().position(|group| group == name);
-                let place = place.and_then(|place| u32::try_from(place).ok());
+                let places = (0..).take(query.groups.len());
+                let place = places.into_iter().find(|place| query.group(Some(*place)) == Some(name));
                 place.ok_or_else(|| format!("the query asks for no field of the group `{name}`"))
             });
             Ok(Row {
@@ -269,60 +285,21 @@ impl Case {
     }
 }
 
-/// The fields of a query, in the interface's lists.
-#[derive(Default)]
-struct ToldFields {
-    categories: Vec<String>,
-    groups: Vec<String>,
-    entries: Vec<__Field>,
-    reveals: Vec<Revealed>,
-}
-
-/// The place of a text in a list that holds each once.
-fn place(list: &mut Vec<String>, text: String) -> u32 {
-    let place = list.iter().position(|known| *known == text).unwrap_or_else(|| {
-        list.push(text);
-        list.len() - 1
-    });
-    u32::try_from(place).unwrap_or(u32::MAX)
-}
-
 impl CaseQuery {
     fn told_fields(&self) -> Result<ToldFields, String> {
         let mut told = ToldFields::default();
-        for (field, name) in (0..).zip(&self.fields) {
+        for name in &self.fields {
             let known = self.catalogue.get(name);
             let known = known.ok_or_else(|| format!("the catalogue has no field `{name}`"))?;
-            let group = name.split_once('.').map(|(group, _)| place(&mut told.groups, group.to_owned()));
-            let category = place(&mut told.categories, iri(&known.category)?);
-            told.entries.push(__Field { category, group, special: known.special });
-            for revealed in &known.reveals {
-                let category = place(&mut told.categories, iri(revealed)?);
-                told.reveals.push(Revealed { field, category });
-            }
+            let group = name.split_once('.').map(|(group, _)| group);
+            let reveals = known.reveals.iter().map(|revealed| iri(revealed));
+            told.add(iri(&known.category)?, group, known.special, reveals.collect::<Result<_, _>>()?);
         }
         Ok(told)
     }
 
     fn meanings(&self) -> Vec<String> {
         self.fields.iter().map(|name| format!("urn:paasla:rr#{name}")).collect()
-    }
-}
-
-fn iri(text: &str) -> Result<String, String> {
-    Iri::new(text)
-        .map(|iri| iri.as_str().to_owned())
-        .ok_or_else(|| format!("`{text}` is no IRI with a known prefix"))
-}
-
-fn term(given: Option<&CaseTerm>, otherwise: &str) -> Result<Term, String> {
-    match given {
-        None => Ok(Term { iri: iri(otherwise)?, broader: Vec::new() }),
-        Some(CaseTerm::Alone(text)) => Ok(Term { iri: iri(text)?, broader: Vec::new() }),
-        Some(CaseTerm::Broader { iri: own, broader }) => {
-            let broader = broader.iter().map(|text| iri(text)).collect::<Result<_, _>>()?;
-            Ok(Term { iri: iri(own)?, broader })
-        }
     }
 }
 

@@ -33,9 +33,11 @@ pub(super) fn reasons(description: &Description, said: &[Reason]) -> Result<(), 
         if !(1..=500).contains(&message.chars().count()) {
             return Err(format!("the message of `{code}` is not 1 to 500 characters"));
         }
-        let listed = |id: &String| description.provisions.iter().any(|known| known.id == *id);
-        if let Some(id) = provision.as_ref().filter(|id| !listed(id)) {
-            return Err(format!("`{code}` names the provision `{id}`, which `describe` does not list"));
+        let most = description.provisions.len();
+        if let Some(index) =
+            provision.filter(|index| usize::try_from(*index).is_ok_and(|index| index >= most))
+        {
+            return Err(format!("`{code}` names provision {index}, but `describe` lists {most}"));
         }
     }
     Ok(())

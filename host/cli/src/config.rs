@@ -15,7 +15,7 @@ use figment::{
     providers::{Env, Format as _, Toml},
 };
 use paasla_engine::EngineConfig;
-use paasla_server::app::{QuarantineSettings, Then};
+use paasla_server::app::{QuarantineSettings, Then, governance::GovernanceSettings};
 use serde::Deserialize;
 
 /// Where everything is.
@@ -34,6 +34,9 @@ pub(crate) struct Config {
     /// Policies whose rules break.
     #[serde(default)]
     pub(crate) quarantine: Quarantine,
+    /// How governance changes: see `GovernanceSettings`.
+    #[serde(default)]
+    pub(crate) governance: GovernanceSettings,
     /// Limits of the sandbox: see `EngineConfig`, whose names stand here with hyphens.
     #[serde(default)]
     pub(crate) engine: EngineConfig,

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `paasla`: the program of Pääsla.
 
+mod admin;
+mod client;
 mod config;
+mod files;
 mod host;
+mod key;
 mod policy;
 mod rule;
+mod rulebook;
 mod seed;
 mod serve;
+mod show;
+mod watch;
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -30,12 +37,21 @@ enum Command {
     Serve(serve::Serve),
     /// Put control data from readable files into the store, as a new generation.
     Seed(seed::Seed),
-    /// Look after policies at work.
+    /// Look after who may change governance, at the host's machine.
     #[command(subcommand)]
-    Policy(policy::PolicyCommand),
-    /// Build, test and inspect rules.
+    Admin(admin::AdminCommand),
+    /// Make keys that sign rules, and look after the list of those whose signatures count.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Build, test, sign and inspect rules, and bring them to a host or a registry.
     #[command(subcommand)]
     Rule(rule::RuleCommand),
+    /// Make policies of rules, and lead them through their life: shadow, approved, in force, retired.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Look at the control data that queries are decided by.
+    #[command(subcommand)]
+    Rulebook(rulebook::RulebookCommand),
     /// Compile one component from standard input to standard output. The host starts this by itself.
     #[command(hide = true)]
     CompileWorker,
@@ -57,14 +73,22 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments),
-        Command::Policy(command) => policy::run(command),
+        Command::Admin(command) => admin::run(command),
+        Command::Key(command) => key::run(command),
         Command::Rule(command) => rule::run(command),
+        Command::Policy(command) => policy::run(command),
+        Command::Rulebook(command) => rulebook::run(command),
         Command::CompileWorker => Ok(()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let mut stderr = std::io::stderr();
+            let _ = match error.downcast_ref::<client::Problems>() {
+                // One problem a line, as they are.
+                Some(problems) => writeln!(stderr, "{problems}"),
+                None => writeln!(stderr, "error: {error:#}"),
+            };
             ExitCode::FAILURE
         }
     }

@@ -1,179 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `paasla policy`: what operators do with policies at work.
+//! `paasla policy`: the life of policies, from a version that changes nothing to one in force, and back.
 
-use std::{fs, io::Write as _, os::unix::fs::MetadataExt as _, path::PathBuf};
+mod create;
+mod look;
+mod quarantine;
+mod step;
 
-use anyhow::{Context as _, Result, bail};
-use clap::{Args, Subcommand};
-use paasla_store::{Quarantine, SqliteStore, Store as _, StoreError};
-use serde_json::{Value, json};
+use anyhow::Result;
+use clap::Subcommand;
 
-use crate::config::Config;
+pub(crate) use quarantine::{instant, open, operator};
 
 /// Commands for policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
+    /// Make a version of a policy: a rule with its settings and scope. The host checks all of it, and nothing changes yet.
+    Create(create::Create),
+    /// Let a version run in shadow: after each answer, changing none. `paasla policy diff` shows what it would have
+    /// changed.
+    Shadow(step::Step),
+    /// Approve a version, so that it may be put in force. Somebody other than who made it must do this.
+    Approve(step::Step),
+    /// Reject a version: it can no longer be put in force, and leaves shadow.
+    Reject(step::Step),
+    /// Put an approved version in force, at once or at a set time, in place of the one that is.
+    Activate(step::Activate),
+    /// Take a policy out of force, or out of shadow.
+    Retire(step::Step),
+    /// Put an earlier generation of the whole rulebook to work again, as a new generation.
+    Rollback(step::Rollback),
+    /// List the versions of all policies, or of one, and where each stands in its life.
+    List(look::List),
+    /// Show what a version in shadow would have changed: for which clients, and in which fields.
+    Diff(look::Diff),
+    /// List who changed what, when and why, newest first; what was refused included.
+    Changes(look::Changes),
     /// Policies that were taken out of service because their rules broke too often.
     #[command(subcommand)]
-    Quarantine(QuarantineCommand),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum QuarantineCommand {
-    /// List the policies that are out of service.
-    List(List),
-    /// Put a policy back into service. A running host does so within a few seconds; one that is not running, when it
-    /// starts.
-    Lift(Lift),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    /// The configuration of the host.
-    #[arg(long, default_value = "paasla.toml")]
-    config: PathBuf,
-    /// List also what was lifted, by whom and why.
-    #[arg(long)]
-    all: bool,
-    /// Print JSON, one object a line.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Lift {
-    /// The policy's name.
-    name: String,
-    /// Why it may rule again. Kept in the store, with your name and the time.
-    #[arg(long)]
-    reason: String,
-    /// The configuration of the host.
-    #[arg(long, default_value = "paasla.toml")]
-    config: PathBuf,
+    Quarantine(quarantine::QuarantineCommand),
 }
 
 pub(crate) fn run(command: PolicyCommand) -> Result<()> {
-    let PolicyCommand::Quarantine(command) = command;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match command {
-        QuarantineCommand::List(arguments) => runtime.block_on(list(&arguments)),
-        QuarantineCommand::Lift(arguments) => runtime.block_on(lift(&arguments)),
-    }
-}
-
-async fn list(arguments: &List) -> Result<()> {
-    let store = open(&arguments.config).await?;
-    let found = if arguments.all { store.quarantine_history().await? } else { store.quarantined().await? };
-    store.close().await?;
-    let mut out = std::io::stdout().lock();
-    for quarantine in &found {
-        if arguments.json {
-            writeln!(out, "{}", as_json(quarantine))?;
-        } else {
-            writeln!(out, "{}", as_text(quarantine))?;
-        }
-    }
-    if found.is_empty() && !arguments.json {
-        writeln!(out, "No policy is in quarantine.")?;
-    }
-    Ok(())
-}
-
-async fn lift(arguments: &Lift) -> Result<()> {
-    let reason = arguments.reason.trim();
-    if reason.is_empty() {
-        bail!("--reason must say why the policy may rule again");
-    }
-    let store = open(&arguments.config).await?;
-    let (name, by) = (&arguments.name, operator());
-    let lifted = store.lift_quarantine(name, &by, reason).await;
-    store.close().await?;
-    match lifted {
-        Ok(lifted) => {
-            tracing::info!(policy = name, by, entries = lifted.len(), "the quarantine is lifted");
-            Ok(())
-        }
-        Err(StoreError::NotFound { .. }) => bail!("the policy `{name}` is not in quarantine"),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The host's store. It must be there: to look at one must not make one.
-async fn open(config: &std::path::Path) -> Result<SqliteStore> {
-    let config = Config::read(config)?;
-    let file = &config.store.database;
-    if !file.is_file() {
-        bail!("there is no store at {}", file.display());
-    }
-    SqliteStore::open(file).await.with_context(|| format!("the store {} cannot be opened", file.display()))
-}
-
-fn as_json(quarantine: &Quarantine) -> Value {
-    let entry = &quarantine.entry;
-    let mut object = json!({
-        "policy": entry.policy,
-        "rule": entry.rule,
-        "settings": entry.settings,
-        "since": instant(entry.since),
-        "faults": entry.faults,
-        "lastFault": entry.kind,
-        "action": entry.action.name(),
-    });
-    if let (Some(lifted), Some(object)) = (&quarantine.lifted, object.as_object_mut()) {
-        let lifted = json!({ "at": instant(lifted.at), "by": lifted.by, "reason": lifted.reason });
-        object.insert("lifted".to_owned(), lifted);
-    }
-    object
-}
-
-fn as_text(quarantine: &Quarantine) -> String {
-    let entry = &quarantine.entry;
-    let since = instant(entry.since);
-    let mut text = format!(
-        "{}: out of service since {since}, after {} faults, the last of kind {}; action {}\n  rule     {}\n  settings {}",
-        entry.policy,
-        entry.faults,
-        entry.kind,
-        entry.action.name(),
-        entry.rule,
-        entry.settings,
-    );
-    if let Some(lifted) = &quarantine.lifted {
-        text += &format!("\n  lifted   {} by {}: {}", instant(lifted.at), lifted.by, lifted.reason);
-    }
-    text
-}
-
-fn instant(millis: i64) -> String {
-    let instant = jiff::Timestamp::from_millisecond(millis);
-    instant.map_or_else(|_| millis.to_string(), |instant| instant.to_string())
-}
-
-/// Who runs this program, as the system knows them: by name, or else by number.
-fn operator() -> String {
-    let Ok(process) = fs::metadata("/proc/self") else { return "operator".to_owned() };
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    name_of(process.uid(), &users).map_or_else(|| format!("uid {}", process.uid()), str::to_owned)
-}
-
-/// The name of a user in a file such as `/etc/passwd`: name, password, number, and more, with colons between.
-fn name_of(number: u32, users: &str) -> Option<&str> {
-    users.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        let (name, _, of) = (parts.next()?, parts.next()?, parts.next()?);
-        (of.parse() == Ok(number)).then_some(name)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_is_named_by_number() {
-        let users = "root:x:0:0::/root:/bin/sh\nbroken\nmari:x:1000:0:Mari:/home/mari:/bin/sh\n";
-        assert_eq!(name_of(1000, users), Some("mari"));
-        assert_eq!(name_of(0, users), Some("root"));
-        assert_eq!(name_of(7, users), None);
+        PolicyCommand::Create(arguments) => create::run(&arguments),
+        PolicyCommand::Shadow(arguments) => step::run("shadow", &arguments),
+        PolicyCommand::Approve(arguments) => step::run("approve", &arguments),
+        PolicyCommand::Reject(arguments) => step::run("reject", &arguments),
+        PolicyCommand::Activate(arguments) => step::activate(&arguments),
+        PolicyCommand::Retire(arguments) => step::run("retire", &arguments),
+        PolicyCommand::Rollback(arguments) => step::roll_back(&arguments),
+        PolicyCommand::List(arguments) => look::list(&arguments),
+        PolicyCommand::Diff(arguments) => look::diff(&arguments),
+        PolicyCommand::Changes(arguments) => look::changes(&arguments),
+        PolicyCommand::Quarantine(command) => quarantine::run(command),
     }
 }

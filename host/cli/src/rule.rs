@@ -2,6 +2,11 @@
 //! `paasla rule`: what rule authors do.
 
 mod build;
+mod oci;
+mod pull;
+mod push;
+mod sign;
+mod signature;
 mod toolchain;
 
 use std::{fs, io::Write as _, path::PathBuf};
@@ -16,7 +21,7 @@ use crate::host;
 /// Commands for rules.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RuleCommand {
-    /// Compile rules in Rust to components without imports, and print their digests.
+    /// Compile rules in Rust to components without imports, with their cases inside, and print their digests.
     Build(Build),
     /// Build rules, then run their cases against the components, in the sandbox.
     Test(Build),
@@ -28,6 +33,14 @@ pub(crate) enum RuleCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Sign a component with your private key. No host is asked.
+    Sign(sign::Sign),
+    /// Bring a component with its signatures to a host, which checks it and runs its cases; or to an OCI registry.
+    Push(push::Push),
+    /// Fetch a component with its signatures from an OCI registry.
+    Pull(pull::Pull),
+    /// List the rules that a host has, and who signed them.
+    List(push::List),
 }
 
 #[derive(Debug, Args)]
@@ -51,6 +64,10 @@ pub(crate) fn run(command: RuleCommand) -> Result<()> {
         RuleCommand::Build(arguments) => build(&arguments, false),
         RuleCommand::Test(arguments) => build(&arguments, true),
         RuleCommand::Inspect { file, json } => inspect(&file, json),
+        RuleCommand::Sign(arguments) => sign::run(&arguments),
+        RuleCommand::Push(arguments) => push::run(&arguments),
+        RuleCommand::Pull(arguments) => pull::run(&arguments),
+        RuleCommand::List(arguments) => push::list(&arguments),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use paasla_core::{Grant, Policy, Rulebook, Service, Vocabulary};
-use paasla_server::app::build;
+use paasla_server::app::{Pool, build};
 use paasla_store::{SqliteStore, Store as _, StoredRule};
 use serde::de::DeserializeOwned;
 
@@ -68,7 +68,7 @@ async fn seed(arguments: &Seed) -> Result<()> {
         components.insert(rule.digest.clone(), bytes);
     }
     // Nothing is stored unless all of it can be put to work.
-    build(&engine, &description, rulebook.clone(), &components)?;
+    build(&engine, &description, rulebook.clone(), &components, &Pool::default())?;
     let store = SqliteStore::open(&config.store.database).await?;
     for rule in &stored {
         store.put_rule(rule).await?;

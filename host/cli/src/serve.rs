@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use paasla_server::http::{Doors, Gatehouse, Settings, panics, router, serve};
+use paasla_server::http::{Doors, Gatehouse, Settings, admin, layers, panics, routes, serve};
 use serde_json::json;
 use tokio::{
     net::TcpListener,
@@ -19,7 +19,10 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::{config::Config, host};
+use crate::{config::Config, host, watch::Folder};
+
+/// How long a host that stops goes on comparing queries with policies in shadow.
+const SHADOW_GRACE: Duration = Duration::from_secs(5);
 
 /// How to serve.
 #[derive(Debug, Args)]
@@ -33,6 +36,11 @@ pub(crate) struct Serve {
     /// Write `{"base_url": ...}` to this file once queries are answered.
     #[arg(long)]
     ready_file: Option<PathBuf>,
+    /// For those who write rules: put every `NAME.wasm` in this folder to work as the policy NAME a moment after it was
+    /// saved, without signatures and approval. `NAME.toml` beside it may give settings, scope, limits and mode. Only with
+    /// an address on loopback.
+    #[arg(long, value_name = "FOLDER")]
+    watch: Option<PathBuf>,
     /// Stop when standard input ends, so that the host does not outlive the program that started it.
     #[arg(long)]
     stop_with_stdin: bool,
@@ -51,6 +59,12 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let config = Config::read(&arguments.config)?;
     let app = Arc::new(host::app(&config).await?);
     let address = arguments.listen.unwrap_or(config.listen);
+    let folder = arguments.watch.as_deref().map(Folder::open).transpose()?;
+    if folder.is_some() && !address.ip().is_loopback() {
+        bail!(
+            "--watch puts to work whatever is in a folder: it goes with an address on loopback only, not {address}"
+        );
+    }
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let gate: Arc<dyn Gatehouse> = Arc::clone(&app) as Arc<dyn Gatehouse>;
@@ -69,6 +83,16 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
     });
+    let governed = Arc::clone(&app);
+    let governor = tokio::spawn(async move {
+        loop {
+            governed.look_at_rulebook().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let shadowed = Arc::clone(&app);
+    let shadow = tokio::spawn(async move { shadowed.run_shadow().await });
+    let dropped = folder.map(|folder| tokio::spawn(folder.watch(Arc::clone(&app))));
     let stop = told_to_stop(arguments.stop_with_stdin)?;
     if let Some(file) = &arguments.ready_file {
         announce(file, &base_url)?;
@@ -80,10 +104,15 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
         tracing::info!(why, "stopping: requests under way are finished");
         stopping.stopping();
     };
-    let finished = serve::serve(listener, router(&doors), &settings, until).await;
+    let router = layers(&doors, routes(&doors).merge(admin::router(&app)));
+    let finished = serve::serve(listener, router, &settings, until).await;
     watcher.abort();
+    governor.abort();
+    dropped.inspect(tokio::task::JoinHandle::abort);
     app.stopping();
     let idle = doors.idle(settings.grace).await;
+    app.finish_shadow(SHADOW_GRACE).await;
+    shadow.abort();
     app.close().await.context("records could not be written to the end")?;
     if !(finished && idle) {
         bail!("some requests were cut off after {} s", settings.grace.as_secs());

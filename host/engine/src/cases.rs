@@ -12,6 +12,7 @@ use paasla_core::{
 use paasla_rule as sdk;
 
 use crate::{
+    about::{About, FactNeed},
     activate::{ActivateError, Activated},
     fault::RuleFault,
     input::{RowInput, days},
@@ -118,7 +119,7 @@ impl sdk::testing::Runner for CaseRunner {
     }
 
     fn decide(&mut self, query: &sdk::Query) -> Result<sdk::Decided, RunnerError> {
-        let query = core_query(query)?;
+        let query = core_query(query, &self.rule.about.facts)?;
         let ruling = self.activated()?.decide(&query).0?;
         decided(ruling, self)
     }
@@ -138,36 +139,32 @@ impl sdk::testing::Runner for CaseRunner {
             })
         };
         let rows = rows.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        let rulings = self.activated()?.review(&core_query(query)?, &rows).0?;
-        let mut reviewed = sdk::Reviewed { reasons: Vec::new(), rows: Vec::new() };
+        let query = core_query(query, &self.rule.about.facts)?;
+        let rulings = self.activated()?.review(&query, &rows).0?;
+        let mut reasons = Reasons::new(&self.rule.about);
+        let mut rows = Vec::new();
         for ruling in rulings {
-            let reasons = &mut reviewed.reasons;
-            let leave_out = ruling.drop.map(|reason| place(reasons, reason));
-            let exceptions = ruling.exceptions.into_iter().map(|e| exception(reasons, e)).collect();
+            let leave_out = ruling.drop.map(|reason| reasons.place(&reason));
+            let exceptions = ruling.exceptions.into_iter().map(|e| exception(&mut reasons, e)).collect();
             let replacements = ruling.replacements.into_iter().map(|replacement| sdk::Replacement {
                 field: index(replacement.field),
                 value: sdk_value(&replacement.value),
-                reason: place(reasons, replacement.reason),
+                reason: reasons.place(&replacement.reason),
             });
             let replacements = replacements.collect();
-            reviewed.rows.push(sdk::RowRuling {
-                row: index(ruling.row),
-                leave_out,
-                exceptions,
-                replacements,
-            });
+            rows.push(sdk::RowRuling { row: index(ruling.row), leave_out, exceptions, replacements });
         }
-        Ok(reviewed)
+        Ok(sdk::Reviewed { reasons: reasons.all, rows })
     }
 }
 
 fn decided(ruling: Ruling, runner: &CaseRunner) -> Result<sdk::Decided, RunnerError> {
+    let mut reasons = Reasons::new(&runner.rule.about);
     let narrowing = match ruling {
         Ruling::Abstain => return Ok(sdk::Decided::Abstain),
-        Ruling::Refuse(reason) => return Ok(sdk::Decided::Refuse(sdk_reason(&reason))),
+        Ruling::Refuse(reason) => return Ok(sdk::Decided::Refuse(reasons.one(&reason))),
         Ruling::Narrow(narrowing) => narrowing,
     };
-    let mut reasons = Vec::new();
     let exceptions = narrowing.exceptions.into_iter().map(|e| exception(&mut reasons, e)).collect();
     let facts = &runner.rule.about.row_facts;
     let conditions = narrowing.conditions.into_iter().map(|condition| {
@@ -176,7 +173,7 @@ fn decided(ruling: Ruling, runner: &CaseRunner) -> Result<sdk::Decided, RunnerEr
             fact: index(fact.ok_or_else(|| RunnerError::Case("a condition on an unknown fact".to_owned()))?),
             test: sdk_test(condition.test),
             value: sdk_value(&condition.value),
-            reason: place(&mut reasons, condition.reason),
+            reason: reasons.place(&condition.reason),
         })
     });
     let conditions = conditions.collect::<Result<_, RunnerError>>()?;
@@ -190,7 +187,7 @@ fn decided(ruling: Ruling, runner: &CaseRunner) -> Result<sdk::Decided, RunnerEr
     });
     let obligations = obligations.collect();
     Ok(sdk::Decided::Narrow(sdk::Narrowing {
-        reasons,
+        reasons: reasons.all,
         exceptions,
         conditions,
         obligations,
@@ -198,32 +195,45 @@ fn decided(ruling: Ruling, runner: &CaseRunner) -> Result<sdk::Decided, RunnerEr
     }))
 }
 
-fn exception(reasons: &mut Vec<sdk::Reason>, exception: paasla_core::Exception) -> sdk::Exception {
+fn exception(reasons: &mut Reasons<'_>, exception: paasla_core::Exception) -> sdk::Exception {
     let to = match exception.to {
         Visibility::Masked(mask) => sdk::Narrowed::Mask(mask.name().to_owned()),
         Visibility::Show | Visibility::Hide => sdk::Narrowed::Hide,
     };
-    sdk::Exception { field: index(exception.field), to, reason: place(reasons, exception.reason) }
+    sdk::Exception { field: index(exception.field), to, reason: reasons.place(&exception.reason) }
 }
 
 fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-fn place(reasons: &mut Vec<sdk::Reason>, reason: Reason) -> u32 {
-    let reason = sdk_reason(&reason);
-    let known = reasons.iter().position(|earlier| *earlier == reason);
-    index(known.unwrap_or_else(|| {
-        reasons.push(reason);
-        reasons.len() - 1
-    }))
+/// Reasons of one ruling, each once.
+struct Reasons<'a> {
+    about: &'a About,
+    all: Vec<sdk::Reason>,
 }
 
-fn sdk_reason(reason: &Reason) -> sdk::Reason {
-    sdk::Reason {
-        code: reason.code.clone(),
-        message: reason.message.clone(),
-        provision: reason.provision.clone(),
+impl<'a> Reasons<'a> {
+    fn new(about: &'a About) -> Self {
+        Self { about, all: Vec::new() }
+    }
+
+    fn one(&self, reason: &Reason) -> sdk::Reason {
+        let place = |id: &String| self.about.provisions.iter().position(|provision| provision.id == *id);
+        sdk::Reason {
+            code: reason.code.clone(),
+            message: reason.message.clone(),
+            provision: reason.provision.as_ref().and_then(place).map(index),
+        }
+    }
+
+    fn place(&mut self, reason: &Reason) -> u32 {
+        let reason = self.one(reason);
+        let known = self.all.iter().position(|earlier| *earlier == reason);
+        index(known.unwrap_or_else(|| {
+            self.all.push(reason);
+            self.all.len() - 1
+        }))
     }
 }
 
@@ -268,8 +278,8 @@ fn core_date(days: i32) -> Result<Date, RunnerError> {
     date.map_err(|error| RunnerError::Case(error.to_string()))
 }
 
-fn core_term(term: &sdk::Term) -> Term {
-    Term { iri: term.iri.clone(), broader: term.broader.clone() }
+fn core_term(term: sdk::Term<'_>) -> Term {
+    Term { iri: term.iri().to_owned(), broader: term.broader().map(str::to_owned).collect() }
 }
 
 fn core_attributes(attributes: &[sdk::Attribute]) -> Result<Vec<Attribute>, RunnerError> {
@@ -277,59 +287,61 @@ fn core_attributes(attributes: &[sdk::Attribute]) -> Result<Vec<Attribute>, Runn
     attributes.iter().map(attribute).collect()
 }
 
-fn core_query(query: &sdk::Query) -> Result<paasla_core::Query, RunnerError> {
-    let client: ClientId =
-        query.client.parse().map_err(|error| RunnerError::Case(format!("`client`: {error}")))?;
-    let quota = |quota: &sdk::Quota| {
-        let window = Window::ALL.into_iter().find(|window| window.name() == quota.window);
+/// `needs` are the query facts that the rule declares: the case's facts stand in their order.
+fn core_query(query: &sdk::Query, needs: &[FactNeed]) -> Result<paasla_core::Query, RunnerError> {
+    let client = query.client();
+    let client = [client.instance, client.class, client.member].into_iter().chain(client.subsystem);
+    let client = ClientId::from_parts(&client.map(str::to_owned).collect::<Vec<_>>());
+    let client = client.map_err(|error| RunnerError::Case(format!("`client`: {error}")))?;
+    let quota = |(name, persons): (&str, u32)| {
+        let window = Window::ALL.into_iter().find(|window| window.name() == name);
         let window = window.ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;
-        Ok::<_, RunnerError>(Quota { window, persons: quota.persons })
+        Ok::<_, RunnerError>(Quota { window, persons })
     };
+    let text = |text: Option<&str>| text.map(str::to_owned);
     // A case tells a rule no more than it wants to be told; what it is not told can be anything.
-    let told = |list: &[String], field: &sdk::Field<'_>| {
-        let place = usize::try_from(field.index()).ok();
-        place
-            .and_then(|place| list.get(place))
-            .cloned()
-            .unwrap_or_else(|| format!("urn:untold:{}", field.index()))
-    };
+    let untold = |field: &sdk::Field<'_>| format!("urn:untold:{}", field.index());
     let field = |field: sdk::Field<'_>| Field {
-        name: told(&query.names, &field),
-        group: field.group().map(str::to_owned),
-        iri: told(&query.meanings, &field),
+        name: query.names.as_ref().map_or_else(|| untold(&field), |_| field.name().to_owned()),
+        group: text(field.group()),
+        iri: query.meanings.as_ref().map_or_else(|| untold(&field), |_| field.meaning().to_owned()),
         category: field.category().to_owned(),
         special: field.special(),
         reveals: field.reveals().map(str::to_owned).collect(),
     };
+    let facts = needs.iter().zip(&query.facts);
+    let facts =
+        facts.map(|(need, value)| Ok(Attribute { name: need.name.clone(), value: core_value(value)? }));
+    let grant = query.grant();
     Ok(paasla_core::Query {
-        id: query.id.clone(),
+        id: query.id().to_owned(),
         instant: query.instant,
         date: core_date(query.date)?,
-        channel: query.channel.clone(),
-        service: query.service.clone(),
+        channel: query.channel().to_owned(),
+        service: query.service().to_owned(),
         version: query.version,
         client,
-        represented: query.represented.clone(),
-        official: query.official.clone(),
-        agent: query.agent.clone(),
-        case: query.case_reference.clone(),
-        purpose: core_term(&query.purpose),
-        legal_basis: core_term(&query.legal_basis),
-        special_ground: query.special_ground.as_ref().map(core_term),
-        provision: query.provision.clone(),
-        bundle: query.bundle.as_ref().map(|bundle| Bundle {
-            id: bundle.id.clone(),
-            action: bundle.action.clone(),
-            services: bundle.services.clone(),
+        represented: text(query.represented()),
+        official: text(query.official()),
+        agent: text(query.agent()),
+        case: text(query.case_reference()),
+        purpose: core_term(query.purpose()),
+        legal_basis: core_term(query.legal_basis()),
+        special_ground: query.special_ground().map(core_term),
+        provision: text(query.provision()),
+        bundle: query.bundle().map(|bundle| Bundle {
+            id: bundle.id().to_owned(),
+            action: bundle.action().to_owned(),
+            services: bundle.services().map(str::to_owned).collect(),
         }),
-        subjects: Subjects { kind: query.subjects.kind.clone(), count: query.subjects.count },
+        subjects: Subjects { kind: query.subjects_kind().to_owned(), count: query.subjects.count },
         fields: query.fields().map(field).collect(),
         grant: GrantView {
-            id: query.grant.id.clone(),
-            reference: query.grant.reference.clone(),
-            quotas: query.grant.quotas.iter().map(quota).collect::<Result<_, _>>()?,
-            attributes: core_attributes(&query.grant.attributes)?,
+            id: grant.id().to_owned(),
+            reference: text(grant.reference()),
+            quotas: grant.quotas().map(quota).collect::<Result<_, _>>()?,
+            attributes: core_attributes(grant.attributes())?,
         },
-        facts: core_attributes(&query.facts)?,
+        facts: facts.collect::<Result<_, RunnerError>>()?,
     })
 }

@@ -2,7 +2,7 @@
 //! From core's words to the interface's, borrowing wherever it can.
 
 use jiff::civil::Date;
-use paasla_core::{Attribute, Field, Query, Term, Value};
+use paasla_core::{Attribute, ClientId, Field, Query, Term, Value};
 
 use crate::{
     about::{About, FactNeed, Want},
@@ -22,21 +22,44 @@ pub struct RowInput {
     pub cells: Vec<(usize, Value)>,
 }
 
-/// A query in the interface's words, made once for all the policies that rule on it. Holds the lists that the
-/// borrowed record points to.
+/// A query in the interface's words, made once for all the policies that rule on it. Holds the text and the lists that
+/// the borrowed record points to.
 pub(crate) struct QueryInput<'q> {
     pub(crate) query: &'q Query,
-    client: String,
-    purpose: Vec<&'q str>,
-    basis: Vec<&'q str>,
-    ground: Vec<&'q str>,
-    services: Vec<&'q str>,
-    categories: Vec<&'q str>,
+    text: String,
+    parts: Parts,
+    purpose: Vec<wit::Part>,
+    basis: Vec<wit::Part>,
+    ground: Vec<wit::Part>,
+    services: Vec<wit::Part>,
+    categories: Vec<wit::Part>,
     groups: Vec<&'q str>,
+    group_parts: Vec<wit::Part>,
     fields: Vec<wit::Field>,
     reveals: Vec<wit::Revealed>,
-    quotas: Vec<wit::Quota<'q>>,
+    quotas: Vec<wit::Quota>,
     attributes: Vec<OwnedAttribute<'q>>,
+}
+
+/// Where the texts stand that are no lists.
+struct Parts {
+    id: wit::Part,
+    channel: wit::Part,
+    service: wit::Part,
+    client: wit::Part,
+    represented: Option<wit::Part>,
+    official: Option<wit::Part>,
+    agent: Option<wit::Part>,
+    case: Option<wit::Part>,
+    purpose: wit::Part,
+    basis: wit::Part,
+    ground: Option<wit::Part>,
+    provision: Option<wit::Part>,
+    /// Its id and its action.
+    bundle: Option<(wit::Part, wit::Part)>,
+    kind: wit::Part,
+    grant: wit::Part,
+    reference: Option<wit::Part>,
 }
 
 /// An attribute whose list of texts, if it has one, lives here.
@@ -50,8 +73,12 @@ impl<'q> OwnedAttribute<'q> {
         Self { attribute, texts: texts(&attribute.value) }
     }
 
+    fn value(&self) -> wit::ValueParam<'_> {
+        value(&self.attribute.value, &self.texts)
+    }
+
     fn borrow(&self) -> wit::AttributeParam<'_> {
-        wit::AttributeParam { name: &self.attribute.name, value: value(&self.attribute.value, &self.texts) }
+        wit::AttributeParam { name: &self.attribute.name, value: self.value() }
     }
 }
 
@@ -60,10 +87,6 @@ fn texts(value: &Value) -> Vec<&str> {
         Value::Texts(texts) => texts.iter().map(String::as_str).collect(),
         _ => Vec::new(),
     }
-}
-
-fn broader(term: &Term) -> Vec<&str> {
-    term.broader.iter().map(String::as_str).collect()
 }
 
 /// Days since 1970-01-01.
@@ -96,6 +119,33 @@ fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
+/// Puts a text behind the others, and tells where it stands.
+fn add(all: &mut String, text: &str) -> wit::Part {
+    let start = index(all.len());
+    all.push_str(text);
+    wit::Part { start, length: index(text.len()) }
+}
+
+fn add_all<'t>(all: &mut String, texts: impl IntoIterator<Item = &'t str>) -> Vec<wit::Part> {
+    texts.into_iter().map(|text| add(all, text)).collect()
+}
+
+fn broader(all: &mut String, term: &Term) -> Vec<wit::Part> {
+    add_all(all, term.broader.iter().map(String::as_str))
+}
+
+fn client(all: &mut String, client: &ClientId) -> wit::Part {
+    let ClientId { instance, class, member, subsystem } = client;
+    let start = all.len();
+    for part in [instance, class, member].into_iter().chain(subsystem) {
+        if all.len() > start {
+            all.push('/');
+        }
+        all.push_str(part);
+    }
+    wit::Part { start: index(start), length: index(all.len() - start) }
+}
+
 impl<'q> QueryInput<'q> {
     pub(crate) fn new(query: &'q Query) -> Self {
         let (mut categories, mut groups, mut reveals) = (Vec::with_capacity(16), Vec::new(), Vec::new());
@@ -108,85 +158,106 @@ impl<'q> QueryInput<'q> {
             wit::Field { category, group, special: field.special }
         });
         let fields = fields.collect();
-        let quota = |quota: &'q paasla_core::Quota| wit::Quota {
-            window: quota.window.name(),
-            persons: quota.persons,
+        let mut text = String::with_capacity(2048);
+        let all = &mut text;
+        let parts = Parts {
+            id: add(all, &query.id),
+            channel: add(all, &query.channel),
+            service: add(all, &query.service),
+            client: client(all, &query.client),
+            represented: query.represented.as_deref().map(|text| add(all, text)),
+            official: query.official.as_deref().map(|text| add(all, text)),
+            agent: query.agent.as_deref().map(|text| add(all, text)),
+            case: query.case.as_deref().map(|text| add(all, text)),
+            purpose: add(all, &query.purpose.iri),
+            basis: add(all, &query.legal_basis.iri),
+            ground: query.special_ground.as_ref().map(|ground| add(all, &ground.iri)),
+            provision: query.provision.as_deref().map(|text| add(all, text)),
+            bundle: query.bundle.as_ref().map(|bundle| (add(all, &bundle.id), add(all, &bundle.action))),
+            kind: add(all, &query.subjects.kind),
+            grant: add(all, &query.grant.id),
+            reference: query.grant.reference.as_deref().map(|text| add(all, text)),
         };
+        let quotas = query.grant.quotas.iter();
+        let services = query.bundle.iter().flat_map(|bundle| bundle.services.iter().map(String::as_str));
         Self {
             query,
-            client: query.client.to_string(),
-            purpose: broader(&query.purpose),
-            basis: broader(&query.legal_basis),
-            ground: query.special_ground.as_ref().map(broader).unwrap_or_default(),
-            services: query.bundle.iter().flat_map(|b| b.services.iter().map(String::as_str)).collect(),
-            categories,
+            parts,
+            purpose: broader(all, &query.purpose),
+            basis: broader(all, &query.legal_basis),
+            ground: query.special_ground.as_ref().map(|ground| broader(all, ground)).unwrap_or_default(),
+            services: add_all(all, services),
+            categories: add_all(all, categories),
+            group_parts: add_all(all, groups.iter().copied()),
             groups,
             fields,
             reveals,
-            quotas: query.grant.quotas.iter().map(quota).collect(),
+            quotas: quotas
+                .map(|quota| wit::Quota { window: add(all, quota.window.name()), persons: quota.persons })
+                .collect(),
             attributes: query.grant.attributes.iter().map(OwnedAttribute::new).collect(),
+            text,
         }
     }
 
     /// Calls `f` with the borrowed record. What the rule's description does not ask for is not told.
     pub(crate) fn with<R>(&self, about: &About, f: impl FnOnce(wit::Query<'_>) -> R) -> R {
-        let (query, needs) = (self.query, &about.facts);
-        let texts_if = |want, text: fn(&Field) -> &str| -> Vec<&str> {
-            let wanted = about.wants.contains(&want);
-            query.fields.iter().filter(|_| wanted).map(text).collect()
-        };
-        let names = texts_if(Want::FieldNames, |field| &field.name);
-        let meanings = texts_if(Want::FieldMeanings, |field| &field.iri);
+        let Self { query, parts, .. } = self;
         let attributes: Vec<_> = self.attributes.iter().map(OwnedAttribute::borrow).collect();
         let known = |need: &FactNeed| query.facts.iter().find(|fact| fact.name == need.name);
-        let held: Vec<_> = needs.iter().map(|need| known(need).map(OwnedAttribute::new)).collect();
-        let facts: Vec<_> = needs
-            .iter()
-            .zip(&held)
-            .map(|(need, fact)| match fact {
-                Some(fact) => fact.borrow(),
-                None => wit::AttributeParam { name: &need.name, value: wit::ValueParam::Absent },
-            })
-            .collect();
+        let held: Vec<_> = about.facts.iter().map(|need| known(need).map(OwnedAttribute::new)).collect();
+        let facts =
+            held.iter().map(|fact| fact.as_ref().map_or(wit::ValueParam::Absent, OwnedAttribute::value));
+        let facts: Vec<_> = facts.collect();
+        let (told, [names, meanings]) = self.wanted(about);
         f(wit::Query {
-            id: &query.id,
+            text: told.as_deref().unwrap_or(&self.text),
+            id: parts.id,
             instant: query.instant,
             date: days(query.date),
-            channel: &query.channel,
-            service: &query.service,
+            channel: parts.channel,
+            service: parts.service,
             version: query.version,
-            client: &self.client,
-            represented: query.represented.as_deref(),
-            official: query.official.as_deref(),
-            agent: query.agent.as_deref(),
-            case_reference: query.case.as_deref(),
-            purpose: wit::Term { iri: &query.purpose.iri, broader: &self.purpose },
-            legal_basis: wit::Term { iri: &query.legal_basis.iri, broader: &self.basis },
-            special_ground: query
-                .special_ground
-                .as_ref()
-                .map(|ground| wit::Term { iri: &ground.iri, broader: &self.ground }),
-            provision: query.provision.as_deref(),
-            bundle: query.bundle.as_ref().map(|bundle| wit::Bundle {
-                id: &bundle.id,
-                action: &bundle.action,
-                services: &self.services,
-            }),
-            subjects: wit::Subjects { kind: &query.subjects.kind, count: query.subjects.count },
+            client: parts.client,
+            represented: parts.represented,
+            official: parts.official,
+            agent: parts.agent,
+            case_reference: parts.case,
+            purpose: wit::Term { iri: parts.purpose, broader: &self.purpose },
+            legal_basis: wit::Term { iri: parts.basis, broader: &self.basis },
+            special_ground: parts.ground.map(|iri| wit::Term { iri, broader: &self.ground }),
+            provision: parts.provision,
+            bundle: parts.bundle.map(|(id, action)| wit::Bundle { id, action, services: &self.services }),
+            subjects: wit::Subjects { kind: parts.kind, count: query.subjects.count },
             categories: &self.categories,
-            groups: &self.groups,
+            groups: &self.group_parts,
             fields: &self.fields,
             reveals: &self.reveals,
-            names: &names,
-            meanings: &meanings,
+            names: names.as_deref(),
+            meanings: meanings.as_deref(),
             grant: wit::Grant {
-                id: &query.grant.id,
-                reference: query.grant.reference.as_deref(),
+                id: parts.grant,
+                reference: parts.reference,
                 quotas: &self.quotas,
                 attributes: &attributes,
             },
             facts: &facts,
         })
+    }
+
+    /// The text and the lists for a rule that wants names or meanings of fields; nothing for one that wants neither.
+    fn wanted(&self, about: &About) -> (Option<String>, [Option<Vec<wit::Part>>; 2]) {
+        let wants = [Want::FieldNames, Want::FieldMeanings].map(|want| about.wants.contains(&want));
+        if wants == [false; 2] {
+            return (None, [None, None]);
+        }
+        let mut text = self.text.clone();
+        let [names, meanings] = wants;
+        let fields = &self.query.fields;
+        let mut list =
+            |wanted: bool, of: fn(&Field) -> &str| wanted.then(|| add_all(&mut text, fields.iter().map(of)));
+        let lists = [list(names, |field| &field.name), list(meanings, |field| &field.iri)];
+        (Some(text), lists)
     }
 }
 

@@ -22,6 +22,7 @@ mod program;
 mod rulings;
 mod sandbox;
 mod snapshot;
+pub mod travelling;
 mod worker;
 
 pub use about::{About, FactNeed, ProvisionAbout, Want};

@@ -182,15 +182,17 @@ impl Checks<'_> {
         if !is_sentence(&said.message, 500) {
             return Err(FORBIDDEN("a reason message that is not 1 to 500 printable characters"));
         }
-        let listed = |id: &String| self.about.provisions.iter().any(|provision| provision.id == *id);
-        if !said.provision.as_ref().is_none_or(listed) {
-            return Err(FORBIDDEN("a provision that `describe` does not list"));
-        }
+        let provision = |index: u32| {
+            let found = usize::try_from(index).ok().and_then(|index| self.about.provisions.get(index));
+            found
+                .map(|provision| provision.id.clone())
+                .ok_or(FORBIDDEN("a provision that `describe` does not list"))
+        };
         Ok(Reason::from(ReasonText {
             by: self.policy.to_owned(),
             code: said.code,
             message: said.message,
-            provision: said.provision,
+            provision: said.provision.map(provision).transpose()?,
         }))
     }
 

@@ -18,6 +18,10 @@ use crate::{
 /// How often the backstop clock ticks.
 const TICK: Duration = Duration::from_millis(10);
 
+/// Bytes at the beginning of a linear memory that are written anew after a ruling; what is behind them is given back to
+/// the kernel, which costs more. It is all the memory of a rule as `paasla rule build` makes it.
+const KEPT: usize = 128 << 10;
+
 /// The engine: compiles rules and runs them.
 #[derive(Clone)]
 pub struct Engine {
@@ -204,6 +208,7 @@ fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
     let count = limits.instances;
     let memory = limits.most.memory_bytes.max(limits.setup.memory_bytes);
     let mut pool = PoolingAllocationConfig::new();
+    // Writing so little anew costs less than asking the kernel which pages were written to.
     pool.total_component_instances(count)
         .total_core_instances(count.saturating_mul(4))
         .total_memories(count.saturating_mul(2))
@@ -215,11 +220,11 @@ fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
         .max_tables_per_module(1)
         .max_memory_size(usize::try_from(memory).unwrap_or(usize::MAX))
         .table_elements(limits.table_elements)
-        .linear_memory_keep_resident(1 << 20)
+        .linear_memory_keep_resident(KEPT)
         .table_keep_resident(64 << 10)
         .max_unused_warm_slots(64)
         .decommit_batch_size(1)
-        .pagemap_scan(Enabled::Auto);
+        .pagemap_scan(Enabled::No);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Ok(config)
 }

@@ -5,6 +5,7 @@
 //!
 //! This is the only room that builds SQL for the register. Errors and `Debug` texts hold no values of persons.
 
+mod connections;
 pub mod description;
 pub mod key;
 pub mod mask;

@@ -10,7 +10,9 @@ use crate::description::{ColumnRef, Join, ValueKind};
 /// The database that a plan is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Placeholders `?1`, `?2`, ….
+    /// Placeholders `+?1`, `+?2`, …. The plus changes no value. Without it SQLite may plan a text anew each time that
+    /// values are bound to it, to see whether they make another plan better: with a bound `LIMIT` always, with keys if
+    /// the register was analysed. That takes longer than reading a person does.
     Sqlite,
     /// Placeholders `$1`, `$2`, ….
     Postgres,
@@ -19,7 +21,7 @@ pub enum Dialect {
 impl Dialect {
     fn placeholder(self, number: usize) -> String {
         match self {
-            Self::Sqlite => format!("?{number}"),
+            Self::Sqlite => format!("+?{number}"),
             Self::Postgres => format!("${number}"),
         }
     }
@@ -33,8 +35,16 @@ impl Dialect {
 
 /// A name in double quotes. Descriptions let only `[A-Za-z_][A-Za-z0-9_]*` through, so there is nothing to escape.
 pub(crate) fn quoted(name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 2);
+    push_quoted(&mut text, name);
+    text
+}
+
+fn push_quoted(text: &mut String, name: &str) {
     debug_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
-    format!("\"{name}\"")
+    text.push('"');
+    text.push_str(name);
+    text.push('"');
 }
 
 /// The same list with its last value repeated until the length is a power of two: few lengths, few different
@@ -82,8 +92,14 @@ impl Select {
 
     /// The text of a column, whose table is then joined.
     pub(crate) fn column(&mut self, column: &ColumnRef) -> String {
-        self.used.insert(column.source.clone());
-        format!("{}.{}", quoted(&column.source), quoted(&column.column))
+        if !self.used.contains(&column.source) {
+            self.used.insert(column.source.clone());
+        }
+        let mut text = String::with_capacity(column.source.len() + column.column.len() + 5);
+        push_quoted(&mut text, &column.source);
+        text.push('.');
+        push_quoted(&mut text, &column.column);
+        text
     }
 
     /// Adds a column to the answer.
@@ -101,8 +117,13 @@ impl Select {
 
     /// The answer's columns, named `c0`, `c1`, ….
     pub(crate) fn column_list(&self) -> String {
-        let named = self.columns.iter().enumerate().map(|(place, text)| format!("{text} AS \"c{place}\""));
-        named.collect::<Vec<_>>().join(", ")
+        let mut list = String::with_capacity(self.columns.iter().map(|text| text.len() + 14).sum());
+        for (place, text) in self.columns.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            // Writing to a string cannot fail.
+            let _ = write!(list, "{comma}{text} AS \"c{place}\"");
+        }
+        list
     }
 
     /// `FROM` with the joins that are used.

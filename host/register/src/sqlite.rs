@@ -5,28 +5,26 @@ use std::{
     collections::BTreeSet,
     fmt,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use paasla_core::Value;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Row as _, Sqlite, SqliteConnection, SqlitePool, TypeInfo,
-    ValueRef,
+    AssertSqlSafe, ConnectOptions, Connection, Row as _, Sqlite, SqliteConnection, TypeInfo, ValueRef,
     query::Query,
-    sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions, SqliteRow},
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow},
 };
 
 use crate::{
+    connections::Connections,
     description::{Description, ValueKind},
     key,
     plan::{Plan, Statement},
     rows::Rows,
     source::{Fetch, ReadError, Source, run},
 };
-
-/// After how many of SQLite's own instructions it looks at the clock.
-const INSTRUCTIONS_PER_LOOK: i32 = 10_000;
 
 /// Prepared statements kept by each connection.
 const STATEMENTS_KEPT: usize = 256;
@@ -99,7 +97,7 @@ fn listed(missing: &[Missing]) -> String {
 /// A register in an SQLite file.
 #[derive(Debug, Clone)]
 pub struct SqliteRegister {
-    pool: SqlitePool,
+    connections: Arc<Connections>,
     read_timeout: Duration,
 }
 
@@ -118,15 +116,12 @@ impl SqliteRegister {
             .statement_cache_capacity(STATEMENTS_KEPT)
             // No log of statements: what is asked of the register is for the ledger alone.
             .disable_statement_logging();
-        let pool = SqlitePoolOptions::new()
-            .max_connections(config.connections.max(1))
-            .acquire_timeout(config.read_timeout)
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
-        let missing = missing(&pool, description).await.map_err(failed)?;
+        let connections = Connections::new(options, config.connections);
+        let mut held = connections.take(Instant::now() + config.read_timeout).await.map_err(failed)?;
+        let missing = missing(held.connection(), description).await.map_err(failed)?;
+        held.give_back();
         if missing.is_empty() {
-            Ok(Self { pool, read_timeout: config.read_timeout })
+            Ok(Self { connections: Arc::new(connections), read_timeout: config.read_timeout })
         } else {
             Err(OpenError::Missing(missing))
         }
@@ -134,23 +129,31 @@ impl SqliteRegister {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.connections.close().await;
     }
 
     async fn read_by(&self, plan: &Plan, deadline: Instant) -> Result<Rows, ReadError> {
-        let mut connection = self.pool.acquire().await.map_err(|error| failure("connection", &error))?;
-        let mut handle = connection.lock_handle().await.map_err(|error| failure("connection", &error))?;
-        // Stops SQLite itself: giving up waiting would leave the statement running and the connection taken.
-        handle.set_progress_handler(INSTRUCTIONS_PER_LOOK, move || Instant::now() < deadline);
-        drop(handle);
-        if plan.is_one_statement() {
-            return run(plan, &mut Reader { connection: &mut connection }).await;
-        }
-        // One transaction for all statements, so that they see one state of the register.
-        let mut transaction = connection.begin().await.map_err(|error| failure("connection", &error))?;
-        let rows = run(plan, &mut Reader { connection: &mut transaction }).await?;
-        transaction.rollback().await.map_err(|error| failure("connection", &error))?;
+        let failed = |error| failure("connection", &error);
+        let mut held = self.connections.take(deadline).await.map_err(failed)?;
+        let connection = held.connection();
+        let rows = if plan.is_one_statement() {
+            run(plan, &mut Reader { connection }).await?
+        } else {
+            // One transaction for all statements, so that they see one state of the register.
+            let mut transaction = connection.begin().await.map_err(failed)?;
+            let rows = run(plan, &mut Reader { connection: &mut transaction }).await?;
+            transaction.rollback().await.map_err(failed)?;
+            rows
+        };
+        held.give_back();
         Ok(rows)
+    }
+
+    async fn look(&self, deadline: Instant) -> Result<(), sqlx::Error> {
+        let mut held = self.connections.take(deadline).await?;
+        sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(held.connection()).await?;
+        held.give_back();
+        Ok(())
     }
 }
 
@@ -162,9 +165,9 @@ impl Source for SqliteRegister {
     }
 
     async fn ready(&self) -> Result<(), ReadError> {
-        let work = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(&self.pool);
+        let work = self.look(Instant::now() + self.read_timeout);
         match tokio::time::timeout(self.read_timeout, work).await {
-            Ok(answer) => answer.map(|_| ()).map_err(|error| failure("query", &error)),
+            Ok(answer) => answer.map_err(|error| failure("query", &error)),
             Err(_) => Err(ReadError::Timeout),
         }
     }
@@ -245,7 +248,6 @@ fn decode(row: &SqliteRow, column: usize, kind: ValueKind) -> Result<Value, Unde
 /// Keeps of a database error its code only: its message might repeat a value.
 fn failure(kind: &'static str, error: &sqlx::Error) -> ReadError {
     match error {
-        sqlx::Error::PoolTimedOut => ReadError::Timeout,
         sqlx::Error::Database(database) => match database.code() {
             // SQLITE_INTERRUPT: the clock stopped it.
             Some(code) if code == "9" => ReadError::Timeout,
@@ -256,12 +258,15 @@ fn failure(kind: &'static str, error: &sqlx::Error) -> ReadError {
 }
 
 /// Compares the database with the description, table by table. SQLite's names do not tell upper from lower case.
-async fn missing(pool: &SqlitePool, description: &Description) -> Result<Vec<Missing>, sqlx::Error> {
+async fn missing(
+    connection: &mut SqliteConnection,
+    description: &Description,
+) -> Result<Vec<Missing>, sqlx::Error> {
     let mut missing = Vec::new();
     for (table, columns) in description.tables() {
         let there: BTreeSet<String> = sqlx::query_scalar("SELECT lower(name) FROM pragma_table_info(?1)")
             .bind(&table)
-            .fetch_all(pool)
+            .fetch_all(&mut *connection)
             .await?
             .into_iter()
             .collect();

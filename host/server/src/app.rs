@@ -9,6 +9,7 @@ pub mod active;
 pub mod answer;
 pub mod ask;
 mod gate;
+pub mod governance;
 mod openapi;
 pub mod problem;
 pub mod quarantine;
@@ -16,6 +17,7 @@ mod query;
 mod records;
 mod resolve;
 mod rows;
+pub mod shadow;
 mod subjects;
 mod usage;
 
@@ -26,17 +28,20 @@ use std::sync::{
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use paasla_core::Record;
+use paasla_core::{Record, Rulebook};
+use paasla_engine::Engine;
 use paasla_ledger::{Journal, JournalError, Ledger, LedgerConfig, LedgerError};
 use paasla_register::{Description, Masker, Source};
 use paasla_store::{Store, StoreError};
 
 use active::Active;
+use governance::{GovernanceSettings, Governor};
 use quarantine::Quarantine;
+use shadow::ShadowQueue;
 use subjects::SubjectKey;
 use usage::UnderWay;
 
-pub use active::{BuildError, build};
+pub use active::{BuildError, Pool, build};
 pub use quarantine::{QuarantineSettings, Then};
 
 /// What an app is made of.
@@ -51,6 +56,10 @@ pub struct Parts {
     pub ledger: LedgerConfig,
     /// When a policy whose rule breaks is taken out of service, and what is done then.
     pub quarantine: QuarantineSettings,
+    /// What loads and compiles rules.
+    pub engine: Engine,
+    /// How governance is done.
+    pub governance: GovernanceSettings,
     /// The secret behind pseudonyms and subject hashes: at least 32 random bytes.
     pub secret: Vec<u8>,
 }
@@ -66,27 +75,59 @@ pub struct App {
     subjects: SubjectKey,
     under_way: UnderWay,
     quarantine: Quarantine,
+    governor: Governor,
+    shadow: ShadowQueue,
     ready: AtomicBool,
 }
 
+/// Why an app cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The rulebook cannot be put to work.
+    #[error("{0}")]
+    Build(#[from] BuildError),
+    /// The store cannot be read.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// Making the rulebook ready ended before its end.
+    #[error("activation ended before its end")]
+    Broken,
+}
+
 impl App {
-    /// Puts an app together. Must be called inside a Tokio runtime.
-    #[must_use]
-    pub fn new(parts: Parts, active: Active) -> Self {
+    /// Puts an app together that decides by this rulebook. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the rulebook, or when the store cannot be read.
+    pub async fn start(parts: Parts, rulebook: Rulebook) -> Result<Self, StartError> {
         let journal = Arc::new(StoreJournal(Arc::clone(&parts.store)));
-        let quarantine = Quarantine::new(parts.quarantine, Arc::clone(&parts.store));
-        Self {
-            active: ArcSwap::from_pointee(active),
+        let shadow = ShadowQueue::new(parts.governance.shadow_queue);
+        let governor = Governor {
+            pool: Arc::new(Pool::new(parts.governance.kept)),
+            settings: parts.governance,
+            engine: parts.engine,
+            then: parts.quarantine.then,
+            store: Arc::clone(&parts.store),
+            turn: tokio::sync::Mutex::default(),
+        };
+        let app = Self {
+            active: ArcSwap::from_pointee(Active::empty()),
             description: parts.description,
             source: parts.source,
+            quarantine: Quarantine::new(parts.quarantine, Arc::clone(&parts.store)),
             store: parts.store,
             ledger: Ledger::start(journal, parts.ledger),
             masker: Masker::new(&subjects::derive(&parts.secret, "pseudonym")),
             subjects: SubjectKey::new(&subjects::derive(&parts.secret, "subject")),
             under_way: UnderWay::default(),
-            quarantine,
+            governor,
+            shadow,
             ready: AtomicBool::new(true),
-        }
+        };
+        // What is out of service is marked before any query is decided.
+        let active = app.governor.ready(&app, rulebook).await?;
+        app.active.store(Arc::new(active));
+        Ok(app)
     }
 
     /// Looks whether the register can be read, and remembers it for whoever asks whether the host is ready.

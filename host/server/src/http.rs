@@ -8,6 +8,7 @@
 //! Nothing that a caller sent is repeated in a problem, a log line or a span: names of members and headers may be
 //! personal codes too, so only names that this code knows are ever written.
 
+pub mod admin;
 mod admission;
 mod body;
 mod door;
@@ -36,7 +37,7 @@ use crate::app::{
     problem::{NoAnswer, Problem},
 };
 
-pub use router::{Doors, Settings, router};
+pub use router::{Doors, Settings, layers, router, routes};
 
 /// The header that names the record of a request, in every answer that has one.
 pub const DECISION: &str = "paasla-decision";

@@ -12,6 +12,8 @@ pub struct GenerationInfo {
     pub by: String,
     /// Why, in their words.
     pub reason: String,
+    /// SHA-256 of its policies, as lower-case hex: generations with the same one differ elsewhere only.
+    pub policies: String,
     /// Whether queries are decided by it now.
     pub active: bool,
 }

@@ -32,6 +32,9 @@ pub trait Governance: Send + Sync {
     /// [`StoreError::WrongDigest`] as for the single verbs.
     async fn commit(&self, acts: &[Act], change: &NewChange) -> Result<Committed, StoreError>;
 
+    /// The number of the active generation; 0 before the first. Cheap, for those who ask every second.
+    async fn newest(&self) -> Result<u64, StoreError>;
+
     /// Changes, newest first: those before the id `before`, and of this target if one is given; `limit` at most.
     async fn changes(
         &self,

@@ -87,6 +87,23 @@ pub(crate) fn since(window: Window, now: i64) -> i64 {
     Grain::of(window).start(now.saturating_sub(window.seconds().saturating_mul(1_000)))
 }
 
+/// Whether windows that end at these two instants count the same buckets.
+#[must_use]
+pub fn same_buckets(one: i64, other: i64) -> bool {
+    // The longer buckets end with a minute too.
+    Grain::Minute.start(one) == Grain::Minute.start(other)
+}
+
+/// How many persons a record counts for: none unless it was answered, each person once: those named, or those returned
+/// if they are more.
+#[must_use]
+pub fn persons(record: &Record) -> u64 {
+    if record.outcome != Outcome::Answered || record.usage_basis.is_none() {
+        return 0;
+    }
+    u64::try_from(record.subjects.len()).unwrap_or(u64::MAX).max(record.returned.into())
+}
+
 /// One bucket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bucket {
@@ -96,14 +113,12 @@ pub(crate) struct Bucket {
     pub(crate) start: i64,
 }
 
-/// What records add to each bucket. Only answered queries count, each person once per query: those named, or those
-/// returned if they are more.
+/// What records add to each bucket.
 pub(crate) fn additions(records: &[Record]) -> BTreeMap<Bucket, i64> {
     let mut buckets = BTreeMap::new();
-    for record in records.iter().filter(|record| record.outcome == Outcome::Answered) {
+    for record in records {
+        let persons = i64::try_from(persons(record)).unwrap_or(i64::MAX);
         let Some(basis) = &record.usage_basis else { continue };
-        let named = i64::try_from(record.subjects.len()).unwrap_or(i64::MAX);
-        let persons = named.max(i64::from(record.returned));
         if persons == 0 {
             continue;
         }

@@ -6,7 +6,8 @@ use paasla_rule::{
 };
 use serde::Deserialize;
 
-const RESTRICTION: &str = "urn:ee:rt:RRS#access-restriction";
+/// The place of a provision in `describe`.
+const RESTRICTION: u32 = 0;
 
 /// Keeps persons who restricted access to their data out of every answer that serves no public task.
 #[derive(Debug)]
@@ -41,11 +42,14 @@ impl Rule for AccessRestriction {
         )
         .settings(include_str!("../settings.schema.json"))
         .needs_of_rows(fact("subject.access-restricted", "whether the person restricted access to their data"))
-        .implements(provision(
+        .implements(
             RESTRICTION,
-            "Population Register Act: restriction of access to one's own data",
-            "https://www.smit.ee",
-        ))
+            provision(
+                "urn:ee:rt:RRS#access-restriction",
+                "Population Register Act: restriction of access to one's own data",
+                "https://www.smit.ee",
+            ),
+        )
     }
 
     fn configure(settings: Settings) -> Result<Self, Problems> {
@@ -67,7 +71,7 @@ impl Rule for AccessRestriction {
     }
 
     fn decide(&self, query: &Query) -> Decided {
-        if query.legal_basis.is_within_any(&self.public_task_bases) {
+        if query.legal_basis().is_within_any(&self.public_task_bases) {
             return Decided::Abstain;
         }
         query.narrow().only_rows(row_fact(0).is(false), &self.restricted).into()

@@ -2,16 +2,23 @@
 #![doc = include_str!("../README.md")]
 
 use paasla_rule::{
-    About, Decided, Field, Iri, IriSet, Narrowed, Problems, Query, Reason, Rule, because, local_name, pd,
-    provision,
+    About, Decided, Field, Iri, IriMap, IriSet, Narrowed, Problems, Query, Reason, Rule, because, local_name,
+    pd, provision,
 };
 use serde::Deserialize;
 
-const DATA_MINIMISATION: &str = "https://w3id.org/dpv/legal/eu/gdpr#DataMinimisationPrinciple";
+/// The place of a provision in `describe`.
+const DATA_MINIMISATION: u32 = 0;
 
 /// Shows, for a purpose, only the categories of data that it needs.
 #[derive(Debug)]
-pub struct Minimisation(Settings);
+pub struct Minimisation {
+    /// The places, in `needed`, of what purposes need.
+    by_purpose: IriMap<usize>,
+    needed: Vec<IriSet>,
+    otherwise: Otherwise,
+    may_reveal: IriSet,
+}
 
 /// The settings.
 #[derive(Debug, Deserialize)]
@@ -58,11 +65,14 @@ impl Rule for Minimisation {
              other field is hidden.",
         )
         .settings(include_str!("../settings.schema.json"))
-        .implements(provision(
+        .implements(
             DATA_MINIMISATION,
-            "GDPR: data minimisation",
-            "https://eur-lex.europa.eu/eli/reg/2016/679/oj",
-        ))
+            provision(
+                "https://w3id.org/dpv/legal/eu/gdpr#DataMinimisationPrinciple",
+                "GDPR: data minimisation",
+                "https://eur-lex.europa.eu/eli/reg/2016/679/oj",
+            ),
+        )
     }
 
     fn configure(settings: Settings) -> Result<Self, Problems> {
@@ -73,46 +83,46 @@ impl Rule for Minimisation {
             problems.check(!allowed.purposes.is_empty(), at("purposes"), "Name at least one purpose.");
             problems.check(!allowed.categories.is_empty(), at("categories"), "Name at least one category.");
         }
-        problems.or(Self(settings))
+        let Settings { allow, otherwise, may_reveal } = settings;
+        let purposes = allow.iter().enumerate();
+        let by_purpose =
+            purposes.flat_map(|(nth, entry)| entry.purposes.iter().map(move |iri| (iri.clone(), nth)));
+        let by_purpose = by_purpose.collect();
+        let needed = allow.into_iter().map(|entry| entry.categories).collect();
+        problems.or(Self { by_purpose, needed, otherwise, may_reveal })
     }
 
     fn decide(&self, query: &Query) -> Decided {
-        let Self(Settings { allow, otherwise, may_reveal }) = self;
-        let of_purpose = |allowed: &&Allowed| allowed.purposes.covers(&query.purpose);
-        let allowed: Vec<&IriSet> = allow.iter().filter(of_purpose).map(|entry| &entry.categories).collect();
-        let purpose = local_name(&query.purpose.iri);
+        let Self { by_purpose, needed, otherwise, may_reveal } = self;
+        let entries = by_purpose.covering(query.purpose());
+        let needed: Vec<&IriSet> = entries.filter_map(|entry| needed.get(*entry)).collect();
+        let purpose = local_name(query.purpose().iri());
 
-        if allowed.is_empty() && *otherwise == Otherwise::Refuse {
+        if needed.is_empty() && *otherwise == Otherwise::Refuse {
             let message = format!("It is not laid down which data the purpose {purpose} needs.");
-            let reason = because("minimisation.purpose-not-configured", &message);
+            let reason = because("minimisation.purpose-not-configured", message);
             return query.refuse(reason.under(DATA_MINIMISATION));
         }
         // Once for each category: many fields share one.
-        let not_needed: Vec<Option<Reason>> = query
-            .categories
-            .iter()
-            .map(|category| {
-                let is_needed = allowed.iter().any(|needed| needed.contains(category));
-                (!is_needed).then(|| not_needed(purpose, local_name(category)))
-            })
-            .collect();
-        let reason = |category: usize| not_needed.get(category).and_then(Option::as_ref);
-        let may_not_reveal = |&category: &usize| {
-            let iri = query.categories.get(category);
-            !iri.is_some_and(|iri| may_reveal.contains(iri))
-        };
+        let is_needed = |category| needed.iter().any(|needed| needed.contains(category));
+        let are_needed: Vec<bool> = query.categories().map(is_needed).collect();
+        let is_needed = |category: &usize| are_needed.get(*category).is_some_and(|needed| *needed);
+        let may_reveal =
+            |category: &usize| query.category(*category).is_some_and(|iri| may_reveal.contains(iri));
         let hide_unless_needed = |field: Field<'_>| {
-            let given_away = || field.reveals_indexes().filter(may_not_reveal).find_map(reason);
-            let reason = reason(field.category_index()).or_else(given_away)?;
-            Some((Narrowed::Hide, reason))
+            let own = field.category_index();
+            let given_away = || field.reveals_indexes().find(|one| !is_needed(one) && !may_reveal(one));
+            let category = if is_needed(&own) { given_away()? } else { own };
+            Some((Narrowed::Hide, category))
         };
-        query.narrow().each(hide_unless_needed).into()
+        let reason = |category| not_needed(purpose, local_name(query.category(category).unwrap_or_default()));
+        query.narrow().each_numbered(hide_unless_needed, reason).into()
     }
 }
 
 fn not_needed(purpose: &str, category: &str) -> Reason {
     let message = ["The purpose ", purpose, " does not need data of the category ", category, "."].concat();
-    because("minimisation.category-not-needed", &message).under(DATA_MINIMISATION)
+    because("minimisation.category-not-needed", message).under(DATA_MINIMISATION)
 }
 
 paasla_rule::export!(Minimisation);

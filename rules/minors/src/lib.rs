@@ -7,7 +7,8 @@ use paasla_rule::{
 };
 use serde::Deserialize;
 
-const DATA_MINIMISATION: &str = "https://w3id.org/dpv/legal/eu/gdpr#DataMinimisationPrinciple";
+/// The place of a provision in `describe`.
+const DATA_MINIMISATION: u32 = 0;
 
 /// Protects data of children and of custody, except for the purposes that need it.
 #[derive(Debug)]
@@ -64,11 +65,14 @@ impl Rule for Minors {
         )
         .settings(include_str!("../settings.schema.json"))
         .needs_of_rows(fact("subject.birth-date", "whether the person is a child on the day of the query"))
-        .implements(provision(
+        .implements(
             DATA_MINIMISATION,
-            "GDPR: data minimisation",
-            "https://eur-lex.europa.eu/eli/reg/2016/679/oj",
-        ))
+            provision(
+                "https://w3id.org/dpv/legal/eu/gdpr#DataMinimisationPrinciple",
+                "GDPR: data minimisation",
+                "https://eur-lex.europa.eu/eli/reg/2016/679/oj",
+            ),
+        )
     }
 
     fn configure(settings: Settings) -> Result<Self, Problems> {
@@ -101,7 +105,7 @@ impl Rule for Minors {
 
     fn decide(&self, query: &Query) -> Decided {
         let Settings { purposes, custody_categories, otherwise, .. } = &self.settings;
-        if query.purpose.is_within_any(purposes) {
+        if query.purpose().is_within_any(purposes) {
             return Decided::Abstain;
         }
         let narrow = query.narrow().hide(any_of(custody_categories), &self.custody);

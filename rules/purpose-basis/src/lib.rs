@@ -4,8 +4,10 @@
 use paasla_rule::{About, Decided, Iri, Problems, Query, Rule, because, gdpr, provision};
 use serde::Deserialize;
 
-const PURPOSE_LIMITATION: &str = "https://w3id.org/dpv/legal/eu/gdpr#PurposeLimitationPrinciple";
-const RIGHT_OF_ACCESS: &str = "urn:ee:rt:RRS#p44";
+/// The places of provisions in `describe`.
+const PURPOSE_LIMITATION: u32 = 0;
+const LEGITIMATE_INTEREST: u32 = 1;
+const RIGHT_OF_ACCESS: u32 = 2;
 
 /// Accepts a query only for a purpose, and on a legal basis, that the settings name together.
 #[derive(Debug)]
@@ -57,9 +59,19 @@ impl Rule for PurposeBasis {
              never rely on legitimate interest. For chosen purposes a case reference is required.",
         )
         .settings(include_str!("../settings.schema.json"))
-        .implements(provision(PURPOSE_LIMITATION, "GDPR: purpose limitation", gdpr_text))
-        .implements(provision(gdpr::LEGITIMATE_INTEREST, "GDPR Art. 6(1)(f) and second subparagraph", gdpr_text))
-        .implements(provision(RIGHT_OF_ACCESS, "Population Register Act § 44", act))
+        .implements(
+            PURPOSE_LIMITATION,
+            provision(
+                "https://w3id.org/dpv/legal/eu/gdpr#PurposeLimitationPrinciple",
+                "GDPR: purpose limitation",
+                gdpr_text,
+            ),
+        )
+        .implements(
+            LEGITIMATE_INTEREST,
+            provision(gdpr::LEGITIMATE_INTEREST, "GDPR Art. 6(1)(f) and second subparagraph", gdpr_text),
+        )
+        .implements(RIGHT_OF_ACCESS, provision("urn:ee:rt:RRS#p44", "Population Register Act § 44", act))
     }
 
     fn configure(settings: Settings) -> Result<Self, Problems> {
@@ -94,7 +106,7 @@ impl Rule for PurposeBasis {
         {
             let message = "A public authority may not rely on legitimate interest in performing its tasks.";
             let reason = because("purpose-basis.authority-legitimate-interest", message);
-            return query.refuse(reason.under(gdpr::LEGITIMATE_INTEREST));
+            return query.refuse(reason.under(LEGITIMATE_INTEREST));
         }
 
         // How near the best entry comes: nothing fits, the purpose, purpose and basis, everything.
@@ -117,8 +129,8 @@ impl Rule for PurposeBasis {
             ),
             Fit::Everything => {
                 let is_required =
-                    case_required.iter().any(|case| query.purpose.is_within_any(&case.purposes));
-                let is_stated = query.case_reference.as_ref().is_some_and(|case| !case.trim().is_empty());
+                    case_required.iter().any(|case| query.purpose().is_within_any(&case.purposes));
+                let is_stated = query.case_reference().is_some_and(|case| !case.trim().is_empty());
                 if !is_required || is_stated {
                     return Decided::Abstain;
                 }
@@ -143,9 +155,9 @@ enum Fit {
 
 impl Accepted {
     fn fit(&self, query: &Query, class: &str) -> Fit {
-        if !query.purpose.is_within_any(&self.purposes) {
+        if !query.purpose().is_within_any(&self.purposes) {
             Fit::Nothing
-        } else if !query.legal_basis.is_within_any(&self.legal_bases) {
+        } else if !query.legal_basis().is_within_any(&self.legal_bases) {
             Fit::Purpose
         } else if self.client_classes.as_ref().is_some_and(|classes| !classes.iter().any(|one| one == class))
         {
@@ -158,7 +170,7 @@ impl Accepted {
 
 /// Under its GDPR name or the vocabulary's general one.
 fn is_legitimate_interest(query: &Query) -> bool {
-    query.legal_basis.is_within_any(&[gdpr::LEGITIMATE_INTEREST, "https://w3id.org/dpv#LegitimateInterest"])
+    query.legal_basis().is_within_any(&[gdpr::LEGITIMATE_INTEREST, "https://w3id.org/dpv#LegitimateInterest"])
 }
 
 fn check_classes(classes: &[String], pointer: &str, problems: &mut Problems) {

@@ -4,9 +4,10 @@
 use paasla_rule::{About, Decided, Iri, Problems, Query, Reason, Rule, because, fact, gdpr, provision};
 use serde::Deserialize;
 
-const TWENTY_A_MONTH: &str = "urn:ee:rt:RRS#p54-1";
-const HUNDRED_A_YEAR: &str = "urn:ee:rt:RRS#p51-2";
-const MORE_BY_PERMISSION: &str = "urn:ee:rt:RRS#p50-2";
+/// The places of provisions in `describe`.
+const TWENTY_A_MONTH: u32 = 0;
+const HUNDRED_A_YEAR: u32 = 1;
+const MORE_BY_PERMISSION: u32 = 2;
 
 /// Caps how many persons a client asks about.
 #[derive(Debug)]
@@ -62,9 +63,9 @@ impl Rule for Quota {
              settings, allow in an hour, a day, a month or a year.",
         )
         .settings(include_str!("../settings.schema.json"))
-        .implements(provision(TWENTY_A_MONTH, "Population Register Act § 54(1)", act))
-        .implements(provision(HUNDRED_A_YEAR, "Population Register Act § 51(2)", act))
-        .implements(provision(MORE_BY_PERMISSION, "Population Register Act § 50(2)", act));
+        .implements(TWENTY_A_MONTH, provision("urn:ee:rt:RRS#p54-1", "Population Register Act § 54(1)", act))
+        .implements(HUNDRED_A_YEAR, provision("urn:ee:rt:RRS#p51-2", "Population Register Act § 51(2)", act))
+        .implements(MORE_BY_PERMISSION, provision("urn:ee:rt:RRS#p50-2", "Population Register Act § 50(2)", act));
         Window::ALL.into_iter().fold(about, |about, window| {
             let summary = format!("whether the cap for one {} is reached", window.name());
             about.needs(fact(window.usage(), &summary))
@@ -94,19 +95,18 @@ impl Rule for Quota {
 impl Quota {
     fn stays_within(&self, query: &Query) -> Result<(), Reason> {
         let Settings { caps, search_counts } = &self.0;
-        let asked = if query.subjects.kind == "keys" { query.subjects.count } else { *search_counts };
+        let asked = query.persons().unwrap_or(*search_counts);
 
-        let granted = &query.grant.quotas;
-        for quota in granted {
-            let window = Window::named(&quota.window).ok_or_else(|| {
+        for (window, persons) in query.grant().quotas() {
+            let window = Window::named(window).ok_or_else(|| {
                 let message = "The access right sets a cap for a span of time that is not counted.";
                 because("quota.window-unknown", message)
             })?;
-            window.check(query, asked, quota.persons)?;
+            window.check(query, asked, persons)?;
         }
         for cap in caps {
-            let is_granted_otherwise = granted.iter().any(|quota| quota.window == cap.window.name());
-            if !is_granted_otherwise && query.legal_basis.is_within_any(&cap.legal_bases) {
+            let is_granted_otherwise = query.grant().quotas().any(|(window, _)| window == cap.window.name());
+            if !is_granted_otherwise && query.legal_basis().is_within_any(&cap.legal_bases) {
                 cap.window.check(query, asked, cap.persons).map_err(|reason| cap.of_the_act(reason))?;
             }
         }
@@ -146,6 +146,11 @@ impl Window {
         }
     }
 
+    /// Its place in `ALL`, and so that of its fact in `describe`.
+    fn place(self) -> usize {
+        Self::ALL.into_iter().position(|window| window == self).unwrap_or(usize::MAX)
+    }
+
     /// The fact that tells how many persons the client asked about.
     fn usage(self) -> &'static str {
         match self {
@@ -158,7 +163,7 @@ impl Window {
 
     fn check(self, query: &Query, asked: u32, persons: u32) -> Result<(), Reason> {
         let name = self.name();
-        let Some(used) = query.fact(self.usage()).integer().filter(|used| *used >= 0) else {
+        let Some(used) = query.fact(self.place()).integer().filter(|used| *used >= 0) else {
             let message = format!(
                 "A cap of {persons} persons per {name} applies, and it is not known how many were asked about."
             );

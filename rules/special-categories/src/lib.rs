@@ -6,7 +6,8 @@ use paasla_rule::{
 };
 use serde::Deserialize;
 
-const ARTICLE_9: &str = "urn:eu:gdpr#a9";
+/// The place of a provision in `describe`.
+const ARTICLE_9: u32 = 0;
 
 /// What the IRI of every ground of GDPR Art. 9(2) starts with.
 const GROUNDS: &str = "https://w3id.org/dpv/legal/eu/gdpr#A9-2-";
@@ -48,11 +49,14 @@ impl Rule for SpecialCategories {
              accepted for its purpose and for the category. Accepts none unless the settings do.",
         )
         .settings(include_str!("../settings.schema.json"))
-        .implements(provision(
+        .implements(
             ARTICLE_9,
-            "GDPR Art. 9(1) and (2)",
-            "https://eur-lex.europa.eu/eli/reg/2016/679/oj",
-        ))
+            provision(
+                "urn:eu:gdpr#a9",
+                "GDPR Art. 9(1) and (2)",
+                "https://eur-lex.europa.eu/eli/reg/2016/679/oj",
+            ),
+        )
     }
 
     fn configure(settings: Settings) -> Result<Self, Problems> {
@@ -88,7 +92,7 @@ impl Rule for SpecialCategories {
     }
 
     fn decide(&self, query: &Query) -> Decided {
-        let Some(ground) = &query.special_ground else {
+        let Some(ground) = query.special_ground() else {
             return query.narrow().hide(special(), &self.no_ground).into();
         };
         let is_accepted = |field: &Field<'_>| self.accept.iter().any(|one| one.accepts(ground, query, field));
@@ -98,9 +102,9 @@ impl Rule for SpecialCategories {
 }
 
 impl Accepted {
-    fn accepts(&self, ground: &Term, query: &Query, field: &Field<'_>) -> bool {
+    fn accepts(&self, ground: Term<'_>, query: &Query, field: &Field<'_>) -> bool {
         ground.is_within_any(&self.grounds)
-            && self.purposes.as_ref().is_none_or(|purposes| query.purpose.is_within_any(purposes))
+            && self.purposes.as_ref().is_none_or(|purposes| query.purpose().is_within_any(purposes))
             && self.categories.as_ref().is_none_or(|all| all.iter().any(|one| *one == *field.category()))
     }
 }

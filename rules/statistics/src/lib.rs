@@ -8,8 +8,9 @@ use paasla_rule::{
 };
 use serde::Deserialize;
 
-const UNIDENTIFIABLE: &str = "urn:ee:rt:RRS#p44-5";
-const PSEUDONYMISED: &str = "urn:ee:rt:IKS#p6";
+/// The places of provisions in `describe`.
+const UNIDENTIFIABLE: u32 = 0;
+const PSEUDONYMISED: u32 = 1;
 
 /// Statistics see these in full, unless the settings say otherwise.
 const SHOWN: [&str; 7] = [
@@ -95,12 +96,11 @@ impl Rule for Statistics {
              pseudonyms, and hides names, contacts, documents and whatever is not named.",
         )
         .settings(include_str!("../settings.schema.json"))
-        .implements(provision(UNIDENTIFIABLE, "Population Register Act § 44 p 5", act))
-        .implements(provision(
+        .implements(UNIDENTIFIABLE, provision("urn:ee:rt:RRS#p44-5", "Population Register Act § 44 p 5", act))
+        .implements(
             PSEUDONYMISED,
-            "Personal Data Protection Act § 6",
-            data_protection_act,
-        ))
+            provision("urn:ee:rt:IKS#p6", "Personal Data Protection Act § 6", data_protection_act),
+        )
     }
 
     fn configure(settings: Settings) -> Result<Self, Problems> {
@@ -131,7 +131,7 @@ impl Rule for Statistics {
     }
 
     fn decide(&self, query: &Query) -> Decided {
-        if !query.purpose.is_within_any(&self.purposes) {
+        if !query.purpose().is_within_any(&self.purposes) {
             return Decided::Abstain;
         }
         query.narrow().each(|field| self.narrowed(&field)).into()

@@ -68,7 +68,14 @@ impl Load<'_> {
         let register = register::make(self.workspace, generator, folder, PEOPLE, 1)?;
         let paasla = program(self.programs, "paasla")?.to_owned();
         let examples = self.workspace.root.join("examples");
-        let home = Home { paasla, folder: folder.to_owned(), cache: None, examples, log_level: "info" };
+        let home = Home {
+            paasla,
+            folder: folder.to_owned(),
+            cache: None,
+            examples,
+            log_level: "info",
+            serve_with: Vec::new(),
+        };
         home.forget()?;
         home.seed(&register.file, components)?;
         let world = World::read(&home.examples, &register.persons)?;

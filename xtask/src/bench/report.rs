@@ -37,14 +37,20 @@ give the same answers to 120 queries (every purpose, known and unknown; 1 to 100
 | `paasla-decision` | `paasla-fresh`, and the rulings combined to one decision |
 | `cedar-policy` | one request for each field (rows: each row), one policy for each purpose; purposes are actions, and what they need are groups of resources, so that policies are decided by their scopes; policies, entities and known ids are ready before |
 | `cedar-policy-data` | the same with one policy for all purposes, and everything that is settled in entities |
-| `regorus`, `regorus-rvm` | one evaluation for all fields (rows), by the interpreter and by the virtual machine; policy and data are compiled before, the input is made for this policy and holds nothing else |
-| `regorus-whole`, `regorus-rvm-whole` | the same, with the whole query as input, as a host must give it that does not know its policies, and with a reason for each hidden field: what our rules get and give |
+| `regorus` | one evaluation for all fields by the interpreter; policy and data are compiled before. Its input is the whole query, as a host must give it that does not know what policies look at, and its answer has a reason for each hidden field: what our rules get and give |
+| `regorus-rvm` | the same by regorus' virtual machine |
+| `regorus-tailored`, `regorus-rvm-tailored` | one evaluation for all fields (rows); the input is made for this policy and holds nothing else, and the answer has no reasons |
 | `paasla-governed` | `paasla serve` with seven rules: one person, 20 fields of which two are hidden, each query on disk as a record before its answer leaves |
 | `bare` | axum and sqlx: the same SELECT, an answer of the same shape, no rules and no record |
 | `disk`, `sqlite-wal` | what makes one record durable: a write over old bytes and fdatasync; an SQLite commit with `synchronous=FULL` |
 
-Short of `-whole`, peers do less than we do: they are told only what the policy looks at, and give no reasons. For a
-refused query, and for rows, they tell only that it is refused, and which rows are about children. Load comes from a
+What must be shown is judged by two of them: `cedar-policy` with a policy for each purpose, as one writes policies in
+Cedar, and `regorus` by its default interpreter, with the input and the answer that our rules have. Somebody who knows
+what will be asked can make both faster: Cedar with everything that is settled in data (`cedar-policy-data`), regorus by
+its virtual machine (`-rvm`, the same work) or with an input made for the one policy (`-tailored`). They are told beside,
+and may be faster than we are. Cedar and `-tailored` do less than our rules: they are told only what the policy looks at,
+which a host that does not know its policies cannot do, and give no reasons. For a refused query, and for rows, the peers
+tell only that it is refused, and which rows are about children. Load comes from a
 process of its own over kept connections, on the same machine; disk, governed and bare take turns. The number of
 instructions that one ruling takes is in `instructions.toml` in this folder: `cargo xtask instructions` compares, and
 fails when it changes by more than it says there.

@@ -14,10 +14,11 @@ pub(crate) fn check() -> Result<()> {
         let settings: Vec<_> = (0..policies).map(settings).collect();
         let paasla = Paasla::new(&engine, &settings)?;
         let (cedar, cedar_data) = (Cedar::new(policies, 100)?, Cedar::by_data(policies, 100)?);
-        let (mut rego, mut machine) = (Rego::hidden(policies)?, Rego::hidden_by_machine(policies)?);
+        let (mut rego, mut machine) = (Rego::whole(policies)?, Rego::whole_by_machine(policies)?);
         let (mut refused, mut refused_by_machine) =
             (Rego::refused(policies)?, Rego::refused_by_machine(policies)?);
-        let (mut whole, mut whole_machine) = (Rego::whole(policies)?, Rego::whole_by_machine(policies)?);
+        let (mut tailored, mut tailored_machine) =
+            (Rego::tailored(policies)?, Rego::tailored_by_machine(policies)?);
         for purpose in PURPOSES.iter().chain(&OTHER_PURPOSES) {
             for fields in [1, 7, 20, 100] {
                 let query = given::query(fields, given::term(*purpose));
@@ -27,13 +28,19 @@ pub(crate) fn check() -> Result<()> {
                 ensure!(cedar_data.shown(&query)? == shown, "cedar-policy-data says otherwise: {what}");
                 ensure!(rego.shown(&query)? == shown, "regorus says otherwise: {what}");
                 ensure!(machine.shown(&query)? == shown, "regorus-rvm says otherwise: {what}");
-                ensure!(whole.shown(&query)? == shown, "regorus-whole says otherwise: {what}");
-                ensure!(whole_machine.shown(&query)? == shown, "regorus-rvm-whole says otherwise: {what}");
+                ensure!(tailored.shown(&query)? == shown, "regorus-tailored says otherwise: {what}");
+                ensure!(
+                    tailored_machine.shown(&query)? == shown,
+                    "regorus-rvm-tailored says otherwise: {what}"
+                );
                 let is_allowed = paasla.decision(&query)?.is_allowed();
-                ensure!(refused.is_refused(&query)? != is_allowed, "regorus refuses otherwise: {what}");
+                ensure!(
+                    refused.is_refused(&query)? != is_allowed,
+                    "regorus-tailored refuses otherwise: {what}"
+                );
                 ensure!(
                     refused_by_machine.is_refused(&query)? != is_allowed,
-                    "regorus-rvm refuses otherwise: {what}"
+                    "regorus-rvm-tailored refuses otherwise: {what}"
                 );
                 ensure!(is_allowed || cedar.is_refused(&query)?, "cedar-policy does not refuse: {what}");
                 compared += 1;

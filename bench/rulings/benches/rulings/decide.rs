@@ -18,8 +18,8 @@ pub(crate) fn fields(run: &mut Run) -> Result<()> {
     let policy = paasla.first()?;
     let (mut reused, mut uses) = (policy.reused()?, 0);
     let (cedar, cedar_data) = (Cedar::new(1, 100)?, Cedar::by_data(1, 100)?);
-    let (mut rego, mut machine) = (Rego::hidden(1)?, Rego::hidden_by_machine(1)?);
-    let (mut whole, mut whole_machine) = (Rego::whole(1)?, Rego::whole_by_machine(1)?);
+    let (mut rego, mut machine) = (Rego::whole(1)?, Rego::whole_by_machine(1)?);
+    let (mut tailored, mut tailored_machine) = (Rego::tailored(1)?, Rego::tailored_by_machine(1)?);
     for (fields, scenario) in [(1, "decide/1-field"), (20, "decide/20-fields"), (100, "decide/100-fields")] {
         let query = usual(fields);
         run.measure(scenario, "paasla-fresh", || policy.decide(&query).0)?;
@@ -35,8 +35,8 @@ pub(crate) fn fields(run: &mut Run) -> Result<()> {
         run.measure(scenario, "cedar-policy-data", || cedar_data.shown(&query))?;
         run.measure(scenario, "regorus", || rego.eval(&query))?;
         run.measure(scenario, "regorus-rvm", || machine.eval(&query))?;
-        run.measure(scenario, "regorus-whole", || whole.eval(&query))?;
-        run.measure(scenario, "regorus-rvm-whole", || whole_machine.eval(&query))?;
+        run.measure(scenario, "regorus-tailored", || tailored.eval(&query))?;
+        run.measure(scenario, "regorus-rvm-tailored", || tailored_machine.eval(&query))?;
     }
     Ok(())
 }
@@ -49,13 +49,17 @@ pub(crate) fn policies(run: &mut Run) -> Result<()> {
         let settings: Vec<_> = (0..policies).map(settings).collect();
         let paasla = Paasla::new(&engine, &settings)?;
         let (cedar, cedar_data) = (Cedar::new(policies, 20)?, Cedar::by_data(policies, 20)?);
-        let (mut rego, mut machine) = (Rego::hidden(policies)?, Rego::hidden_by_machine(policies)?);
+        let (mut rego, mut machine) = (Rego::whole(policies)?, Rego::whole_by_machine(policies)?);
+        let (mut tailored, mut tailored_machine) =
+            (Rego::tailored(policies)?, Rego::tailored_by_machine(policies)?);
         run.measure(scenario, "paasla-fresh", || paasla.rulings(&query))?;
         run.measure(scenario, "paasla-decision", || paasla.decision(&query))?;
         run.measure(scenario, "cedar-policy", || cedar.shown(&query))?;
         run.measure(scenario, "cedar-policy-data", || cedar_data.shown(&query))?;
         run.measure(scenario, "regorus", || rego.eval(&query))?;
         run.measure(scenario, "regorus-rvm", || machine.eval(&query))?;
+        run.measure(scenario, "regorus-tailored", || tailored.eval(&query))?;
+        run.measure(scenario, "regorus-rvm-tailored", || tailored_machine.eval(&query))?;
     }
     Ok(())
 }
@@ -78,6 +82,6 @@ pub(crate) fn refusal(run: &mut Run) -> Result<()> {
     run.measure(scenario, "paasla-fresh", || paasla.rulings(&query))?;
     run.measure(scenario, "cedar-policy", || cedar.is_refused(&unknown))?;
     run.measure(scenario, "cedar-policy-data", || cedar_data.is_refused(&unknown))?;
-    run.measure(scenario, "regorus", || rego.eval(&unknown))?;
-    run.measure(scenario, "regorus-rvm", || machine.eval(&unknown))
+    run.measure(scenario, "regorus-tailored", || rego.eval(&unknown))?;
+    run.measure(scenario, "regorus-rvm-tailored", || machine.eval(&unknown))
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The same decision in Rego, by regorus: one evaluation for all fields.
 //!
-//! Policy and data are compiled before; the input is made of each query. Short of `-whole` it holds only what this policy
-//! looks at, and the answer holds no reasons: that is less than our rules do, and as fast as Rego can be. Both
-//! of regorus' ways to evaluate are measured: the interpreter (`regorus`), and the virtual machine (`regorus-rvm`),
-//! loaded once and given one input after the other, as in its own benchmarks.
+//! Policy and data are compiled before; the input is made of each query. `regorus` and `regorus-rvm` do what our rules do:
+//! their input is the whole query, as a host must hand it out that does not know what policies look at, and they give a
+//! reason for each hidden field. The input of `-tailored` holds only what this policy looks at, and the answer holds no
+//! reasons: as fast as Rego can be made by somebody who knows the policy. Both of regorus' ways to evaluate are
+//! measured: the interpreter, which its documentation shows, and the virtual machine (`-rvm`), loaded once and given one
+//! input after the other, as in its own benchmarks.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +17,7 @@ use regorus::{Engine, Rc, Value, languages::rego::compiler::Compiler, rvm::RegoV
 
 /// A purpose needs what any entry for it, or for a broader one, names. A field is shown if every policy needs it; a
 /// query is refused if some policy knows nothing of its purpose.
-const POLICY: &str = "
+const TAILORED: &str = "
 package minimisation
 import rego.v1
 
@@ -139,14 +141,14 @@ impl Rego {
         Self { way, names, whole: false }
     }
 
-    /// What is hidden, by the interpreter.
-    pub(crate) fn hidden(policies: usize) -> Result<Self> {
-        Ok(Self::new(Way::interpreter(POLICY, data(policies), HIDDEN)?))
+    /// What is hidden, from an input made for the policy, by the interpreter.
+    pub(crate) fn tailored(policies: usize) -> Result<Self> {
+        Ok(Self::new(Way::interpreter(TAILORED, data(policies), HIDDEN)?))
     }
 
-    /// What is hidden, by the machine.
-    pub(crate) fn hidden_by_machine(policies: usize) -> Result<Self> {
-        Ok(Self::new(Way::machine(POLICY, data(policies), HIDDEN)?))
+    /// The same by the machine.
+    pub(crate) fn tailored_by_machine(policies: usize) -> Result<Self> {
+        Ok(Self::new(Way::machine(TAILORED, data(policies), HIDDEN)?))
     }
 
     /// What is hidden and why, from the whole query, by the interpreter.
@@ -161,12 +163,12 @@ impl Rego {
 
     /// Whether the query is refused, by the interpreter.
     pub(crate) fn refused(policies: usize) -> Result<Self> {
-        Ok(Self::new(Way::interpreter(POLICY, data(policies), REFUSED)?))
+        Ok(Self::new(Way::interpreter(TAILORED, data(policies), REFUSED)?))
     }
 
     /// Whether the query is refused, by the machine.
     pub(crate) fn refused_by_machine(policies: usize) -> Result<Self> {
-        Ok(Self::new(Way::machine(POLICY, data(policies), REFUSED)?))
+        Ok(Self::new(Way::machine(TAILORED, data(policies), REFUSED)?))
     }
 
     fn input(&self, query: &Query) -> Value {

@@ -41,11 +41,11 @@ pub(crate) fn agree(engine: &Engine) -> Result<()> {
     ensure!(cedar::Rows::new()?.children(latest, &births)? == children, "cedar-policy finds other children");
     ensure!(
         rego::Rows::interpreter()?.children(latest, &births)? == children,
-        "regorus finds other children"
+        "regorus-tailored finds other children"
     );
     ensure!(
         rego::Rows::machine()?.children(latest, &births)? == children,
-        "regorus-rvm finds other children"
+        "regorus-rvm-tailored finds other children"
     );
     Ok(())
 }
@@ -61,8 +61,8 @@ pub(crate) fn rows(run: &mut Run) -> Result<()> {
         policy.review(&query, &rows).0.with_context(|| format!("{count} rows cannot be reviewed"))?;
         run.measure(scenario, "paasla-fresh", || policy.review(&query, &rows).0)?;
         run.measure(scenario, "cedar-policy", || cedar.children(latest, &births))?;
-        run.measure(scenario, "regorus", || rego.eval(latest, &births))?;
-        run.measure(scenario, "regorus-rvm", || machine.eval(latest, &births))?;
+        run.measure(scenario, "regorus-tailored", || rego.eval(latest, &births))?;
+        run.measure(scenario, "regorus-rvm-tailored", || machine.eval(latest, &births))?;
     }
     Ok(())
 }

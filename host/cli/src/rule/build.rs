@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `paasla rule build`: from a Rust crate to a component without imports.
+//! `paasla rule build`: from a Rust crate to a component without imports, with its cases inside.
 
 use std::{
     fs,
@@ -8,11 +8,15 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use paasla_engine::digest_of;
+use paasla_engine::{
+    digest_of,
+    travelling::{CaseFiles, with_cases},
+};
 use serde::Deserialize;
 use wit_component::ComponentEncoder;
 
 use super::toolchain::{TARGET, Toolchain};
+use crate::files::{read_text, write_whole};
 
 /// A rule that was built.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -109,6 +113,7 @@ pub(crate) fn build(folder: &Path, target_folder: Option<&Path>, out: Option<&Pa
     let core = fs::read(&core).with_context(|| format!("the compiler left no {}", core.display()))?;
     let component = componentise(&core)
         .with_context(|| format!("{} is no rule: does it call `paasla_rule::export!`?", package.name))?;
+    let component = with_cases(&component, &cases(&folder.join("cases"))?);
     let path = match out {
         Some(path) => path.to_owned(),
         None => target_folder.join(format!("{}.wasm", package.name)),
@@ -153,14 +158,23 @@ fn componentise(core: &[u8]) -> Result<Vec<u8>> {
     ComponentEncoder::default().module(core)?.validate(true).encode()
 }
 
-/// Writes beside the place and renames, so that a reader sees the old file or the new one.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(|| format!("{} could not be made", folder.display()))?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut file, bytes)?;
-    file.persist(path).with_context(|| format!("{} could not be written", path.display()))?;
-    Ok(())
+/// The files of cases in a folder, by name, as they are: they travel in the component. None when there is no folder.
+pub(super) fn cases(folder: &Path) -> Result<CaseFiles> {
+    if !folder.is_dir() {
+        return Ok(CaseFiles::new());
+    }
+    let entries = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let mut files = CaseFiles::new();
+    for entry in entries {
+        let path = entry.with_context(|| format!("{} cannot be read", folder.display()))?.path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let name = path.file_name().and_then(std::ffi::OsStr::to_str);
+        let name = name.with_context(|| format!("the name of {} is no text", path.display()))?;
+        files.insert(name.to_owned(), read_text(&path)?);
+    }
+    Ok(files)
 }
 
 fn metadata(manifest: &Path) -> Result<Metadata> {

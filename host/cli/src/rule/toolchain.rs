@@ -74,10 +74,10 @@ impl Toolchain {
     /// Makes a cargo command use it. `remap` are folders whose names must not reach the binary.
     pub(crate) fn apply(&self, command: &mut Command, remap: &[(PathBuf, &str)]) {
         let mut flags = vec![
-            // A rule needs little stack, and clearing it is most of what a fresh instance costs.
-            "-Clink-arg=-zstack-size=65536".to_owned(),
-            // Room to work in without asking for more pages.
-            "-Clink-arg=--initial-memory=262144".to_owned(),
+            // Every ruling begins with its whole memory written anew, so it should be small: little stack,
+            "-Clink-arg=-zstack-size=32768".to_owned(),
+            // and room for a query of a hundred fields; what needs more asks for more pages.
+            "-Clink-arg=--initial-memory=131072".to_owned(),
         ];
         match self {
             Self::Installed => {

@@ -62,10 +62,10 @@ pub fn reviewed(rows: &[Vec<u8>], more: &[(usize, Vec<u8>)]) -> Vec<u8> {
     image(&[vec![(2048, lists), (2500, rows.concat())], texts(), more.to_vec()].concat())
 }
 
-/// A reason: code, message, provision.
-pub fn reason(code: (u32, u32), message: (u32, u32), provision: Option<(u32, u32)>) -> Vec<u8> {
-    let provision = provision.map_or(vec![0; 12], |text| [vec![1, 0, 0, 0], words(text)].concat());
-    [words(code), words(message), provision].concat()
+/// A reason: code, message, the index of a provision.
+pub fn reason(code: (u32, u32), message: (u32, u32), provision: Option<u32>) -> Vec<u8> {
+    let provision = provision.map_or((0, 0), |index| (1, index));
+    [words(code), words(message), words(provision)].concat()
 }
 
 /// An exception: field, visibility (hide, or a mask by its text), reason.

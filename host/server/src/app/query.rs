@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Why a query that can be decided has no answer.
-enum Stop<'a> {
+pub(super) enum Stop<'a> {
     Refused(Box<Decision>, BTreeSet<Reason>),
     /// A rule broke.
     Faulted(Ruler<'a>, RuleFault),
@@ -56,7 +56,8 @@ impl App {
 
         let place = self.under_way.enter(resolved.holder, &resolved.usage_basis, persons(&resolved));
         let rulers = active.rulers(&resolved.query);
-        if wants_usage(&rulers) {
+        let shadows = active.shadows().iter().flat_map(|shadow| shadow.rulers(&resolved.query));
+        if wants_usage(rulers.iter().copied().chain(shadows)) {
             match usage::facts(&*self.store, &place, resolved.query.instant).await {
                 Ok(facts) => resolved.query.facts = facts,
                 // Rules that need the facts find them absent, and refuse.
@@ -69,9 +70,13 @@ impl App {
             Ok((decision, rows)) => {
                 draft.decision(&decision);
                 let answer = self.shape(&resolved, &active, &decision, rows);
-                self.write(draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len()), &id)
-                    .await
-                    .map(|()| answer)
+                let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len());
+                let persons = paasla_store::usage::persons(&record);
+                let written = self.write(record, &id).await;
+                if written.is_ok() {
+                    place.recorded(persons);
+                }
+                written.map(|()| answer)
             }
             Err(Stop::Refused(decision, reasons)) => {
                 draft.decision(&decision);
@@ -86,7 +91,8 @@ impl App {
             }
             Err(Stop::Failed(code)) => self.fail(draft, id, code).await,
         };
-        drop(place);
+        // After the record, so that no query waits for it.
+        self.shadow.offer(&active, &resolved.query, ask);
         ended
     }
 
@@ -101,7 +107,7 @@ impl App {
     }
 
     /// The decision, and the rows with each row's own decision.
-    async fn decide_and_read<'a>(
+    pub(super) async fn decide_and_read<'a>(
         &self,
         rulers: &[Ruler<'a>],
         resolved: &Resolved<'_>,
@@ -184,7 +190,11 @@ impl App {
 
     /// Why a decision that refuses nothing shows nothing all the same: every field asked for is hidden, or the query
     /// looks up by a field that is not seen in full, so that its answer would tell it.
-    fn nothing_to_show(&self, resolved: &Resolved<'_>, decision: &Decision) -> Option<BTreeSet<Reason>> {
+    pub(super) fn nothing_to_show(
+        &self,
+        resolved: &Resolved<'_>,
+        decision: &Decision,
+    ) -> Option<BTreeSet<Reason>> {
         let of = |place: usize| decision.fields.get(place);
         let asked = || resolved.asked.iter().flatten().filter_map(|&place| of(place));
         if !asked().any(|field| field.visibility != Visibility::Hide) {
@@ -200,7 +210,7 @@ impl App {
         Some(given.chain([own]).collect())
     }
 
-    fn shape(
+    pub(super) fn shape(
         &self,
         resolved: &Resolved<'_>,
         active: &Active,
@@ -319,7 +329,7 @@ impl App {
 }
 
 /// What was read, and what may be seen of each row.
-struct Reviewed {
+pub(super) struct Reviewed {
     rows: Rows,
     settled: Vec<paasla_core::RowDecision>,
 }
@@ -327,7 +337,11 @@ struct Reviewed {
 /// The policies in scope rule, and the rulings are combined. They are asked in the order of their names, and the first
 /// refusal ends it: what is said does not depend on chance, and a refused query costs little. A policy that is out of
 /// service refuses before any other is asked.
-fn decide<'a>(rulers: &[Ruler<'a>], query: &Query, draft: &mut Draft) -> Result<Decision, Stop<'a>> {
+pub(super) fn decide<'a>(
+    rulers: &[Ruler<'a>],
+    query: &Query,
+    draft: &mut Draft,
+) -> Result<Decision, Stop<'a>> {
     let mut rulings = Vec::new();
     for ruler in rulers.iter().filter(|ruler| ruler.version.is_none()) {
         let Policy { name, rule, .. } = ruler.at_work.policy();
@@ -378,10 +392,9 @@ fn kind(ruling: &Ruling) -> &'static str {
     }
 }
 
-fn wants_usage(rulers: &[Ruler<'_>]) -> bool {
-    let names: Vec<String> = usage::names().map(|(_, name)| name).collect();
-    let mut facts = rulers.iter().filter_map(|ruler| ruler.version).flat_map(|v| &v.activated.about.facts);
-    facts.any(|need| names.contains(&need.name))
+fn wants_usage<'a>(rulers: impl Iterator<Item = Ruler<'a>>) -> bool {
+    let mut facts = rulers.filter_map(|ruler| ruler.version).flat_map(|v| &v.activated.about.facts);
+    facts.any(|need| usage::supplies(&need.name))
 }
 
 /// How many persons a query counts for while it is under way.

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use paasla_core::ClientId;
+use serde::Serialize;
 use tracing::Instrument;
 
 use super::{
@@ -52,7 +53,7 @@ pub(super) trait Words {
     ) -> Option<Ask>;
 
     /// An answer as the door's clients read it.
-    fn answer(gate: &dyn Gatehouse, answer: &Answer) -> serde_json::Value;
+    fn answer(gate: &dyn Gatehouse, answer: &Answer) -> impl Serialize;
 }
 
 /// Takes one request through a door. `problems` are those of the URL.
@@ -175,8 +176,7 @@ async fn answer<W: Words>(doors: &Arc<Doors>, place: Option<Place>, ask: Ask) ->
     };
     match tokio::spawn(work.in_current_span()).await {
         Ok(Ok(answer)) => {
-            let body = W::answer(&*doors.gate, &answer);
-            let mut response = axum::Json(body).into_response();
+            let mut response = axum::Json(W::answer(&*doors.gate, &answer)).into_response();
             problem::mark(&mut response, &answer.id);
             response
         }

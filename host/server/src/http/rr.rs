@@ -14,6 +14,7 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
+use serde::Serialize;
 
 use super::{Gatehouse, door, envelope::Envelope, problems::Problems, router::Doors, strict_json::Tree};
 use crate::app::{
@@ -51,7 +52,7 @@ impl door::Words for Register {
         query::ask(gate, envelope, caller, body, problems)
     }
 
-    fn answer(gate: &dyn Gatehouse, answer: &Answer) -> serde_json::Value {
+    fn answer(gate: &dyn Gatehouse, answer: &Answer) -> impl Serialize {
         answer::shape(gate, answer)
     }
 }

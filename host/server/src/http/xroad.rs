@@ -10,6 +10,7 @@ use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
     response::Response,
 };
+use serde::Serialize;
 
 use super::{Gatehouse, door, envelope::Envelope, problems::Problems, router::Doors, strict_json::Tree};
 use crate::app::{
@@ -74,7 +75,7 @@ impl door::Words for XRoad {
         query::ask(gate, envelope, caller, service, version, body, problems)
     }
 
-    fn answer(_: &dyn Gatehouse, answer: &Answer) -> serde_json::Value {
+    fn answer(_: &dyn Gatehouse, answer: &Answer) -> impl Serialize {
         answer::shape(answer)
     }
 }

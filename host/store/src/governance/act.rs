@@ -22,6 +22,8 @@ pub enum Act {
     NewVersion(PolicyVersion),
     /// Replaces what is known of a version, which must be there.
     SetVersion(PolicyVersion),
+    /// Ends the quarantine of every version of the policy of this name; signed with the change's name and reason.
+    LiftQuarantine(String),
     /// Installs a rulebook as the next generation, if the active generation is `expected` (0: none yet). Unlike
     /// [`crate::Store::install`] it makes a new generation also when the content is that of the active one.
     Install {

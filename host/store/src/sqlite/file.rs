@@ -10,7 +10,10 @@ use sqlx::{
 };
 use tokio::fs::{File, OpenOptions};
 
-use super::failure::{failure, migration_failure};
+use super::{
+    failure::{failure, migration_failure},
+    record,
+};
 use crate::error::StoreError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -61,7 +64,8 @@ pub(super) async fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
 /// Opens the one connection that writes.
 pub(super) async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
     let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-    pool(1).connect_with(options).await.map_err(failure)
+    let pool = pool(1).after_connect(|connection, _| Box::pin(record::prepare(connection)));
+    pool.connect_with(options).await.map_err(failure)
 }
 
 /// Opens the connections that only read.

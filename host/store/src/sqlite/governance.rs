@@ -28,6 +28,15 @@ impl Governance for SqliteStore {
         commit::commit(&self.writer, acts, change).await
     }
 
+    async fn newest(&self) -> Result<u64, StoreError> {
+        let newest: Option<i64> = sqlx::query_scalar("SELECT max(generation) FROM generation")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(failure)?;
+        let corrupt = |_| StoreError::Corrupt { what: "rulebook", key: "newest".to_owned() };
+        u64::try_from(newest.unwrap_or(0)).map_err(corrupt)
+    }
+
     async fn changes(
         &self,
         target: Option<&str>,
@@ -118,8 +127,7 @@ async fn all<T: DeserializeOwned>(
     what: &'static str,
     statement: &'static str,
 ) -> Result<Vec<T>, StoreError> {
-    let rows: Vec<(String, String)> =
-        sqlx::query_as(statement).fetch_all(readers).await.map_err(failure)?;
+    let rows: Vec<(String, String)> = sqlx::query_as(statement).fetch_all(readers).await.map_err(failure)?;
     rows.into_iter().map(|(key, content)| read(what, &key, &content)).collect()
 }
 

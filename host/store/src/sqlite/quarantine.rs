@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Policies out of service.
 
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{begin, failure::failure, now};
 use crate::{
@@ -89,6 +89,18 @@ pub(super) async fn lift(
     reason: &str,
 ) -> Result<Vec<Quarantine>, StoreError> {
     let mut transaction = begin(writer).await?;
+    let lifted = lift_in(&mut transaction, policy, by, reason).await?;
+    transaction.commit().await.map_err(failure)?;
+    Ok(lifted)
+}
+
+/// The same inside a transaction of the caller.
+pub(super) async fn lift_in(
+    connection: &mut SqliteConnection,
+    policy: &str,
+    by: &str,
+    reason: &str,
+) -> Result<Vec<Quarantine>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "UPDATE quarantine SET lifted_at = $2, lifted_by = $3, lift_reason = $4 \
          WHERE policy = $1 AND lifted_at IS NULL RETURNING *",
@@ -97,7 +109,7 @@ pub(super) async fn lift(
     .bind(now())
     .bind(by)
     .bind(reason)
-    .fetch_all(&mut *transaction)
+    .fetch_all(connection)
     .await
     .map_err(failure)?;
     if rows.is_empty() {
@@ -105,7 +117,6 @@ pub(super) async fn lift(
     }
     let mut lifted = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     lifted.sort_by_key(|quarantine| quarantine.id);
-    transaction.commit().await.map_err(failure)?;
     Ok(lifted)
 }
 

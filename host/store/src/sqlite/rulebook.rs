@@ -68,14 +68,15 @@ pub(super) async fn policies_at(
 }
 
 pub(super) async fn generations(readers: &SqlitePool) -> Result<Vec<GenerationInfo>, StoreError> {
-    let rows: Vec<(i64, i64, String, String)> = sqlx::query_as(
-        "SELECT generation, installed_at, installed_by, reason FROM generation ORDER BY generation DESC",
+    let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(
+        "SELECT generation, installed_at, installed_by, reason, policies FROM generation ORDER BY generation DESC",
     )
     .fetch_all(readers)
     .await
     .map_err(failure)?;
-    let info = |(index, (generation, installed_at, by, reason))| {
-        Ok(GenerationInfo { generation: number(generation)?, installed_at, by, reason, active: index == 0 })
+    let info = |(index, (generation, installed_at, by, reason, policies))| {
+        let (generation, active) = (number(generation)?, index == 0);
+        Ok(GenerationInfo { generation, installed_at, by, reason, policies, active })
     };
     rows.into_iter().enumerate().map(info).collect()
 }
@@ -91,7 +92,8 @@ pub(super) async fn install(
     if let Some(active) = active.as_ref().filter(|active| same_content(active, rulebook)) {
         return Ok(active.generation);
     }
-    let next = insert(&mut transaction, active.map_or(0, |active| active.generation), rulebook, by, reason).await?;
+    let next =
+        insert(&mut transaction, active.map_or(0, |active| active.generation), rulebook, by, reason).await?;
     transaction.commit().await.map_err(failure)?;
     Ok(next)
 }

@@ -9,7 +9,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 use super::{failure::failure, now};
 use crate::{
     error::StoreError,
-    usage::{Grain, Usage, additions, since},
+    usage::{Grain, Usage, since},
 };
 
 /// How often old buckets are dropped.
@@ -54,25 +54,6 @@ pub(super) async fn of(
     let (hour, day, month, year): (i64, i64, i64, i64) = query.fetch_one(readers).await.map_err(failure)?;
     let persons = |sum: i64| u64::try_from(sum).unwrap_or(0);
     Ok(Usage { hour: persons(hour), day: persons(day), month: persons(month), year: persons(year) })
-}
-
-/// Counts records.
-pub(super) async fn add(connection: &mut SqliteConnection, records: &[Record]) -> Result<(), StoreError> {
-    for (bucket, persons) in additions(records) {
-        sqlx::query(
-            "INSERT INTO usage_bucket (client, basis, grain, start, persons) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (client, basis, grain, start) DO UPDATE SET persons = persons + excluded.persons",
-        )
-        .bind(bucket.client)
-        .bind(bucket.basis)
-        .bind(bucket.grain.millis())
-        .bind(bucket.start)
-        .bind(persons)
-        .execute(&mut *connection)
-        .await
-        .map_err(failure)?;
-    }
-    Ok(())
 }
 
 /// Drops buckets that no window needs any more, if that was not done lately.

@@ -6,6 +6,7 @@
 #![allow(missing_docs, reason = "a test has no public items")]
 
 mod crash;
+mod governance;
 mod quarantine;
 mod record;
 mod rule;
@@ -54,6 +55,13 @@ contract! {
         is_lifted_by_name_and_signed
         is_told_apart_by_rule_and_settings
         noted_at_once_is_one_entry
+    }
+    governance {
+        a_change_goes_with_its_record_or_not_at_all
+        of_two_changes_at_once_one_wins
+        tokens_keys_and_signatures_are_kept
+        versions_are_counted_and_never_overwritten
+        what_was_seen_in_shadow_is_summed
     }
     record {
         is_there_after_the_append

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What ruled before: the earlier versions of policies, from the rulebooks of the past.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use paasla_core::{Mode, Policy, Rulebook};
 use paasla_store::{Store, StoreError};
@@ -17,12 +17,12 @@ use super::VersionId;
 pub async fn previous(store: &dyn Store, rulebook: &Rulebook) -> Result<Vec<Policy>, StoreError> {
     let of = |policy: &Policy| (policy.name.clone(), (VersionId::of(policy), policy.scope.clone()));
     let mut wanted: BTreeMap<String, _> = rulebook.policies.iter().map(of).collect();
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
     for past in store.generations().await? {
         if wanted.is_empty() {
             break;
         }
-        if past.generation >= rulebook.generation {
+        if past.generation >= rulebook.generation || !seen.insert(past.policies) {
             continue;
         }
         for policy in store.policies_at(past.generation).await?.unwrap_or_default() {

@@ -3,109 +3,232 @@
 //!
 //! A hidden field is left out of the records, a redacted one is `null`, a masked one holds what the mask leaves. The
 //! decision says which is which: without it nobody could tell a redacted value from an absent one.
+//!
+//! An answer is written as it is read, field by field, without a tree of it in memory: a tree costs several times what
+//! writing costs. So nothing below may put a name into one object twice. No field is asked for twice, and no group has
+//! the name of a field.
 
-use paasla_core::{FieldDecision, Obligation, Visibility};
-use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
-use crate::{
-    app::answer::{Answer, AnswerRecord, Cell},
-    http::problem::reason,
-};
+use paasla_core::{Attribute, FieldDecision, Obligation, Reason, Value, Visibility};
+use serde::{Serialize, Serializer};
+
+use crate::app::answer::{Answer, AnswerField, AnswerRecord, Cell};
 
 /// The whole answer.
-pub(super) fn shape(answer: &Answer) -> Value {
-    let fields: Map<String, Value> =
-        answer.fields.iter().map(|field| (field.name.clone(), decision(&field.decision))).collect();
-    let mut rows = Vec::new();
-    for (index, found) in answer.records.iter().enumerate() {
-        rows.extend(differing(answer, json!({ "record": index }), &found.cells));
-        for (group, cells) in &found.groups {
-            for (row, cells) in cells.iter().enumerate() {
-                let place = json!({ "record": index, "group": group, "row": row });
-                rows.extend(differing(answer, place, cells));
-            }
-        }
-    }
-    let mut body = json!({
-        "decision": {
-            "id": answer.id,
-            "generation": answer.generation,
-            "purpose": answer.purpose,
-            "legalBasis": answer.legal_basis,
-            "fields": fields,
-            "obligations": answer.obligations.iter().map(obligation).collect::<Value>(),
+pub(super) fn shape(answer: &Answer) -> impl Serialize {
+    Body {
+        decision: Decision {
+            id: &answer.id,
+            generation: answer.generation,
+            purpose: &answer.purpose,
+            legal_basis: &answer.legal_basis,
+            fields: Fields(&answer.fields),
+            obligations: answer.obligations.iter().map(Told::of).collect(),
+            rows: differing(answer),
         },
-        "records": answer.records.iter().map(|found| record(answer, found)).collect::<Value>(),
-        "more": answer.more,
-    });
-    if let Some(decision) = body.get_mut("decision").and_then(Value::as_object_mut)
-        && !rows.is_empty()
-    {
-        decision.insert("rows".to_owned(), rows.into());
+        records: Records(answer),
+        more: answer.more,
     }
-    body
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    decision: Decision<'a>,
+    records: Records<'a>,
+    more: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Decision<'a> {
+    id: &'a str,
+    generation: u64,
+    purpose: &'a str,
+    legal_basis: &'a str,
+    fields: Fields<'a>,
+    obligations: Vec<Told<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rows: Vec<Differing<'a>>,
+}
+
+/// Every field asked for, with what may be seen of it.
+struct Fields<'a>(&'a [AnswerField]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|field| (&field.name, Seen::of(&field.decision))))
+    }
 }
 
 /// What may be seen of a field, and why not more.
-fn decision(decision: &FieldDecision) -> Value {
-    let mut object = Map::new();
-    object.insert("visibility".to_owned(), decision.visibility.name().into());
-    if decision.visibility != Visibility::Show && !decision.reasons.is_empty() {
-        object.insert("reasons".to_owned(), decision.reasons.iter().map(reason).collect());
+#[derive(Serialize)]
+struct Seen<'a> {
+    visibility: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<&'a BTreeSet<Reason>>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(decision: &'a FieldDecision) -> Self {
+        let narrowed = decision.visibility != Visibility::Show && !decision.reasons.is_empty();
+        Self { visibility: decision.visibility.name(), reasons: narrowed.then_some(&decision.reasons) }
     }
-    Value::Object(object)
 }
 
-fn obligation(obligation: &Obligation) -> Value {
-    let attributes = obligation
-        .attributes
-        .iter()
-        .map(|attribute| json!({ "name": attribute.name, "value": attribute.value.to_json() }));
-    json!({ "code": obligation.code, "attributes": attributes.collect::<Value>() })
+/// What the client is told to observe.
+#[derive(Serialize)]
+struct Told<'a> {
+    code: &'a str,
+    attributes: Vec<Named<'a>>,
 }
 
-/// One entry of `rows`: the fields of one row that are shown less than the decision says.
-fn differing(answer: &Answer, mut place: Value, cells: &[(usize, Cell)]) -> Option<Value> {
-    let narrowed = cells.iter().filter_map(|(index, cell)| {
-        Some((answer.fields.get(*index)?.name.clone(), decision(cell.narrowed.as_ref()?)))
-    });
-    let fields: Map<String, Value> = narrowed.collect();
-    if fields.is_empty() {
-        return None;
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a str,
+    value: Plain<'a>,
+}
+
+impl<'a> Told<'a> {
+    fn of(obligation: &'a Obligation) -> Self {
+        let named = |Attribute { name, value }: &'a Attribute| Named { name, value: Plain(value) };
+        Self { code: &obligation.code, attributes: obligation.attributes.iter().map(named).collect() }
     }
-    place.as_object_mut()?.insert("fields".to_owned(), fields.into());
-    Some(place)
 }
 
-/// One record, its members in the order asked.
-fn record(answer: &Answer, record: &AnswerRecord) -> Value {
-    let mut object = Map::new();
-    for (index, field) in answer.fields.iter().enumerate() {
-        let Some(group) = &field.group else {
-            object.extend(member(&field.name, index, &record.cells));
-            continue;
+/// One row of which less is shown than the decision says.
+#[derive(Serialize)]
+struct Differing<'a> {
+    record: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<usize>,
+    fields: Narrowed<'a>,
+}
+
+/// The fields that are shown less.
+struct Narrowed<'a> {
+    answer: &'a Answer,
+    cells: &'a [(usize, Cell)],
+}
+
+impl<'a> Narrowed<'a> {
+    fn all(&self) -> impl Iterator<Item = (&'a str, Seen<'a>)> {
+        let answer = self.answer;
+        let narrowed = move |(index, cell): &'a (usize, Cell)| {
+            Some((answer.fields.get(*index)?.name.as_str(), Seen::of(cell.narrowed.as_ref()?)))
         };
-        if object.contains_key(group) {
-            continue;
-        }
-        if let Some((_, rows)) = record.groups.iter().find(|(name, _)| name == group) {
-            object.insert(group.clone(), rows.iter().map(|cells| row(answer, group, cells)).collect());
+        self.cells.iter().filter_map(narrowed)
+    }
+}
+
+impl Serialize for Narrowed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.all())
+    }
+}
+
+fn differing(answer: &Answer) -> Vec<Differing<'_>> {
+    let mut rows = Vec::new();
+    for (record, found) in answer.records.iter().enumerate() {
+        let mut add = |group, row, cells| {
+            let fields = Narrowed { answer, cells };
+            if fields.all().next().is_some() {
+                rows.push(Differing { record, group, row, fields });
+            }
+        };
+        add(None, None, &*found.cells);
+        for (group, cells) in &found.groups {
+            for (row, cells) in cells.iter().enumerate() {
+                add(Some(group.as_str()), Some(row), cells);
+            }
         }
     }
-    Value::Object(object)
+    rows
 }
 
-fn row(answer: &Answer, group: &str, cells: &[(usize, Cell)]) -> Value {
-    let fields = answer.fields.iter().enumerate().filter(|(_, field)| field.group.as_deref() == Some(group));
-    let members = fields.filter_map(|(index, field)| {
-        let short = field.name.strip_prefix(group).and_then(|name| name.strip_prefix('.'));
-        member(short.unwrap_or(&field.name), index, cells)
-    });
-    Value::Object(members.collect())
+struct Records<'a>(&'a Answer);
+
+impl Serialize for Records<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.records.iter().map(|record| Record { answer: self.0, record }))
+    }
 }
 
-fn member(name: &str, index: usize, cells: &[(usize, Cell)]) -> Option<(String, Value)> {
+/// One record, its members in the order asked; a group where its first field was asked for.
+struct Record<'a> {
+    answer: &'a Answer,
+    record: &'a AnswerRecord,
+}
+
+impl<'a> Record<'a> {
+    fn members(&self) -> impl Iterator<Item = (&'a str, Member<'a>)> {
+        let Self { answer, record } = *self;
+        let member = move |(index, field): (usize, &'a AnswerField)| {
+            let Some(group) = &field.group else {
+                return Some((field.name.as_str(), Member::Value(shown(index, &record.cells)?)));
+            };
+            let before = answer.fields.iter().take(index);
+            if before.filter_map(|field| field.group.as_ref()).any(|other| other == group) {
+                return None;
+            }
+            let (_, rows) = record.groups.iter().find(|(name, _)| name == group)?;
+            Some((group, Member::Rows(rows.iter().map(|cells| Row { answer, group, cells }).collect())))
+        };
+        answer.fields.iter().enumerate().filter_map(member)
+    }
+}
+
+impl Serialize for Record<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.members())
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Member<'a> {
+    Value(Plain<'a>),
+    Rows(Vec<Row<'a>>),
+}
+
+/// One row of a group.
+struct Row<'a> {
+    answer: &'a Answer,
+    group: &'a str,
+    cells: &'a [(usize, Cell)],
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.answer.fields.iter().enumerate();
+        let own = fields.filter(|(_, field)| field.group.as_deref() == Some(self.group));
+        serializer.collect_map(own.filter_map(|(index, field)| {
+            let short = field.name.strip_prefix(self.group).and_then(|name| name.strip_prefix('.'));
+            Some((short.unwrap_or(&field.name), shown(index, self.cells)?))
+        }))
+    }
+}
+
+/// The value of a field that is not hidden.
+fn shown(index: usize, cells: &[(usize, Cell)]) -> Option<Plain<'_>> {
     let (_, cell) = cells.iter().find(|(of, _)| *of == index)?;
-    let shown = cell.visibility != Visibility::Hide;
-    shown.then(|| (name.to_owned(), cell.value.to_json()))
+    (cell.visibility != Visibility::Hide).then_some(Plain(&cell.value))
+}
+
+/// A value as [`Value::to_json`] has it.
+struct Plain<'a>(&'a Value);
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Absent => serializer.serialize_unit(),
+            Value::Truth(truth) => serializer.serialize_bool(*truth),
+            Value::Integer(number) => serializer.serialize_i64(*number),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Date(date) => serializer.collect_str(date),
+            Value::Texts(texts) => serializer.collect_seq(texts),
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
         change::{Change, NewChange},
         version::PolicyVersion,
     },
-    sqlite::{begin, failure::failure, rule, rulebook},
+    sqlite::{begin, failure::failure, quarantine, rule, rulebook},
 };
 
 pub(super) async fn commit(
@@ -84,6 +84,9 @@ async fn apply(
             if write_version(connection, statement, version).await? == 0 {
                 return Err(StoreError::NotFound { what: "policy version", key: name_of(version) });
             }
+        }
+        Act::LiftQuarantine(policy) => {
+            quarantine::lift_in(connection, policy, &change.who, &change.reason).await?;
         }
         Act::Install { rulebook: content, expected } => {
             let by = &change.who;

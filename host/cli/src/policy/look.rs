@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Looking at policies: their versions, what one in shadow would have changed, and who changed what.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::Value;
+
+use crate::{
+    client::{Remote, segment},
+    show,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// One policy's name. Without it: all policies.
+    name: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The policy's name.
+    name: String,
+    /// Which version. Without it: the one in shadow, or else the newest.
+    #[arg(long, value_name = "N")]
+    version: Option<u32>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Changes {
+    /// Only changes of this: a policy's name, a rule's digest, a key's id.
+    #[arg(long)]
+    target: Option<String>,
+    /// Only changes older than the one with this number.
+    #[arg(long, value_name = "ID")]
+    before: Option<i64>,
+    /// How many at most: 100 without it, 1000 at most.
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+pub(super) fn list(List { name, remote }: &List) -> Result<()> {
+    let path =
+        name.as_ref().map_or_else(|| "/policies".to_owned(), |name| format!("/policies/{}", segment(name)));
+    let all = remote.client()?.get(&path)?;
+    let heads =
+        ["name", "version", "life", "rule", "clients", "services", "made by", "approved by", "from", "until"];
+    show::list(remote.json, &all, "There is no policy.", &heads, |view| {
+        vec![
+            show::text(view, "/name"),
+            show::text(view, "/version"),
+            show::text(view, "/life"),
+            show::short(view, "/policy/rule"),
+            show::texts(view, "/policy/scope/clients", "all"),
+            show::texts(view, "/policy/scope/services", "all"),
+            show::text(view, "/by"),
+            show::text(view, "/approvedBy"),
+            show::instant(view, "/activateAt"),
+            show::instant(view, "/expiresAt"),
+        ]
+    })
+}
+
+pub(super) fn diff(Diff { name, version, remote }: &Diff) -> Result<()> {
+    let name = segment(name);
+    let path = match version {
+        Some(version) => format!("/policies/{name}/versions/{version}/diff"),
+        None => format!("/policies/{name}/diff"),
+    };
+    let summary = remote.client()?.get(&path)?;
+    show::one(remote.json, &summary, told)
+}
+
+/// The sentence, then a table by client, then one by difference.
+fn told(summary: &Value) -> String {
+    let mut text = show::text(summary, "/summary");
+    text.push('\n');
+    let rows = |place: &str, columns: &'static [&'static str]| {
+        let all = summary.pointer(place).and_then(Value::as_array).cloned().unwrap_or_default();
+        all.into_iter()
+            .map(move |row| columns.iter().map(|place| show::text(&row, place)).collect::<Vec<_>>())
+    };
+    let mut clients = rows("/clients", &["/client", "/queries", "/changed", "/faults", "/missed"]).peekable();
+    if clients.peek().is_some() {
+        let heads = ["client", "queries", "would change", "rule broke", "not compared"];
+        let _ = write!(text, "\n{}", show::table(&heads, clients));
+    }
+    let mut differences = rows("/differences", &["/kind", "/field", "/reason", "/queries"]).peekable();
+    if differences.peek().is_some() {
+        let heads = ["difference", "field", "reason", "queries"];
+        let _ = write!(text, "\n{}", show::table(&heads, differences));
+    }
+    text
+}
+
+pub(super) fn changes(Changes { target, before, limit, remote }: &Changes) -> Result<()> {
+    let asked = [
+        ("target", target.as_deref().map(segment)),
+        ("before", before.map(|before| before.to_string())),
+        ("limit", limit.map(|limit| limit.to_string())),
+    ];
+    let asked = asked.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+    let asked: Vec<String> = asked.collect();
+    let path = if asked.is_empty() { "/changes".to_owned() } else { format!("/changes?{}", asked.join("&")) };
+    let all = remote.client()?.get(&path)?;
+    let heads = ["id", "when", "who", "action", "target", "outcome", "generation", "reason"];
+    show::list(remote.json, &all, "There is no change.", &heads, |change| {
+        let who = match change.get("institution") {
+            Some(Value::String(_)) => {
+                format!("{} of {}", show::text(change, "/who"), show::text(change, "/institution"))
+            }
+            _ => show::text(change, "/who"),
+        };
+        let refused = show::texts(change, "/problems", "");
+        let outcome = show::text(change, "/outcome");
+        vec![
+            show::text(change, "/id"),
+            show::instant(change, "/instant"),
+            who,
+            show::text(change, "/action"),
+            target_of(change),
+            if refused.is_empty() { outcome } else { format!("{outcome}: {refused}") },
+            show::text(change, "/generation"),
+            show::text(change, "/reason"),
+        ]
+    })
+}
+
+/// What was changed; of a digest its beginning.
+fn target_of(change: &Value) -> String {
+    let target = show::text(change, "/target");
+    let is_digest = target.len() == 64 && target.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_digest { show::short(change, "/target") } else { target }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_difference_is_told_in_a_sentence_and_two_tables() {
+        let summary = json!({
+            "summary": "If this had been in force: 1 of 2 queries would change.",
+            "clients": [{ "client": "EE/GOV/1/x", "queries": 2, "changed": 1, "faults": 0, "missed": 0 }],
+            "differences": [{ "client": "", "kind": "hidden", "field": "birthDate", "reason": "", "queries": 1 }],
+        });
+        let text = told(&summary);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 7, "{text}");
+        assert!(lines[3].starts_with("EE/GOV/1/x  2"), "{text}");
+        assert_eq!(lines[6], "hidden      birthDate  -       1");
+        let nothing = json!({ "summary": "If.", "clients": [], "differences": [] });
+        assert_eq!(told(&nothing), "If.\n");
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Cases that travel with a rule: files of cases in a custom section of its component, so that whoever gets the rule can
+//! run them, and a signature on the rule covers them.
+
+use std::collections::BTreeMap;
+
+use paasla_rule::testing::{Case, failures, read};
+use wasmparser::{Parser, Payload};
+
+use crate::{cases::CaseRunner, load::Rule, sandbox::Engine};
+
+/// The name of the custom section. It holds a JSON object: the text of each file of cases by its name.
+pub const SECTION: &str = "paasla:cases";
+
+/// The most cases that are run for one rule.
+const MOST: usize = 2_000;
+
+/// Files of cases by name.
+pub type CaseFiles = BTreeMap<String, String>;
+
+/// Puts files of cases into a component. What was there before stays; a component that travels with cases already must
+/// not be given others.
+#[must_use]
+pub fn with_cases(component: &[u8], files: &CaseFiles) -> Vec<u8> {
+    let mut bytes = component.to_vec();
+    if files.is_empty() {
+        return bytes;
+    }
+    let content = serde_json::to_vec(files).unwrap_or_default();
+    let mut section = Vec::new();
+    leb128(&mut section, SECTION.len());
+    section.extend_from_slice(SECTION.as_bytes());
+    section.extend_from_slice(&content);
+    // A custom section: id 0, its length, its name, its content (WebAssembly core specification, 5.5.3).
+    bytes.push(0);
+    leb128(&mut bytes, section.len());
+    bytes.extend_from_slice(&section);
+    bytes
+}
+
+/// The files of cases that a component travels with; none when it has none.
+///
+/// # Errors
+/// When the section is there and holds something else, or the bytes cannot be read up to it.
+pub fn cases_in(component: &[u8]) -> Result<CaseFiles, String> {
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.map_err(|error| error.message().to_owned())? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                depth = depth.saturating_add(1)
+            }
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
+                return serde_json::from_slice(section.data())
+                    .map_err(|_| format!("the section `{SECTION}` is no JSON object of texts"));
+            }
+            _ => {}
+        }
+    }
+    Ok(CaseFiles::new())
+}
+
+/// Runs cases in the sandbox; gives back how many there were.
+///
+/// # Errors
+/// One text for each file that is no file of cases, and for each case that failed, with what was expected and what the
+/// rule said.
+pub fn run_case_files(engine: &Engine, rule: &Rule, files: &CaseFiles) -> Result<usize, Vec<String>> {
+    let (mut cases, mut wrong): (Vec<Case>, _) = (Vec::new(), Vec::new());
+    for (name, text) in files {
+        match read(name.trim_end_matches(".json"), text) {
+            Ok(read) => cases.extend(read),
+            Err(error) => wrong.push(format!("{name}: {error}")),
+        }
+    }
+    if cases.len() > MOST {
+        wrong.push(format!("{} cases: at most {MOST} are run", cases.len()));
+    }
+    if wrong.is_empty() {
+        wrong = failures(&mut CaseRunner::new(engine, rule), &cases);
+    }
+    if wrong.is_empty() { Ok(cases.len()) } else { Err(wrong) }
+}
+
+fn leb128(bytes: &mut Vec<u8>, mut number: usize) {
+    loop {
+        let low = u8::try_from(number & 0x7F).unwrap_or(0);
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return;
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_in_is_found_again() {
+        let component = wat::parse_str("(component (core module (custom \"paasla:cases\" \"{}\")))").unwrap();
+        assert_eq!(
+            cases_in(&component),
+            Ok(CaseFiles::new()),
+            "a section of a module inside is none of ours"
+        );
+        let files = CaseFiles::from([
+            ("a.json".to_owned(), "x".repeat(300)),
+            ("ä.json".to_owned(), "{\"cases\": []}".to_owned()),
+        ]);
+        let with = with_cases(&component, &files);
+        assert_eq!(cases_in(&with), Ok(files));
+        assert_eq!(with_cases(&component, &CaseFiles::new()), component);
+    }
+
+    #[test]
+    fn a_section_of_something_else_is_told() {
+        let component = wat::parse_str("(component (custom \"paasla:cases\" \"[1]\"))");
+        let component = component.unwrap_or_else(|_| {
+            let mut bytes = wat::parse_str("(component)").unwrap();
+            bytes.extend_from_slice(b"\x00\x10\x0cpaasla:cases[1]");
+            bytes
+        });
+        assert!(cases_in(&component).unwrap_err().contains("no JSON object"));
+    }
+}

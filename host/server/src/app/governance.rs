@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How governance changes while queries run: from a rule that is brought in to a policy in force, and back.
+//!
+//! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`turn`] (the
+//! one way in which the rulebook changes) -> [`schedule`] (what happens by itself). Every act leaves a change in the
+//! store, in the same transaction; one that is refused leaves one too, and nothing else.
+
+pub mod actor;
+pub mod dropped;
+pub mod keys;
+pub mod policies;
+pub mod refusal;
+pub mod rulebook;
+pub mod rules;
+pub mod schedule;
+pub mod steps;
+mod turn;
+pub mod view;
+pub mod vouch;
+
+use std::sync::Arc;
+
+use paasla_engine::Engine;
+use paasla_store::{
+    Store, StoreError,
+    governance::change::{Change, ChangeOutcome, NewChange},
+};
+use serde::Deserialize;
+
+use self::{actor::Actor, refusal::Refusal};
+use super::{App, Then, active::Pool};
+
+/// How governance is done here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct GovernanceSettings {
+    /// Whether somebody other than who made a policy, and other than who brought in its rule, must approve it.
+    pub four_eyes: bool,
+    /// Whether a rule must be signed by a key of the trust list.
+    pub signatures: bool,
+    /// What becomes of the policies of a key that is revoked.
+    pub revoked: Revoked,
+    /// How many versions of policies are kept ready, besides those at work, so that going back takes no compiling.
+    pub kept: usize,
+    /// How many queries may wait to be compared with policies in shadow; one more is counted as missed.
+    pub shadow_queue: usize,
+}
+
+/// What becomes of the policies of a key that is revoked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Revoked {
+    /// They stay in force: rules only narrow, so they can do no harm to the persons concerned.
+    #[default]
+    Keep,
+    /// They go into quarantine: every query in their scope is refused until an operator lifts that.
+    Refuse,
+    /// They are retired: from then on more may be seen than before.
+    Retire,
+}
+
+impl Default for GovernanceSettings {
+    fn default() -> Self {
+        Self { four_eyes: true, signatures: true, revoked: Revoked::Keep, kept: 64, shadow_queue: 1024 }
+    }
+}
+
+/// What changes governance.
+pub(crate) struct Governor {
+    pub(crate) settings: GovernanceSettings,
+    pub(crate) engine: Engine,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) then: Then,
+    pub(crate) store: Arc<dyn Store>,
+    /// One changes at a time; the store sees to it that of several hosts one does.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+}
+
+/// What an act is called, what it is done to, and why.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deed<'a> {
+    pub(crate) actor: &'a Actor,
+    pub(crate) action: &'static str,
+    pub(crate) target: &'a str,
+    pub(crate) reason: &'a str,
+}
+
+impl Deed<'_> {
+    /// The change, as one that was done.
+    pub(crate) fn change(&self, before: Option<String>, after: Option<String>) -> NewChange {
+        NewChange {
+            instant: now(),
+            who: self.actor.who.clone(),
+            token: self.actor.token.clone(),
+            institution: self.actor.institution.as_ref().map(ToString::to_string),
+            action: self.action.to_owned(),
+            target: self.target.to_owned(),
+            reason: self.reason.trim().to_owned(),
+            outcome: ChangeOutcome::Done,
+            before,
+            after,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The reason, which must be there.
+    pub(crate) fn check_reason(&self) -> Result<(), Refusal> {
+        let length = self.reason.trim().chars().count();
+        if (1..=500).contains(&length) {
+            return Ok(());
+        }
+        let message = "say why, in 1 to 500 characters; it is kept with the change";
+        Err(Refusal::invalid("reason_missing", "/reason", message))
+    }
+}
+
+impl App {
+    /// Acts on control data, done and refused, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn changes(
+        &self,
+        target: Option<&str>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Change>, StoreError> {
+        self.store.changes(target, before, limit).await
+    }
+
+    /// Notes an act that was refused. What is refused because the store cannot write is in the log only.
+    pub(crate) async fn refused(&self, deed: Deed<'_>, refusal: Refusal) -> Refusal {
+        let problems: Vec<String> = refusal.problems.iter().map(|problem| problem.code.to_owned()).collect();
+        let target = if deed.target.len() <= 100 { deed.target } else { "" };
+        let (action, who) = (deed.action, deed.actor.who.as_str());
+        tracing::warn!(action, who, target, ?problems, "an act of governance is refused");
+        if refusal.status < 500 {
+            let change = Deed { target, ..deed }.change(None, None);
+            let change = NewChange { outcome: ChangeOutcome::Refused, problems, ..change };
+            if let Err(error) = self.store.commit(&[], &change).await {
+                tracing::error!(action, %error, "a refused act could not be noted");
+            }
+        }
+        refusal
+    }
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

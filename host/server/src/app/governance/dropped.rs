@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Rules from a folder, for those who write rules: what is put there is at work a moment later, without signatures and
+//! approval. A host that serves anybody else must not be started so.
+
+use std::sync::Arc;
+
+use paasla_core::{Limits, Mode, Policy, Scope};
+use paasla_engine::{
+    digest_of as digest_of_bytes,
+    travelling::{cases_in, run_case_files},
+};
+use paasla_store::{
+    StoredRule,
+    governance::{
+        act::{Act, Admission},
+        version::{PolicyVersion, VersionState, digest_of},
+    },
+};
+use serde::Deserialize;
+
+use super::{
+    Deed,
+    actor::Actor,
+    now,
+    policies::check_spelling,
+    refusal::Refusal,
+    turn::Turn,
+    view::{PolicyView, view},
+};
+use crate::app::App;
+
+/// How a rule from the folder is to be at work. What is left out is as it was, or as it usually is.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct DroppedPolicy {
+    /// Settings.
+    pub settings: Option<serde_json::Value>,
+    /// Which queries it speaks to.
+    pub scope: Option<Scope>,
+    /// Whether its rulings count.
+    pub mode: Option<Mode>,
+    /// Limits.
+    pub limits: Option<Limits>,
+}
+
+impl App {
+    /// Puts a rule to work as the policy of this name, or in its place if there is one.
+    ///
+    /// # Errors
+    /// When it is no rule, or does not take the settings. Nothing has changed then.
+    pub async fn drop_in(
+        &self,
+        name: &str,
+        component: Vec<u8>,
+        wanted: DroppedPolicy,
+    ) -> Result<PolicyView, Refusal> {
+        let actor = Actor { who: "drop folder".to_owned(), ..Actor::host() };
+        let reason = "a file in the drop folder";
+        let deed = Deed { actor: &actor, action: "policy.drop-in", target: name, reason };
+        match self.put_dropped(deed, component, wanted).await {
+            Ok(view) => Ok(view),
+            Err(refusal) => Err(self.refused(deed, refusal).await),
+        }
+    }
+
+    async fn put_dropped(
+        &self,
+        deed: Deed<'_>,
+        component: Vec<u8>,
+        wanted: DroppedPolicy,
+    ) -> Result<PolicyView, Refusal> {
+        let name = deed.target;
+        check_spelling(name)?;
+        let (engine, bytes) = (self.governor.engine.clone(), component.clone());
+        let loaded = tokio::task::spawn_blocking(move || engine.load(&bytes)).await;
+        let rule = loaded
+            .map_err(|_| Refusal::internal())?
+            .map_err(|error| Refusal::invalid("component_unfit", "/component", error.to_string()))?;
+        let _turn = self.governor.turn.lock().await;
+        self.catch_up().await?;
+        let active = self.active.load_full();
+        let mut own = active.rulebook.policies.iter().filter(|policy| policy.name == name);
+        let mode = wanted.mode.or_else(|| own.clone().map(|policy| policy.mode).next()).unwrap_or_default();
+        let known = own.find(|policy| policy.mode == mode);
+        let policy = Policy {
+            name: name.to_owned(),
+            rule: digest_of_bytes(&component),
+            settings: wanted.settings.or_else(|| Some(known?.settings.clone())).unwrap_or_default(),
+            scope: wanted.scope.or_else(|| Some(known?.scope.clone())).unwrap_or_default(),
+            limits: wanted.limits.or_else(|| Some(known?.limits.clone())).unwrap_or_default(),
+            mode,
+        };
+        let stored = StoredRule {
+            digest: policy.rule.clone(),
+            bytes: component,
+            name: rule.about.name.clone(),
+            version: rule.about.version.clone(),
+            summary: rule.about.summary.clone(),
+        };
+        let by = deed.actor.who.clone();
+        let admission = Admission { by: by.clone(), institution: None, at: now(), cases: 0 };
+        let versions = self.store.versions(Some(name)).await?;
+        let digest = digest_of(&policy);
+        let version = match versions.iter().find(|version| version.digest() == digest) {
+            Some(known) => PolicyVersion { state: VersionState::Served, ..known.clone() },
+            None => PolicyVersion {
+                version: versions.last().map_or(0, |last| last.version).saturating_add(1),
+                policy: policy.clone(),
+                state: VersionState::Served,
+                by,
+                token: None,
+                institution: None,
+                at: now(),
+                approved_by: None,
+                activate_at: None,
+                expires_at: None,
+            },
+        };
+        let is_new = !versions.iter().any(|known| known.version == version.version);
+        let put = if is_new { Act::NewVersion(version.clone()) } else { Act::SetVersion(version.clone()) };
+        // Stored before the turn: the rulebook is made ready from what the store holds.
+        let brought = Deed { action: "rule.drop-in", target: &stored.digest, ..deed };
+        let change = brought.change(None, Some(stored.digest.clone()));
+        self.store.commit(&[Act::PutRule(stored.clone(), admission)], &change).await?;
+        self.take_turn(deed, |active| {
+            let mut rulebook = active.rulebook.clone();
+            let before =
+                rulebook.policies.iter().find(|own| own.name == name && own.mode == mode).map(digest_of);
+            rulebook.policies.retain(|own| own.name != name || own.mode != mode);
+            rulebook.policies.push(policy.clone());
+            Ok(Turn { rulebook, acts: vec![put.clone()], before, after: Some(digest.clone()) })
+        })
+        .await?;
+        Ok(view(&self.active.load(), &version))
+    }
+
+    /// Takes the policy of this name out, because its file is gone. Nothing happens when it is not at work.
+    ///
+    /// # Errors
+    /// When the rulebook without it cannot be put to work.
+    pub async fn drop_out(&self, name: &str) -> Result<(), Refusal> {
+        let actor = Actor { who: "drop folder".to_owned(), ..Actor::host() };
+        let reason = "its file is gone from the drop folder";
+        let deed = Deed { actor: &actor, action: "policy.drop-out", target: name, reason };
+        let _turn = self.governor.turn.lock().await;
+        if !self.active.load().rulebook.policies.iter().any(|policy| policy.name == name) {
+            return Ok(());
+        }
+        self.take_turn(deed, |active| {
+            let mut rulebook = active.rulebook.clone();
+            let before = rulebook.policies.iter().find(|own| own.name == name).map(digest_of);
+            rulebook.policies.retain(|own| own.name != name);
+            Ok(Turn { rulebook, acts: Vec::new(), before, after: None })
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Runs the cases that travel with a component, and logs those that fail.
+    ///
+    /// # Errors
+    /// With one line for each case that failed.
+    pub async fn dropped_cases(&self, component: Arc<[u8]>) -> Result<usize, Vec<String>> {
+        let engine = self.governor.engine.clone();
+        let work = move || {
+            let rule = engine.load(&component).map_err(|error| vec![error.to_string()])?;
+            let files = cases_in(&component).map_err(|error| vec![error])?;
+            run_case_files(&engine, &rule, &files)
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|_| Err(vec!["running the cases broke".to_owned()]))
+    }
+}

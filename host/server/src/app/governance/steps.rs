@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The steps in a policy's life: shadow, approved, in force, retired; or rejected.
+
+use paasla_core::{Mode, Policy, Rulebook};
+use paasla_store::governance::{
+    act::Act,
+    version::{PolicyVersion, VersionState, digest_of},
+};
+use serde::Deserialize;
+
+use super::{
+    Deed,
+    actor::Actor,
+    now,
+    refusal::Refusal,
+    turn::Turn,
+    view::{Life, PolicyView, life, view},
+};
+use crate::app::{App, active::Active};
+
+/// A step in a policy's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Runs after the answers from now on.
+    Shadow,
+    /// May be put in force.
+    Approve,
+    /// Will not be put in force, and leaves shadow.
+    Reject,
+    /// Is in force, now or from a set time.
+    Activate,
+    /// Is no longer in force, or in shadow.
+    Retire,
+}
+
+/// Of which version, and when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct StepOptions {
+    /// Which version. Otherwise the newest; to retire, the one in force, or else the one in shadow.
+    pub version: Option<u32>,
+    /// When to put it in force: milliseconds since 1970-01-01T00:00:00Z. Otherwise at once.
+    pub at: Option<i64>,
+    /// When it goes out of force by itself.
+    pub expires: Option<i64>,
+}
+
+impl Step {
+    fn action(self) -> &'static str {
+        match self {
+            Self::Shadow => "policy.shadow",
+            Self::Approve => "policy.approve",
+            Self::Reject => "policy.reject",
+            Self::Activate => "policy.activate",
+            Self::Retire => "policy.retire",
+        }
+    }
+}
+
+impl App {
+    /// Takes a step with a policy.
+    ///
+    /// # Errors
+    /// When the policy is not there, the step does not follow from where it stands, the actor may not take it, or the
+    /// rulebook that would come of it cannot be put to work. Nothing has changed then.
+    pub async fn step(
+        &self,
+        actor: &Actor,
+        name: &str,
+        step: Step,
+        options: StepOptions,
+        reason: &str,
+    ) -> Result<PolicyView, Refusal> {
+        let deed = Deed { actor, action: step.action(), target: name, reason };
+        let _turn = self.governor.turn.lock().await;
+        match self.step_in_turn(deed, step, options).await {
+            Ok(view) => Ok(view),
+            Err(refusal) => Err(self.refused(deed, refusal).await),
+        }
+    }
+
+    /// Puts a policy that is in quarantine back into service.
+    ///
+    /// # Errors
+    /// When it is not in quarantine.
+    pub async fn lift(&self, actor: &Actor, name: &str, reason: &str) -> Result<(), Refusal> {
+        let deed = Deed { actor, action: "policy.lift", target: name, reason };
+        let work = async {
+            deed.check_reason()?;
+            actor.check_ministry()?;
+            self.store.commit(&[Act::LiftQuarantine(name.to_owned())], &deed.change(None, None)).await?;
+            self.look_at_quarantine().await?;
+            Ok(())
+        };
+        match work.await {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(self.refused(deed, refusal).await),
+        }
+    }
+
+    /// The same for a caller who holds the governor's turn.
+    pub(super) async fn step_in_turn(
+        &self,
+        deed: Deed<'_>,
+        step: Step,
+        options: StepOptions,
+    ) -> Result<PolicyView, Refusal> {
+        deed.check_reason()?;
+        self.catch_up().await?;
+        let versions = self.store.versions(Some(deed.target)).await?;
+        let active = self.active.load_full();
+        if step == Step::Retire {
+            return self.retire(deed, &active, &versions, options.version).await;
+        }
+        let version = chosen(deed.target, &versions, options.version)?;
+        deed.actor.check_owner(deed.target, version.institution.as_deref())?;
+        match step {
+            Step::Shadow => self.shadow_step(deed, &active, version).await,
+            Step::Approve => self.approve(deed, &active, version).await,
+            Step::Reject => self.reject(deed, &active, version).await,
+            Step::Activate | Step::Retire => self.activate(deed, &active, version, options).await,
+        }
+    }
+
+    async fn shadow_step(
+        &self,
+        deed: Deed<'_>,
+        active: &Active,
+        version: PolicyVersion,
+    ) -> Result<PolicyView, Refusal> {
+        match life(active, &version) {
+            Life::Rejected => return Err(wrong_state(&version, "it was rejected: make a new version")),
+            Life::Enforced | Life::Quarantined => {
+                return Err(wrong_state(&version, "it is in force: it would differ from itself in nothing"));
+            }
+            _ => {}
+        }
+        self.refuse_unvouched(&version).await?;
+        self.install(deed, &version, vec![], |policies| {
+            policies.retain(|own| !(own.name == version.policy.name && own.mode == Mode::Shadow));
+            policies.push(Policy { mode: Mode::Shadow, ..version.policy.clone() });
+        })
+        .await
+    }
+
+    async fn approve(
+        &self,
+        deed: Deed<'_>,
+        active: &Active,
+        version: PolicyVersion,
+    ) -> Result<PolicyView, Refusal> {
+        if version.state == VersionState::Rejected {
+            return Err(wrong_state(&version, "it was rejected: make a new version"));
+        }
+        if version.state == VersionState::Approved || matches!(life(active, &version), Life::Enforced) {
+            return Err(wrong_state(&version, "it is approved already"));
+        }
+        if self.governor.settings.four_eyes {
+            let admission = self.store.admission(&version.policy.rule).await?;
+            let uploader = admission.map(|admission| admission.by);
+            let same_token = version.token.is_some() && version.token == deed.actor.token;
+            if same_token || version.by == deed.actor.who || uploader.as_ref() == Some(&deed.actor.who) {
+                let message = "somebody other than who made the policy, and other than who brought in its rule, must \
+                               approve it";
+                return Err(Refusal::forbidden("four_eyes", message));
+            }
+        }
+        self.refuse_unvouched(&version).await?;
+        let approved = PolicyVersion {
+            state: VersionState::Approved,
+            approved_by: Some(deed.actor.who.clone()),
+            activate_at: None,
+            expires_at: None,
+            ..version
+        };
+        self.note(deed, active, approved).await
+    }
+
+    async fn reject(
+        &self,
+        deed: Deed<'_>,
+        active: &Active,
+        version: PolicyVersion,
+    ) -> Result<PolicyView, Refusal> {
+        let stands = life(active, &version);
+        if matches!(stands, Life::Enforced | Life::Quarantined | Life::Rejected | Life::Retired) {
+            return Err(wrong_state(&version, "only what is not and was not in force can be rejected"));
+        }
+        let rejected = PolicyVersion { state: VersionState::Rejected, activate_at: None, ..version };
+        if stands != Life::Shadow {
+            return self.note(deed, active, rejected).await;
+        }
+        let digest = rejected.digest();
+        self.install(deed, &rejected, vec![Act::SetVersion(rejected.clone())], |policies| {
+            policies.retain(|own| !(own.mode == Mode::Shadow && digest_of(own) == digest));
+        })
+        .await
+    }
+
+    async fn activate(
+        &self,
+        deed: Deed<'_>,
+        active: &Active,
+        version: PolicyVersion,
+        options: StepOptions,
+    ) -> Result<PolicyView, Refusal> {
+        let stands = life(active, &version);
+        if matches!(stands, Life::Enforced | Life::Quarantined) {
+            return Err(wrong_state(&version, "it is in force already"));
+        }
+        if version.state != VersionState::Approved {
+            return Err(wrong_state(&version, "it is not approved: `paasla policy approve` comes first"));
+        }
+        self.refuse_unvouched(&version).await?;
+        let now = now();
+        if options.expires.is_some_and(|expires| expires <= options.at.unwrap_or(now).max(now)) {
+            let message = "it would expire before it comes into force";
+            return Err(Refusal::invalid("expires_too_early", "/expires", message));
+        }
+        let expires_at = options.expires.or(version.expires_at);
+        if let Some(at) = options.at.filter(|at| *at > now) {
+            let scheduled = PolicyVersion { activate_at: Some(at), expires_at, ..version };
+            return self.note(deed, active, scheduled).await;
+        }
+        let served = PolicyVersion { state: VersionState::Served, activate_at: None, expires_at, ..version };
+        self.install(deed, &served, vec![Act::SetVersion(served.clone())], |policies| {
+            let digest = served.digest();
+            policies.retain(|own| {
+                own.name != served.policy.name || (own.mode == Mode::Shadow && digest_of(own) != digest)
+            });
+            policies.push(Policy { mode: Mode::Enforce, ..served.policy.clone() });
+        })
+        .await
+    }
+
+    /// Takes a policy out of force, or out of shadow: the version that is asked for, or else the one in force, or else
+    /// the one in shadow.
+    async fn retire(
+        &self,
+        deed: Deed<'_>,
+        active: &Active,
+        versions: &[PolicyVersion],
+        number: Option<u32>,
+    ) -> Result<PolicyView, Refusal> {
+        let name = deed.target;
+        let wanted =
+            number.map(|_| chosen(name, versions, number)).transpose()?.map(|version| version.digest());
+        let at_work = |mode: Mode| {
+            let mut own = active.rulebook.policies.iter().filter(|own| own.name == name && own.mode == mode);
+            own.find(|own| wanted.as_ref().is_none_or(|wanted| digest_of(own) == *wanted))
+        };
+        let Some(policy) = at_work(Mode::Enforce).or_else(|| at_work(Mode::Shadow)).cloned() else {
+            let message = format!("no such version of the policy `{name}` is in force or in shadow");
+            return Err(Refusal::conflict("not_at_work", message));
+        };
+        let digest = digest_of(&policy);
+        let version = versions.iter().rev().find(|version| version.digest() == digest).cloned();
+        let owner = version.as_ref().and_then(|version| version.institution.clone());
+        deed.actor.check_owner(name, owner.as_deref())?;
+        // What came with a seeded rulebook becomes a version now, so that it is not forgotten.
+        let (version, acts) = match version {
+            Some(version) => {
+                let retired = PolicyVersion { expires_at: None, activate_at: None, ..version };
+                (retired.clone(), vec![Act::SetVersion(retired)])
+            }
+            None => {
+                let seeded = PolicyVersion {
+                    version: versions.last().map_or(0, |last| last.version).saturating_add(1),
+                    policy: policy.clone(),
+                    state: VersionState::Served,
+                    by: "seed".to_owned(),
+                    token: None,
+                    institution: None,
+                    at: now(),
+                    approved_by: None,
+                    activate_at: None,
+                    expires_at: None,
+                };
+                (seeded.clone(), vec![Act::NewVersion(seeded)])
+            }
+        };
+        self.install(deed, &version, acts, |policies| {
+            policies.retain(|own| !(own.mode == policy.mode && digest_of(own) == digest));
+        })
+        .await
+    }
+
+    /// Puts a rulebook with other policies to work.
+    async fn install(
+        &self,
+        deed: Deed<'_>,
+        version: &PolicyVersion,
+        acts: Vec<Act>,
+        change: impl Fn(&mut Vec<Policy>),
+    ) -> Result<PolicyView, Refusal> {
+        self.take_turn(deed, |active| {
+            let mut rulebook = active.rulebook.clone();
+            change(&mut rulebook.policies);
+            let (before, after) = (of_name(&active.rulebook, deed.target), of_name(&rulebook, deed.target));
+            Ok(Turn { rulebook, acts: acts.clone(), before, after })
+        })
+        .await?;
+        Ok(view(&self.active.load(), version))
+    }
+
+    /// Notes where a version stands, where the rulebook stays as it is.
+    async fn note(
+        &self,
+        deed: Deed<'_>,
+        active: &Active,
+        version: PolicyVersion,
+    ) -> Result<PolicyView, Refusal> {
+        let digest = Some(version.digest());
+        let change = deed.change(digest.clone(), digest);
+        self.store.commit(&[Act::SetVersion(version.clone())], &change).await?;
+        Ok(view(active, &version))
+    }
+
+    async fn refuse_unvouched(&self, version: &PolicyVersion) -> Result<(), Refusal> {
+        Refusal::all(self.vouched(&version.policy).await?.into_iter().collect())
+    }
+}
+
+/// The version that is asked for, or the newest.
+fn chosen(name: &str, versions: &[PolicyVersion], number: Option<u32>) -> Result<PolicyVersion, Refusal> {
+    let found = match number {
+        None => versions.last(),
+        Some(number) => versions.iter().find(|version| version.version == number),
+    };
+    found.cloned().ok_or_else(|| match number {
+        Some(number) => Refusal::not_found("version", &format!("{name} {number}")),
+        None => Refusal::not_found("policy", name),
+    })
+}
+
+fn wrong_state(version: &PolicyVersion, why: &str) -> Refusal {
+    let message = format!("version {} of the policy `{}`: {why}", version.version, version.policy.name);
+    Refusal::conflict("wrong_state", message)
+}
+
+/// The digest of the policy of this name that is in force, or else in shadow.
+fn of_name(rulebook: &Rulebook, name: &str) -> Option<String> {
+    let of = |mode: Mode| rulebook.policies.iter().find(|own| own.name == name && own.mode == mode);
+    of(Mode::Enforce).or_else(|| of(Mode::Shadow)).map(digest_of)
+}

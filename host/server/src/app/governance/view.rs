@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Policies as people see them: each version with where it stands in its life.
+
+use paasla_core::{Mode, Policy};
+use paasla_store::{
+    StoreError,
+    governance::version::{PolicyVersion, VersionState, digest_of},
+};
+use serde::Serialize;
+
+use crate::app::{App, active::Active};
+
+/// Where a version of a policy stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Life {
+    /// Its rule is checked, its cases have passed, and it takes its settings.
+    Checked,
+    /// It runs after the answers, and changes none.
+    Shadow,
+    /// It may be put in force.
+    Approved,
+    /// It will come into force at a set time.
+    Scheduled,
+    /// It is in force.
+    Enforced,
+    /// It is in force, but out of service because its rule broke too often, or its key was revoked.
+    Quarantined,
+    /// It was in force.
+    Retired,
+    /// It will not come into force.
+    Rejected,
+}
+
+/// One version of a policy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyView {
+    /// Its name.
+    pub name: String,
+    /// Its number; none for a policy that came with a seeded rulebook.
+    pub version: Option<u32>,
+    /// Where it stands.
+    pub life: Life,
+    /// SHA-256 of it.
+    pub digest: String,
+    /// What it is.
+    pub policy: Policy,
+    /// Who made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The institution for which it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub institution: Option<String>,
+    /// Who approved it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    /// When it is to come into force: milliseconds since 1970-01-01T00:00:00Z.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activate_at: Option<i64>,
+    /// When it goes out of force by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
+impl App {
+    /// Every version of every policy, or of one, those included that came with a seeded rulebook.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn policies(&self, name: Option<&str>) -> Result<Vec<PolicyView>, StoreError> {
+        let versions = self.store.versions(name).await?;
+        let active = self.active.load_full();
+        let known: Vec<String> = versions.iter().map(PolicyVersion::digest).collect();
+        let seeded =
+            active.rulebook.policies.iter().filter(|policy| name.is_none_or(|name| policy.name == name));
+        let seeded = seeded.filter(|policy| !known.contains(&digest_of(policy)));
+        let seeded = seeded.map(|policy| PolicyView {
+            name: policy.name.clone(),
+            version: None,
+            life: life_in(&active, policy).unwrap_or(Life::Enforced),
+            digest: digest_of(policy),
+            policy: policy.clone(),
+            by: None,
+            institution: None,
+            approved_by: None,
+            activate_at: None,
+            expires_at: None,
+        });
+        let mut views: Vec<PolicyView> =
+            seeded.chain(versions.iter().map(|version| view(&active, version))).collect();
+        views.sort_by(|one, other| (&one.name, one.version).cmp(&(&other.name, other.version)));
+        Ok(views)
+    }
+}
+
+/// One version as people see it.
+pub(crate) fn view(active: &Active, version: &PolicyVersion) -> PolicyView {
+    PolicyView {
+        name: version.policy.name.clone(),
+        version: Some(version.version),
+        life: life(active, version),
+        digest: version.digest(),
+        policy: version.policy.clone(),
+        by: Some(version.by.clone()),
+        institution: version.institution.clone(),
+        approved_by: version.approved_by.clone(),
+        activate_at: version.activate_at,
+        expires_at: version.expires_at,
+    }
+}
+
+/// Where a version stands: what the rulebook at work says, or else what became of it.
+pub(crate) fn life(active: &Active, version: &PolicyVersion) -> Life {
+    life_in(active, &version.policy).unwrap_or(match version.state {
+        VersionState::Checked => Life::Checked,
+        VersionState::Approved if version.activate_at.is_some() => Life::Scheduled,
+        VersionState::Approved => Life::Approved,
+        VersionState::Rejected => Life::Rejected,
+        VersionState::Served => Life::Retired,
+    })
+}
+
+/// What the rulebook at work says of a policy; none when it does not hold it.
+fn life_in(active: &Active, policy: &Policy) -> Option<Life> {
+    let digest = digest_of(policy);
+    let mut same =
+        active.rulebook.policies.iter().filter(|own| own.name == policy.name && digest_of(own) == digest);
+    let modes: Vec<Mode> = same.by_ref().map(|own| own.mode).collect();
+    if modes.contains(&Mode::Enforce) {
+        return Some(if active.is_out(&policy.name) { Life::Quarantined } else { Life::Enforced });
+    }
+    modes.contains(&Mode::Shadow).then_some(Life::Shadow)
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a policy in shadow would have changed, for people.
+
+use std::collections::BTreeMap;
+
+use paasla_store::{
+    StoreError,
+    governance::shadow::{ShadowChange, ShadowCount, ShadowTally},
+};
+use serde::Serialize;
+
+use crate::app::App;
+
+/// If this version had been in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShadowSummary {
+    /// The policy.
+    pub name: String,
+    /// Its version; none when it came with a seeded rulebook.
+    pub version: Option<u32>,
+    /// SHA-256 of it.
+    pub digest: String,
+    /// A sentence.
+    pub summary: String,
+    /// Queries compared.
+    pub queries: u64,
+    /// Of these, would have been decided otherwise.
+    pub changed: u64,
+    /// Of these, its rule broke: in force, they would have been refused.
+    pub faults: u64,
+    /// Not compared, because too many waited.
+    pub missed: u64,
+    /// By client, those first of whom most would change.
+    pub clients: Vec<ShadowCount>,
+    /// Differences over all clients, most frequent first.
+    pub differences: Vec<ShadowTally>,
+    /// The same by client.
+    pub by_client: Vec<ShadowTally>,
+    /// The latest queries that would have been decided otherwise.
+    pub latest: Vec<ShadowChange>,
+}
+
+impl App {
+    /// What a version of a policy would have changed while it was in shadow; none when there is no such version.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn shadow_summary(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        latest: u32,
+    ) -> Result<Option<ShadowSummary>, StoreError> {
+        let policies = self.policies(Some(name)).await?;
+        let in_shadow =
+            policies.iter().find(|policy| policy.life == crate::app::governance::view::Life::Shadow);
+        let chosen = match version {
+            Some(_) => policies.iter().find(|policy| policy.version == version),
+            None => in_shadow.or(policies.last()),
+        };
+        let Some(chosen) = chosen else { return Ok(None) };
+        let clients = self.store.shadow_counts(&chosen.digest).await?;
+        let by_client = self.store.shadow_tallies(&chosen.digest).await?;
+        let latest = self.store.shadow_changes(&chosen.digest, None, latest).await?;
+        let sum = |of: fn(&ShadowCount) -> u64| clients.iter().map(of).sum::<u64>();
+        let (queries, changed) = (sum(|count| count.queries), sum(|count| count.changed));
+        let (faults, missed) = (sum(|count| count.faults), sum(|count| count.missed));
+        let differences = over_all(&by_client);
+        let summary = sentence(queries, changed, missed, &clients, &differences);
+        Ok(Some(ShadowSummary {
+            name: chosen.name.clone(),
+            version: chosen.version,
+            digest: chosen.digest.clone(),
+            summary,
+            queries,
+            changed,
+            faults,
+            missed,
+            clients,
+            differences,
+            by_client,
+            latest,
+        }))
+    }
+}
+
+/// The same differences of all clients together, most frequent first.
+fn over_all(by_client: &[ShadowTally]) -> Vec<ShadowTally> {
+    let mut sums: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
+    for tally in by_client {
+        let sum = sums.entry((&tally.kind, &tally.field, &tally.reason)).or_default();
+        *sum = sum.saturating_add(tally.queries);
+    }
+    let tally = |((kind, field, reason), queries): ((&str, &str, &str), u64)| ShadowTally {
+        client: String::new(),
+        kind: kind.to_owned(),
+        field: field.to_owned(),
+        reason: reason.to_owned(),
+        queries,
+    };
+    let mut all: Vec<ShadowTally> = sums.into_iter().map(tally).collect();
+    all.sort_by(|one, other| other.queries.cmp(&one.queries));
+    all
+}
+
+fn sentence(
+    queries: u64,
+    changed: u64,
+    missed: u64,
+    clients: &[ShadowCount],
+    differences: &[ShadowTally],
+) -> String {
+    let mut text = format!("If this had been in force: {changed} of {queries} queries would change");
+    let most: Vec<String> = clients
+        .iter()
+        .filter(|count| count.changed > 0)
+        .take(3)
+        .map(|count| format!("{} ({})", count.client, count.changed))
+        .collect();
+    if !most.is_empty() {
+        text += &format!("; these clients most: {}", most.join(", "));
+    }
+    let mut fields: Vec<&str> = differences.iter().map(|tally| tally.field.as_str()).collect();
+    fields.retain(|field| !field.is_empty());
+    let mut told = std::collections::BTreeSet::new();
+    fields.retain(|field| told.insert(*field));
+    fields.truncate(5);
+    if !fields.is_empty() {
+        text += &format!("; these fields: {}", fields.join(", "));
+    }
+    if missed > 0 {
+        text += &format!("; {missed} queries were not compared");
+    }
+    text + "."
+}

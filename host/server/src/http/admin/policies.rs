@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/admin/v1/policies`.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use paasla_core::{Limits, Scope};
+use serde::Deserialize;
+
+use super::{
+    Answer,
+    body::{Why, read},
+    not_found, unread,
+};
+use crate::app::{
+    App,
+    governance::{
+        actor::Actor,
+        policies::NewPolicy,
+        steps::{Step, StepOptions},
+        view::PolicyView,
+    },
+    shadow::summary::ShadowSummary,
+};
+
+/// How many of the latest changes a summary lists.
+const LATEST: u32 = 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    name: String,
+    rule: String,
+    #[serde(default)]
+    settings: serde_json::Value,
+    #[serde(default)]
+    scope: Scope,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Take {
+    #[serde(default)]
+    version: Option<u32>,
+    /// When it comes into force (RFC 3339); at once if left out.
+    #[serde(default)]
+    at: Option<jiff::Timestamp>,
+    /// When it goes out of force by itself (RFC 3339).
+    #[serde(default)]
+    expires: Option<jiff::Timestamp>,
+    #[serde(default)]
+    reason: String,
+}
+
+pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<PolicyView>>> {
+    Ok(Json(app.policies(None).await.map_err(unread)?))
+}
+
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Answer<Json<Vec<PolicyView>>> {
+    let versions = app.policies(Some(&name)).await?;
+    if versions.is_empty() { Err(not_found("policy", &name)) } else { Ok(Json(versions)) }
+}
+
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    body: Body,
+) -> Answer<(StatusCode, Json<PolicyView>)> {
+    let Create { name, rule, settings, scope, limits, reason } = read(body).await?;
+    let new = NewPolicy { name, rule, settings, scope, limits };
+    Ok((StatusCode::CREATED, Json(app.create_policy(&actor, new, &reason).await?)))
+}
+
+pub(super) async fn diff(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Answer<Json<ShadowSummary>> {
+    summary(&app, &name, None).await
+}
+
+pub(super) async fn diff_of_version(
+    State(app): State<Arc<App>>,
+    Path((name, version)): Path<(String, u32)>,
+) -> Answer<Json<ShadowSummary>> {
+    summary(&app, &name, Some(version)).await
+}
+
+async fn summary(app: &App, name: &str, version: Option<u32>) -> Answer<Json<ShadowSummary>> {
+    let summary = app.shadow_summary(name, version, LATEST).await?;
+    summary.map(Json).ok_or_else(|| not_found("policy", name))
+}
+
+macro_rules! step {
+    ($name:ident, $step:expr) => {
+        pub(super) async fn $name(
+            State(app): State<Arc<App>>,
+            Extension(actor): Extension<Actor>,
+            Path(name): Path<String>,
+            body: Body,
+        ) -> Answer<Json<PolicyView>> {
+            take(&app, &actor, &name, $step, body).await
+        }
+    };
+}
+
+step!(shadow, Step::Shadow);
+step!(approve, Step::Approve);
+step!(reject, Step::Reject);
+step!(activate, Step::Activate);
+step!(retire, Step::Retire);
+
+async fn take(app: &App, actor: &Actor, name: &str, step: Step, body: Body) -> Answer<Json<PolicyView>> {
+    let Take { version, at, expires, reason } = read(body).await?;
+    let millis = |instant: jiff::Timestamp| instant.as_millisecond();
+    let options = StepOptions { version, at: at.map(millis), expires: expires.map(millis) };
+    Ok(Json(app.step(actor, name, step, options, &reason).await?))
+}
+
+pub(super) async fn lift(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    Path(name): Path<String>,
+    body: Body,
+) -> Answer<Json<Vec<PolicyView>>> {
+    let Why { reason } = read(body).await?;
+    app.lift(&actor, &name, &reason).await?;
+    Ok(Json(app.policies(Some(&name)).await?))
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `/admin/v1/rules`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+
+use super::{
+    Answer,
+    body::{Because, read, read_up_to},
+    not_found, unread,
+};
+use crate::app::{
+    App,
+    governance::{
+        actor::Actor,
+        refusal::Refusal,
+        rules::{NewRule, NewSignature, RuleView},
+    },
+};
+
+/// The largest body with a component, in bytes: one of 64 MiB in base64, and room for its cases.
+const LIMIT: usize = 96 << 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Upload {
+    /// The component, in base64.
+    component: String,
+    /// The text of each file of cases, by name.
+    #[serde(default)]
+    cases: BTreeMap<String, String>,
+    #[serde(default)]
+    signatures: Vec<NewSignature>,
+    #[serde(default)]
+    reason: String,
+}
+
+pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<RuleView>>> {
+    Ok(Json(app.rules().await.map_err(unread)?))
+}
+
+pub(super) async fn one(State(app): State<Arc<App>>, Path(digest): Path<String>) -> Answer<Json<RuleView>> {
+    app.rule(&digest).await?.map(Json).ok_or_else(|| not_found("rule", &digest))
+}
+
+pub(super) async fn component(State(app): State<Arc<App>>, Path(digest): Path<String>) -> Answer<Response> {
+    let bytes = app.component(&digest).await?.ok_or_else(|| not_found("rule", &digest))?;
+    Ok(([(header::CONTENT_TYPE, "application/wasm")], bytes).into_response())
+}
+
+pub(super) async fn upload(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    body: Body,
+) -> Answer<(StatusCode, Json<RuleView>)> {
+    let Upload { component, cases, signatures, reason } = read_up_to(body, LIMIT).await?;
+    let component = STANDARD.decode(component).map_err(|_| {
+        Refusal::invalid(
+            "component_invalid",
+            "/component",
+            "the component is not written in base64 (RFC 4648, 4)",
+        )
+    })?;
+    let new = NewRule { component, cases, signatures };
+    let (view, is_new) = app.upload(&actor, new, &reason).await?;
+    Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(view)))
+}
+
+pub(super) async fn sign(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    Path(digest): Path<String>,
+    body: Body,
+) -> Answer<Json<RuleView>> {
+    let Because { reason, what } = read::<Because<Signed>>(body).await?;
+    Ok(Json(
+        app.sign(&actor, &digest, NewSignature { key: what.key, signature: what.signature }, &reason).await?,
+    ))
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    key: String,
+    signature: String,
+}

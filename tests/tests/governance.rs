@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Governance changes while queries run, on the real program.
+
+#[path = "governance/crash.rs"]
+mod crash;
+#[path = "governance/drop_folder.rs"]
+mod drop_folder;
+#[path = "governance/institution.rs"]
+mod institution;
+#[path = "governance/keys.rs"]
+mod keys;
+#[path = "governance/life.rs"]
+mod life;
+#[path = "governance/roles.rs"]
+mod roles;
+#[path = "governance/scene.rs"]
+mod scene;
+#[path = "governance/shadow.rs"]
+mod shadow;
+#[path = "governance/ten_ways.rs"]
+mod ten_ways;

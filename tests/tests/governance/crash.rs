@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Killed at any moment of a change of governance, a host comes back with the old or the new rulebook, whole.
+
+use std::{
+    collections::BTreeMap,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use paasla_tests::Office;
+use serde_json::{Value, json};
+
+use super::scene::{POLICY, Scene, generation, with_names, without_names};
+
+const KILLS: u32 = 200;
+
+#[test]
+fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
+    let mut scene = Scene::new()?;
+    let rule = scene.minimisation()?;
+    // Two contents that an answer tells apart. From then on each change goes from the one to the other.
+    scene.office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
+    let without = scene.generation()?;
+    scene.office.enforce(POLICY, &rule, &with_names(), &json!({}))?;
+    let with = scene.generation()?;
+    let shows: BTreeMap<String, bool> =
+        [(content(&scene.office, without)?, false), (content(&scene.office, with)?, true)].into();
+    ensure!(shows.len() == 2);
+
+    let (mut newest, mut moved) = (with, 0);
+    for kill in 0..KILLS {
+        let stop = AtomicBool::new(false);
+        let pid = scene.host.id().to_string();
+        thread::scope(|scope| -> Result<()> {
+            scope.spawn(|| {
+                // Whatever comes back when the host dies under it is no answer.
+                let mut to = if kill % 2 == 0 { [without, with] } else { [with, without] };
+                while !stop.load(Ordering::SeqCst) {
+                    let body = json!({ "to": to[0], "reason": "back and forth" });
+                    if scene.office.post(&scene.office.manager, "/rulebook/rollback", &body).is_err() {
+                        break;
+                    }
+                    to.reverse();
+                }
+            });
+            // Spread over what one change takes, the first of them and later ones.
+            thread::sleep(Duration::from_micros(u64::from(kill) * 397 % 60_000));
+            let status = Command::new("kill").args(["-9", &pid]).status()?;
+            stop.store(true, Ordering::SeqCst);
+            ensure!(status.success(), "the host could not be killed");
+            Ok(())
+        })?;
+        drop(scene.host);
+        scene.host = scene.given.start().with_context(|| format!("after kill {kill}"))?;
+        scene.office.base_url.clone_from(&scene.host.base_url);
+
+        let answer = scene.ask()?;
+        let answered = generation(&answer)?;
+        ensure!(answered == scene.office.generation()?, "kill {kill}: the store and the answer differ");
+        ensure!(answered >= newest, "kill {kill}: what was done is undone: {newest}, then {answered}");
+        let digest = content(&scene.office, answered)?;
+        let shown = *shows.get(&digest).with_context(|| format!("kill {kill}: a rulebook nobody made"))?;
+        ensure!((answer.visibility("familyName") == Some("show")) == shown, "kill {kill}: {}", answer.text);
+        moved += u64::from(answered > newest);
+        newest = answered;
+    }
+    ensure!(moved > u64::from(KILLS) / 10, "only {moved} of {KILLS} kills came after a change was written");
+    one_record_for_each(&scene)?;
+    scene.host.stop()
+}
+
+/// The digest of what a generation holds.
+fn content(office: &Office, number: u64) -> Result<String> {
+    let all = office.see("/rulebook/generations")?;
+    let one = all.as_array().into_iter().flatten().find(|one| one["generation"] == number);
+    Ok(one.and_then(|one| one["policies"].as_str()).context("it is there")?.to_owned())
+}
+
+/// Every generation but the seeded one has its change, in the same transaction.
+fn one_record_for_each(scene: &Scene) -> Result<()> {
+    let generations = scene.office.see("/rulebook/generations")?;
+    let numbers: Vec<u64> =
+        generations.as_array().into_iter().flatten().filter_map(|one| one["generation"].as_u64()).collect();
+    let whole: Vec<u64> = (1..=numbers.len() as u64).rev().collect();
+    ensure!(numbers == whole, "one active generation, and none is missing");
+    let (mut recorded, mut before) = (Vec::new(), String::new());
+    loop {
+        let page = scene.office.see(&format!("/changes?limit=1000{before}"))?;
+        let page = page.as_array().cloned().unwrap_or_default();
+        recorded.extend(page.iter().filter_map(|change| change["generation"].as_u64()));
+        let Some(last) = page.last().and_then(|change| change["id"].as_u64()) else { break };
+        before = format!("&before={last}");
+    }
+    let expected: Vec<u64> = whole.iter().copied().filter(|number| *number > 1).collect();
+    ensure!(recorded == expected, "each change made one generation: {}", Value::from(recorded.len()));
+    Ok(())
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The drop folder: save a rule, see it at work.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+
+use super::scene::{POLICY, Scene, small, soon, without_names};
+
+fn scene() -> Result<Scene> {
+    let mut given = small()?;
+    let folder = given.home.folder.join("drop");
+    fs::create_dir(&folder)?;
+    given.home.serve_with = vec!["--watch".into(), folder.into()];
+    Scene::start(given)
+}
+
+fn settings(mode: &str) -> Result<String> {
+    // A table of TOML may be written as one of JSON where the keys are plain.
+    let settings = without_names();
+    let allow = &settings["allow"][0];
+    Ok(format!(
+        "mode = \"{mode}\"\n[settings]\notherwise = \"hide-all\"\n[[settings.allow]]\npurposes = {}\ncategories = {}\n",
+        allow["purposes"], allow["categories"]
+    ))
+}
+
+#[test]
+fn a_rule_is_at_work_within_two_seconds_of_being_saved() -> Result<()> {
+    let scene = scene()?;
+    let folder = scene.given.home.folder.join("drop");
+    let component = scene.component("minimisation")?;
+    fs::write(folder.join(format!("{POLICY}.toml")), settings("enforce")?)?;
+    ensure!(scene.sees("familyName")?);
+    let began = Instant::now();
+    fs::write(folder.join(format!("{POLICY}.wasm")), &component)?;
+    while scene.sees("familyName")? {
+        ensure!(began.elapsed() < Duration::from_secs(10), "it never came: {}", scene.log()?);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let took = began.elapsed();
+    ensure!(took < Duration::from_secs(2), "it took {took:?}");
+    // In shadow instead, as a change of the file beside it says; then gone with its file.
+    fs::write(folder.join(format!("{POLICY}.toml")), settings("shadow")?)?;
+    soon(|| Ok(scene.office.lives(POLICY)?.iter().any(|(_, life)| life == "shadow")))?;
+    fs::remove_file(folder.join(format!("{POLICY}.wasm")))?;
+    soon(|| Ok(scene.office.lives(POLICY)?.iter().all(|(_, life)| life == "retired")))?;
+    ensure!(scene.sees("familyName")?);
+    let changes = scene.changes()?;
+    ensure!(
+        changes.iter().any(|change| change["action"] == "policy.drop-in" && change["who"] == "drop folder")
+    );
+    scene.host.stop()
+}
+
+#[test]
+fn what_is_half_written_no_rule_or_elsewhere_changes_nothing() -> Result<()> {
+    let scene = scene()?;
+    let folder = scene.given.home.folder.join("drop");
+    let component = scene.component("minimisation")?;
+    let elsewhere = scene.given.home.folder.join("elsewhere.wasm");
+    fs::write(&elsewhere, &component)?;
+    symlink(&elsewhere, folder.join("linked.wasm"))?;
+    symlink("../elsewhere.wasm", folder.join("up.wasm"))?;
+    fs::create_dir(folder.join("a-folder.wasm"))?;
+    fs::write(folder.join("NO NAME.wasm"), &component)?;
+    fs::write(folder.join("garbage.wasm"), b"no WebAssembly")?;
+    fs::write(folder.join("unsettled.wasm"), &component)?;
+    fs::write(folder.join("unsettled.toml"), "[settings]\nallow = 1\n")?;
+    // Written piece by piece, as a slow copy does.
+    let half = folder.join(format!("{POLICY}.wasm"));
+    fs::write(&half, &component[..component.len() / 2])?;
+    std::thread::sleep(Duration::from_millis(1_500));
+    ensure!(scene.generation()? == 1, "nothing of that is at work: {}", scene.log()?);
+    let log = scene.log()?;
+    for told in ["garbage", "unsettled"] {
+        ensure!(log.contains(&format!("policy=\"{told}\"")), "{told} is told: {log}");
+    }
+    ensure!(!log.contains("linked") && !log.contains("policy=\"up\""), "links are no files: {log}");
+    fs::write(folder.join(format!("{POLICY}.toml")), settings("enforce")?)?;
+    fs::write(&half, &component)?;
+    soon(|| Ok(!scene.sees("familyName")?))?;
+    ensure!(scene.office.see("/policies")?.as_array().is_some_and(|all| all.len() == 2), "one came in");
+    scene.host.stop()
+}
+
+#[test]
+fn it_goes_with_loopback_only() -> Result<()> {
+    let given = small()?;
+    let output = std::process::Command::new(&given.home.paasla)
+        .args(["serve", "--listen", "0.0.0.0:0", "--watch"])
+        .arg(&given.home.folder)
+        .arg("--config")
+        .arg(given.home.config())
+        .output()?;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(!output.status.success() && told.contains("loopback"), "{told}");
+    Ok(())
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Keys come and go: a new one beside the old, and what becomes of policies whose key is revoked.
+
+use anyhow::{Result, ensure};
+use ed25519_dalek::SigningKey;
+use paasla_tests::office::{self, good};
+use serde_json::json;
+
+use super::scene::{POLICY, Scene, refuses, soon, with_names, without_names};
+
+fn revoke(scene: &Scene, key: &SigningKey) -> Result<serde_json::Value> {
+    let path = format!("/keys/{}/revoke", office::key_id(key));
+    let got = scene.office.post(&scene.office.operator, &path, &json!({ "reason": "it was lost" }))?;
+    good(&got)?;
+    Ok(got.json)
+}
+
+#[test]
+fn a_key_is_rotated_without_anybody_noticing() -> Result<()> {
+    let scene = Scene::new()?;
+    let office = &scene.office;
+    let rule = scene.minimisation()?;
+    office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
+    let new = SigningKey::from_bytes(&[8; 32]);
+    office.trust(&new, "the ministry, 2027", &json!({}))?;
+    let component = scene.component("minimisation")?;
+    let sign = office::signature(&component, &new);
+    let body = json!({ "key": sign["key"], "signature": sign["signature"], "reason": "rotation" });
+    good(&office.post(&office.author, &format!("/rules/{rule}/signatures"), &body)?)?;
+    let told = revoke(&scene, &office.key)?;
+    ensure!(told.get("policies") == Some(&json!([])), "another key vouches for it: {told}");
+    ensure!(!scene.sees("familyName")?);
+    office.create(POLICY, &rule, &with_names(), &json!({}))?;
+    // The old key is of no use any more.
+    let got = office.post(
+        &office.author,
+        "/rules",
+        &paasla_tests::Office::upload(&scene.component("quota")?, Some(&office.key)),
+    )?;
+    refuses(&got, 422, "key_revoked", "/signatures/0")?;
+    let again = json!({ "publicKey": hex::encode(office.key.verifying_key().as_bytes()), "owner": "x", "reason": "x" });
+    refuses(&office.post(&office.operator, "/keys", &again)?, 409, "key_known", "state")?;
+    scene.host.stop()
+}
+
+#[test]
+fn policies_of_a_revoked_key_are_listed_and_stay() -> Result<()> {
+    let scene = Scene::new()?;
+    let office = &scene.office;
+    let rule = scene.minimisation()?;
+    office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
+    let told = revoke(&scene, &office.key)?;
+    ensure!(
+        told.get("policies") == Some(&json!([POLICY])) && told.get("then") == Some(&json!("keep")),
+        "{told}"
+    );
+    ensure!(!scene.sees("familyName")?, "it stays in force");
+    let got = office.post(
+        &office.author,
+        "/policies",
+        &office::policy(POLICY, &rule, &with_names(), &json!({})),
+    )?;
+    refuses(&got, 422, "key_revoked", "/rule")?;
+    scene.host.stop()
+}
+
+#[test]
+fn policies_of_a_revoked_key_lose_effect_where_that_is_configured() -> Result<()> {
+    let scene = Scene::with("[governance]\nrevoked = \"retire\"")?;
+    let rule = scene.minimisation()?;
+    scene.office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
+    let told = revoke(&scene, &scene.office.key)?;
+    ensure!(
+        told.get("policies") == Some(&json!([POLICY])) && told.get("then") == Some(&json!("retire")),
+        "{told}"
+    );
+    ensure!(scene.sees("familyName")? && scene.office.lives(POLICY)? == [(1, "retired".to_owned())]);
+    scene.host.stop()
+}
+
+#[test]
+fn or_refuse_whatever_they_would_decide() -> Result<()> {
+    let scene = Scene::with("[governance]\nrevoked = \"refuse\"")?;
+    let rule = scene.minimisation()?;
+    scene.office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
+    revoke(&scene, &scene.office.key)?;
+    ensure!(scene.ask()?.is_refused("host.policy-quarantined"));
+    ensure!(scene.office.lives(POLICY)? == [(1, "quarantined".to_owned())]);
+    scene.office.step(POLICY, "lift")?;
+    soon(|| Ok(scene.ask()?.status == 200))?;
+    scene.host.stop()
+}

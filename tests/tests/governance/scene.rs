@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A host with few policies, people who may change that, and somebody who asks.
+
+use std::{fs, process::Command};
+
+use anyhow::{Context as _, Result, ensure};
+use paasla_tests::{Ask, Given, Got, Host, Office, ask::agent};
+use serde_json::{Value, json};
+
+/// The policy that these tests add. No policy of the example has this name.
+pub(crate) const POLICY: &str = "spare";
+/// What the welfare authority asks for in these tests.
+pub(crate) const FIELDS: [&str; 3] = ["personalCode", "familyName", "birthDate"];
+
+/// A host of its own, and everybody who has to do with it.
+pub(crate) struct Scene {
+    pub(crate) given: Given,
+    pub(crate) host: Host,
+    pub(crate) office: Office,
+}
+
+impl Scene {
+    /// A host with one policy of the example's, which is quicker to start.
+    pub(crate) fn new() -> Result<Self> {
+        Self::with("")
+    }
+
+    /// The same, with more in its configuration.
+    pub(crate) fn with(configuration: &str) -> Result<Self> {
+        let given = small()?;
+        configure(&given, configuration)?;
+        Self::start(given)
+    }
+
+    pub(crate) fn start(given: Given) -> Result<Self> {
+        let host = given.start()?;
+        let office = Office::open(&given.home, &host.base_url)?;
+        Ok(Self { given, host, office })
+    }
+
+    /// A component of the shipped rules.
+    pub(crate) fn component(&self, rule: &str) -> Result<Vec<u8>> {
+        Ok(fs::read(self.given.rules.join(format!("{rule}.wasm")))?)
+    }
+
+    /// Brings in the rule `minimisation`; gives its digest.
+    pub(crate) fn minimisation(&self) -> Result<String> {
+        self.office.push(&self.component("minimisation")?)
+    }
+
+    /// The welfare authority's query about an adult.
+    pub(crate) fn ask(&self) -> Result<Got> {
+        self.ask_by(self.given.world.client("public_task"), &FIELDS)
+    }
+
+    pub(crate) fn ask_by(&self, client: &str, fields: &[&str]) -> Result<Got> {
+        let keys = json!({ "personalCode": self.given.world.persons.adult });
+        Ask::service("person", client, fields, keys).send(&agent(), &self.host.base_url)
+    }
+
+    /// Whether the authority sees this field now.
+    pub(crate) fn sees(&self, field: &str) -> Result<bool> {
+        let got = self.ask()?;
+        ensure!(got.status == 200, "{}", got.text);
+        Ok(got.visibility(field) == Some("show"))
+    }
+
+    /// The generation that a query is decided by now.
+    pub(crate) fn generation(&self) -> Result<u64> {
+        generation(&self.ask()?)
+    }
+
+    /// Acts on control data, newest first.
+    pub(crate) fn changes(&self) -> Result<Vec<Value>> {
+        self.office.see("/changes?limit=1000")?.as_array().cloned().context("a list")
+    }
+
+    pub(crate) fn log(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.given.home.log())?)
+    }
+}
+
+/// The generation that an answer names.
+pub(crate) fn generation(got: &Got) -> Result<u64> {
+    let of = got.json.pointer("/decision/generation").or_else(|| got.json.get("generation"));
+    of.and_then(Value::as_u64).with_context(|| format!("it names its generation: {}", got.text))
+}
+
+/// Settings of `minimisation` under which the authority's purpose needs these categories and no others.
+pub(crate) fn needs(categories: &[&str]) -> Value {
+    json!({
+        "allow": [{
+            "purposes": ["services:SocialWelfareEligibilityAssessment"],
+            "categories": categories,
+        }],
+        "otherwise": "hide-all",
+    })
+}
+
+/// With family names, and without.
+pub(crate) fn with_names() -> Value {
+    needs(&["pd:OfficialID", "pd:Name", "pd:BirthDate", "pd:Gender"])
+}
+
+pub(crate) fn without_names() -> Value {
+    needs(&["pd:OfficialID", "pd:BirthDate", "pd:Gender"])
+}
+
+/// A fresh folder with control data that has one policy only.
+pub(crate) fn small() -> Result<Given> {
+    let mut given = Given::empty()?;
+    for entry in fs::read_dir(given.own_control()?.join("policies"))? {
+        let entry = entry?;
+        if entry.file_name() != "access-restriction.toml" {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    given.home.seed(&given.register, &given.rules)?;
+    Ok(given)
+}
+
+/// Adds to the configuration.
+pub(crate) fn configure(given: &Given, more: &str) -> Result<()> {
+    let text = fs::read_to_string(given.home.config())?;
+    Ok(fs::write(given.home.config(), format!("{text}\n{more}\n"))?)
+}
+
+/// Whether a refused act says this code at this place.
+pub(crate) fn refuses(got: &Got, status: u16, code: &str, place: &str) -> Result<()> {
+    ensure!(
+        got.status == status && got.has_problem(code, place),
+        "{code} at {place} was expected: {}",
+        got.text
+    );
+    Ok(())
+}
+
+/// Runs the program.
+pub(crate) fn paasla(given: &Given, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(&given.home.paasla).args(arguments).output()?;
+    ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Waits until something holds, ten seconds at most.
+pub(crate) fn soon(mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let began = std::time::Instant::now();
+    while !holds()? {
+        ensure!(began.elapsed().as_secs() < 10, "it does not come about");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Ok(())
+}
