@@ -121,7 +121,8 @@ impl Scene {
         let key = self.path(&format!("{name}.pem"));
         good(paasla(&["key", "generate", "--out", text(&key)?])?)?;
         let signed = json(paasla(&["rule", "sign", text(&self.rule)?, "--key", text(&key)?, "--json"])?)?;
-        Ok(PathBuf::from(signed["file"].as_str().context("a signature is in a file")?))
+        let file = signed.get("file").and_then(Value::as_str);
+        Ok(PathBuf::from(file.context("a signature is in a file")?))
     }
 
     fn push(&self, tag: &str) -> Result<Value> {

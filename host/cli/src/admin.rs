@@ -195,6 +195,7 @@ async fn put(store: &SqliteStore, token: &Token, action: &str, reason: &str) -> 
         institution: None,
         action: action.to_owned(),
         target: token.id.clone(),
+        version: None,
         reason: reason.to_owned(),
         outcome: ChangeOutcome::Done,
         before: None,

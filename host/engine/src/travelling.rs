@@ -18,8 +18,7 @@ const MOST: usize = 2_000;
 /// Files of cases by name.
 pub type CaseFiles = BTreeMap<String, String>;
 
-/// Puts files of cases into a component. What was there before stays; a component that travels with cases already must
-/// not be given others.
+/// Puts files of cases into a component, besides those that it travels with already.
 #[must_use]
 pub fn with_cases(component: &[u8], files: &CaseFiles) -> Vec<u8> {
     let mut bytes = component.to_vec();
@@ -38,12 +37,12 @@ pub fn with_cases(component: &[u8], files: &CaseFiles) -> Vec<u8> {
     bytes
 }
 
-/// The files of cases that a component travels with; none when it has none.
+/// The files of cases that a component travels with, all sections together; none when it has none.
 ///
 /// # Errors
-/// When the section is there and holds something else, or the bytes cannot be read up to it.
+/// When a section holds something else, when two hold a file of the same name, or when the bytes cannot be read up to it.
 pub fn cases_in(component: &[u8]) -> Result<CaseFiles, String> {
-    let mut depth = 0_u32;
+    let (mut depth, mut files) = (0_u32, CaseFiles::new());
     for payload in Parser::new(0).parse_all(component) {
         match payload.map_err(|error| error.message().to_owned())? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
@@ -51,13 +50,18 @@ pub fn cases_in(component: &[u8]) -> Result<CaseFiles, String> {
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                return serde_json::from_slice(section.data())
-                    .map_err(|_| format!("the section `{SECTION}` is no JSON object of texts"));
+                let own: CaseFiles = serde_json::from_slice(section.data())
+                    .map_err(|_| format!("the section `{SECTION}` is no JSON object of texts"))?;
+                for (name, text) in own {
+                    if files.insert(name.clone(), text).is_some() {
+                        return Err(format!("two sections `{SECTION}` hold a file `{name}`"));
+                    }
+                }
             }
             _ => {}
         }
     }
-    Ok(CaseFiles::new())
+    Ok(files)
 }
 
 /// Runs cases in the sandbox; gives back how many there were.
@@ -111,7 +115,12 @@ mod tests {
             ("ä.json".to_owned(), "{\"cases\": []}".to_owned()),
         ]);
         let with = with_cases(&component, &files);
-        assert_eq!(cases_in(&with), Ok(files));
+        assert_eq!(cases_in(&with), Ok(files.clone()));
+        let more = CaseFiles::from([("b.json".to_owned(), "y".to_owned())]);
+        let both: CaseFiles = files.into_iter().chain(more.clone()).collect();
+        let with = with_cases(&with, &more);
+        assert_eq!(cases_in(&with), Ok(both), "none is passed over");
+        assert!(cases_in(&with_cases(&with, &more)).unwrap_err().contains("two sections"));
         assert_eq!(with_cases(&component, &CaseFiles::new()), component);
     }
 

@@ -77,7 +77,12 @@ fn every_route_wants_a_role_and_every_change_leaves_a_record() -> Result<()> {
             quarantine(&scene)?;
         }
         let before = count()?;
-        let token = office::token(&scene.given.home, "one role", &[call.role.name()], None)?;
+        let token = office::token(
+            &scene.given.home,
+            &format!("the {}", call.role.name()),
+            &[call.role.name()],
+            None,
+        )?;
         let got = scene.office.post(&token, &call.path, &call.body)?;
         office::good(&got).with_context(|| call.template.to_owned())?;
         // The token itself left one, and the signature that was there already changes nothing.

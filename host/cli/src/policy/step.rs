@@ -79,7 +79,12 @@ pub(super) fn stands(view: &Value) -> String {
     if view.get("version").is_some_and(Value::is_u64) {
         text += &format!(" version {}", show::text(view, "/version"));
     }
-    text += &format!(": {}", show::text(view, "/life"));
+    let life = show::text(view, "/life");
+    text += &format!(": {life}");
+    // What runs in shadow, or waits, says nothing else of its approval.
+    if matches!(life.as_str(), "shadow" | "approved" | "scheduled") && view.pointer("/approvedBy").is_some() {
+        text += &format!(", approved by {}", show::text(view, "/approvedBy"));
+    }
     for (place, word) in [("/activateAt", "in force from"), ("/expiresAt", "until")] {
         if view.pointer(place).is_some_and(Value::is_i64) {
             text += &format!(", {word} {}", show::instant(view, place));

@@ -82,10 +82,17 @@ pub(crate) struct Deed<'a> {
     pub(crate) actor: &'a Actor,
     pub(crate) action: &'static str,
     pub(crate) target: &'a str,
+    /// Which version of the policy, once that is known.
+    pub(crate) version: Option<u32>,
     pub(crate) reason: &'a str,
 }
 
 impl Deed<'_> {
+    /// The same, done to this version.
+    pub(crate) fn of(self, version: u32) -> Self {
+        Self { version: Some(version), ..self }
+    }
+
     /// The change, as one that was done.
     pub(crate) fn change(&self, before: Option<String>, after: Option<String>) -> NewChange {
         NewChange {
@@ -95,6 +102,7 @@ impl Deed<'_> {
             institution: self.actor.institution.as_ref().map(ToString::to_string),
             action: self.action.to_owned(),
             target: self.target.to_owned(),
+            version: self.version,
             reason: self.reason.trim().to_owned(),
             outcome: ChangeOutcome::Done,
             before,

@@ -21,14 +21,18 @@ pub struct NewChange {
     pub action: String,
     /// On what: a policy's name, a rule's digest, a key's id.
     pub target: String,
+    /// Which version of the policy, where it is done to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// Why, in their words.
     pub reason: String,
     /// Whether it was done or refused.
     pub outcome: ChangeOutcome,
-    /// SHA-256 of the target before, lower-case hex; none when it was not there.
+    /// SHA-256 of what was there before, lower-case hex; none when there was nothing. Of an act that changes the rulebook:
+    /// of the rulebook whatever its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// SHA-256 of the target after; none when it is no longer there.
+    /// The same after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// Codes of the problems for which it was refused.

@@ -27,6 +27,7 @@ fn change(action: &str, target: &str) -> NewChange {
         institution: None,
         action: action.into(),
         target: target.into(),
+        version: None,
         reason: "a test".into(),
         outcome: ChangeOutcome::Done,
         before: None,
@@ -133,7 +134,8 @@ pub(crate) async fn tokens_keys_and_signatures_are_kept(home: &impl Home) {
     let revoked = TrustKey { revoked_at: Some(NOW), ..key };
     let gone = Token { revoked_at: Some(NOW), ..token("a") };
     let later = Admission { by: "jaan".into(), ..admission.clone() };
-    let acts = [Act::PutKey(revoked.clone()), Act::PutToken(gone.clone()), Act::PutRule(rule(b"rule"), later)];
+    let acts =
+        [Act::PutKey(revoked.clone()), Act::PutToken(gone.clone()), Act::PutRule(rule(b"rule"), later)];
     store.commit(&acts, &note).await.unwrap();
     assert_eq!(store.keys().await.unwrap(), [revoked]);
     assert_eq!(store.token(&gone.hash).await.unwrap(), Some(gone.clone()));
@@ -161,7 +163,8 @@ pub(crate) async fn versions_are_counted_and_never_overwritten(home: &impl Home)
     store.commit(&[Act::NewVersion(version(1)), Act::NewVersion(version(2))], &note).await.unwrap();
     let twice = store.commit(&[Act::NewVersion(version(2))], &note).await.unwrap_err();
     assert!(matches!(twice, StoreError::Conflict { what: "policy version", .. }), "{twice}");
-    let approved = PolicyVersion { state: VersionState::Approved, approved_by: Some("jaan".into()), ..version(2) };
+    let approved =
+        PolicyVersion { state: VersionState::Approved, approved_by: Some("jaan".into()), ..version(2) };
     store.commit(&[Act::SetVersion(approved.clone())], &note).await.unwrap();
     let missing = store.commit(&[Act::SetVersion(version(3))], &note).await.unwrap_err();
     assert!(matches!(missing, StoreError::NotFound { what: "policy version", .. }), "{missing}");

@@ -24,10 +24,14 @@ use super::{
     now,
     policies::check_spelling,
     refusal::Refusal,
+    rulebook::digest as digest_of_rulebook,
     turn::Turn,
     view::{PolicyView, view},
 };
 use crate::app::App;
+
+/// Who does it, as it stands in changes.
+const FOLDER: &str = "drop folder";
 
 /// How a rule from the folder is to be at work. What is left out is as it was, or as it usually is.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -54,9 +58,9 @@ impl App {
         component: Vec<u8>,
         wanted: DroppedPolicy,
     ) -> Result<PolicyView, Refusal> {
-        let actor = Actor { who: "drop folder".to_owned(), ..Actor::host() };
+        let actor = Actor { who: FOLDER.to_owned(), ..Actor::host() };
         let reason = "a file in the drop folder";
-        let deed = Deed { actor: &actor, action: "policy.drop-in", target: name, reason };
+        let deed = Deed { actor: &actor, action: "policy.drop-in", target: name, version: None, reason };
         match self.put_dropped(deed, component, wanted).await {
             Ok(view) => Ok(view),
             Err(refusal) => Err(self.refused(deed, refusal).await),
@@ -126,9 +130,12 @@ impl App {
             let mut rulebook = active.rulebook.clone();
             let before =
                 rulebook.policies.iter().find(|own| own.name == name && own.mode == mode).map(digest_of);
-            rulebook.policies.retain(|own| own.name != name || own.mode != mode);
+            rulebook
+                .policies
+                .retain(|own| own.name != name || (own.mode != mode && !is_dropped(&versions, own)));
             rulebook.policies.push(policy.clone());
-            Ok(Turn { rulebook, acts: vec![put.clone()], before, after: Some(digest.clone()) })
+            let after = Some(digest_of_rulebook(&rulebook));
+            Ok(Turn { rulebook, acts: vec![put.clone()], before, after })
         })
         .await?;
         Ok(view(&self.active.load(), &version))
@@ -139,18 +146,21 @@ impl App {
     /// # Errors
     /// When the rulebook without it cannot be put to work.
     pub async fn drop_out(&self, name: &str) -> Result<(), Refusal> {
-        let actor = Actor { who: "drop folder".to_owned(), ..Actor::host() };
+        let actor = Actor { who: FOLDER.to_owned(), ..Actor::host() };
         let reason = "its file is gone from the drop folder";
-        let deed = Deed { actor: &actor, action: "policy.drop-out", target: name, reason };
+        let deed = Deed { actor: &actor, action: "policy.drop-out", target: name, version: None, reason };
         let _turn = self.governor.turn.lock().await;
-        if !self.active.load().rulebook.policies.iter().any(|policy| policy.name == name) {
+        let versions = self.store.versions(Some(name)).await?;
+        let active = self.active.load_full();
+        if !active.rulebook.policies.iter().any(|own| own.name == name && is_dropped(&versions, own)) {
             return Ok(());
         }
         self.take_turn(deed, |active| {
             let mut rulebook = active.rulebook.clone();
-            let before = rulebook.policies.iter().find(|own| own.name == name).map(digest_of);
-            rulebook.policies.retain(|own| own.name != name);
-            Ok(Turn { rulebook, acts: Vec::new(), before, after: None })
+            let before = Some(digest_of_rulebook(&rulebook));
+            rulebook.policies.retain(|own| own.name != name || !is_dropped(&versions, own));
+            let after = Some(digest_of_rulebook(&rulebook));
+            Ok(Turn { rulebook, acts: Vec::new(), before, after })
         })
         .await?;
         Ok(())
@@ -171,4 +181,10 @@ impl App {
             .await
             .unwrap_or_else(|_| Err(vec!["running the cases broke".to_owned()]))
     }
+}
+
+/// Whether a policy came from the folder.
+fn is_dropped(versions: &[PolicyVersion], policy: &Policy) -> bool {
+    let digest = digest_of(policy);
+    versions.iter().any(|version| version.by == FOLDER && version.digest() == digest)
 }

@@ -10,7 +10,7 @@ use paasla_store::{
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Deed, Revoked, actor::Actor, now, refusal::Refusal, turn::Turn, vouch};
+use super::{Deed, Revoked, actor::Actor, now, refusal::Refusal, rulebook::digest, turn::Turn, vouch};
 use crate::app::{App, quarantine::VersionId};
 
 /// A key as it is brought.
@@ -52,7 +52,7 @@ impl App {
     /// When it is no key, or was revoked.
     pub async fn add_key(&self, actor: &Actor, new: NewKey, reason: &str) -> Result<TrustKey, Refusal> {
         let target = new.owner.clone();
-        let deed = Deed { actor, action: "key.add", target: &target, reason };
+        let deed = Deed { actor, action: "key.add", target: &target, version: None, reason };
         let work = async {
             deed.check_reason()?;
             actor.check_ministry()?;
@@ -96,7 +96,7 @@ impl App {
     /// # Errors
     /// When there is no such key, or it was revoked already.
     pub async fn revoke_key(&self, actor: &Actor, id: &str, reason: &str) -> Result<RevokedKey, Refusal> {
-        let deed = Deed { actor, action: "key.revoke", target: id, reason };
+        let deed = Deed { actor, action: "key.revoke", target: id, version: None, reason };
         match self.revoke(deed, id).await {
             Ok(done) => Ok(done),
             Err(refusal) => Err(self.refused(deed, refusal).await),
@@ -126,7 +126,8 @@ impl App {
                 let mut rulebook = active.rulebook.clone();
                 rulebook.policies.retain(|own| !gone.contains(&digest_of(own)));
                 let acts = vec![put.clone()];
-                Ok(Turn { rulebook, acts, before: Some(id.to_owned()), after: Some(id.to_owned()) })
+                let (before, after) = (Some(digest(&active.rulebook)), Some(digest(&rulebook)));
+                Ok(Turn { rulebook, acts, before, after })
             })
             .await?;
         } else {

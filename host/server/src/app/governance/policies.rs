@@ -57,7 +57,7 @@ impl App {
         reason: &str,
     ) -> Result<PolicyView, Refusal> {
         let name = new.name.clone();
-        let deed = Deed { actor, action: "policy.create", target: &name, reason };
+        let deed = Deed { actor, action: "policy.create", target: &name, version: None, reason };
         match self.create(deed, new).await {
             Ok(view) => Ok(view),
             Err(refusal) => Err(self.refused(deed, refusal).await),
@@ -92,7 +92,8 @@ impl App {
             activate_at: None,
             expires_at: None,
         };
-        let change = deed.change(versions.last().map(PolicyVersion::digest), Some(digest));
+        let change =
+            deed.of(version.version).change(versions.last().map(PolicyVersion::digest), Some(digest));
         self.store.commit(&[Act::NewVersion(version.clone())], &change).await?;
         Ok(view(&active, &version))
     }

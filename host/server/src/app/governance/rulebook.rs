@@ -29,7 +29,7 @@ impl App {
     /// When there is no such generation, it is the one at work, or it can no longer be put to work.
     pub async fn roll_back(&self, actor: &Actor, to: Option<u64>, reason: &str) -> Result<u64, Refusal> {
         let target = to.map_or_else(|| "previous".to_owned(), |to| to.to_string());
-        let deed = Deed { actor, action: "rulebook.rollback", target: &target, reason };
+        let deed = Deed { actor, action: "rulebook.rollback", target: &target, version: None, reason };
         match self.roll_back_to(deed, to).await {
             Ok(generation) => Ok(generation),
             Err(refusal) => Err(self.refused(deed, refusal).await),

@@ -86,7 +86,7 @@ impl App {
         reason: &str,
     ) -> Result<(RuleView, bool), Refusal> {
         let digest = digest_of(&new.component);
-        let deed = Deed { actor, action: "rule.upload", target: &digest, reason };
+        let deed = Deed { actor, action: "rule.upload", target: &digest, version: None, reason };
         match self.bring_in(deed, &digest, new).await {
             Ok(done) => Ok(done),
             Err(refusal) => Err(self.refused(deed, refusal).await),
@@ -156,7 +156,7 @@ impl App {
         new: NewSignature,
         reason: &str,
     ) -> Result<RuleView, Refusal> {
-        let deed = Deed { actor, action: "rule.sign", target: digest, reason };
+        let deed = Deed { actor, action: "rule.sign", target: digest, version: None, reason };
         let work = async {
             deed.check_reason()?;
             let _turn = self.governor.turn.lock().await;

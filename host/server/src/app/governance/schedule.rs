@@ -63,7 +63,7 @@ impl App {
                 _ => "the time that was set for it has come",
             };
             let action = if step == Step::Retire { "policy.expire" } else { "policy.activate" };
-            let deed = Deed { actor: &actor, action, target: &version.policy.name, reason };
+            let deed = Deed { actor: &actor, action, target: &version.policy.name, version: None, reason };
             let options = StepOptions { version: Some(version.version), ..StepOptions::default() };
             if let Err(refusal) = self.step_in_turn(deed, step, options).await {
                 self.give_up(deed, version.clone(), refusal).await?;

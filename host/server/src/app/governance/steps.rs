@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The steps in a policy's life: shadow, approved, in force, retired; or rejected.
 
-use paasla_core::{Mode, Policy, Rulebook};
+use paasla_core::{Mode, Policy};
 use paasla_store::governance::{
     act::Act,
     version::{PolicyVersion, VersionState, digest_of},
@@ -13,6 +13,7 @@ use super::{
     actor::Actor,
     now,
     refusal::Refusal,
+    rulebook::digest,
     turn::Turn,
     view::{Life, PolicyView, life, view},
 };
@@ -71,7 +72,7 @@ impl App {
         options: StepOptions,
         reason: &str,
     ) -> Result<PolicyView, Refusal> {
-        let deed = Deed { actor, action: step.action(), target: name, reason };
+        let deed = Deed { actor, action: step.action(), target: name, version: None, reason };
         let _turn = self.governor.turn.lock().await;
         match self.step_in_turn(deed, step, options).await {
             Ok(view) => Ok(view),
@@ -84,7 +85,7 @@ impl App {
     /// # Errors
     /// When it is not in quarantine.
     pub async fn lift(&self, actor: &Actor, name: &str, reason: &str) -> Result<(), Refusal> {
-        let deed = Deed { actor, action: "policy.lift", target: name, reason };
+        let deed = Deed { actor, action: "policy.lift", target: name, version: None, reason };
         let work = async {
             deed.check_reason()?;
             actor.check_ministry()?;
@@ -293,10 +294,10 @@ impl App {
         acts: Vec<Act>,
         change: impl Fn(&mut Vec<Policy>),
     ) -> Result<PolicyView, Refusal> {
-        self.take_turn(deed, |active| {
+        self.take_turn(deed.of(version.version), |active| {
             let mut rulebook = active.rulebook.clone();
             change(&mut rulebook.policies);
-            let (before, after) = (of_name(&active.rulebook, deed.target), of_name(&rulebook, deed.target));
+            let (before, after) = (Some(digest(&active.rulebook)), Some(digest(&rulebook)));
             Ok(Turn { rulebook, acts: acts.clone(), before, after })
         })
         .await?;
@@ -311,7 +312,7 @@ impl App {
         version: PolicyVersion,
     ) -> Result<PolicyView, Refusal> {
         let digest = Some(version.digest());
-        let change = deed.change(digest.clone(), digest);
+        let change = deed.of(version.version).change(digest.clone(), digest);
         self.store.commit(&[Act::SetVersion(version.clone())], &change).await?;
         Ok(view(active, &version))
     }
@@ -336,10 +337,4 @@ fn chosen(name: &str, versions: &[PolicyVersion], number: Option<u32>) -> Result
 fn wrong_state(version: &PolicyVersion, why: &str) -> Refusal {
     let message = format!("version {} of the policy `{}`: {why}", version.version, version.policy.name);
     Refusal::conflict("wrong_state", message)
-}
-
-/// The digest of the policy of this name that is in force, or else in shadow.
-fn of_name(rulebook: &Rulebook, name: &str) -> Option<String> {
-    let of = |mode: Mode| rulebook.policies.iter().find(|own| own.name == name && own.mode == mode);
-    of(Mode::Enforce).or_else(|| of(Mode::Shadow)).map(digest_of)
 }
