@@ -146,7 +146,10 @@ mod tests {
             line("decide/20-fields", "paasla-fresh", 5_000),
             line("decide/20-fields", "cedar-policy", 150_000),
             line("decide/20-fields", "cedar-policy-data", 30_000),
+            line("decide/20-fields", "regorus", 34_000),
             line("decide/20-fields", "regorus-rvm", 20_000),
+            line("decide/20-fields", "regorus-tailored", 15_000),
+            line("decide/20-fields", "regorus-rvm-tailored", 10_000),
         ];
         Results::parse(&lines.join("\n")).unwrap()
     }

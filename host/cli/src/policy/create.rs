@@ -15,8 +15,8 @@ use crate::{client::Remote, files::read_text, show};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  paasla policy create minors --rule 1f0c… --settings minors.json --reason 'RRS § 46'
-  paasla policy create --from minors.toml --rule 1f0c… --reason 'RRS § 46'")]
+  paasla policy create minors --rule 1f0c… --settings minors.json --reason 'decision 1-1/27/3'
+  paasla policy create --from minors.toml --rule 1f0c… --reason 'decision 1-1/27/3'")]
 pub(crate) struct Create {
     /// The policy's name: 1 to 60 characters of `a-z 0-9 -`. A name that is there already gets a new version.
     #[arg(required_unless_present = "from")]

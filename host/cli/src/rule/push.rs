@@ -26,7 +26,7 @@ spoken to a registry on this machine, https to every other. If the registry want
 environment variables PAASLA_OCI_USER and PAASLA_OCI_PASSWORD.
 
 Examples:
-  paasla rule push minors.wasm --reason 'RRS § 46'
+  paasla rule push minors.wasm --reason 'decision 1-1/27/3'
   paasla rule push oci://registry.example.ee/rules/minors:1.0.0 minors.wasm"
 )]
 pub(crate) struct Push {
