@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Governance changes while queries run, on the real program.
+#![cfg(test)]
 
 #[path = "governance/crash.rs"]
 mod crash;

@@ -123,7 +123,10 @@ pub(crate) fn run(arguments: &Soak) -> Result<()> {
     // Connections and caches settle first.
     sleep(Duration::from_secs(2));
     let quiet = Duration::from_secs(arguments.quiet_seconds);
-    let before = during(|| Ok(sleep(quiet)))?;
+    let before = during(|| {
+        sleep(quiet);
+        Ok(())
+    })?;
     let warm = arguments.swaps.div_ceil(10);
     let mut took = Vec::new();
     let mut rss_before = 0;
@@ -140,7 +143,10 @@ pub(crate) fn run(arguments: &Soak) -> Result<()> {
         Ok(())
     })?;
     let rss_after = resident_kib(&host)?;
-    let after = during(|| Ok(sleep(quiet)))?;
+    let after = during(|| {
+        sleep(quiet);
+        Ok(())
+    })?;
     finish(&mut load)?;
     let shows = contents.by_generation(&office)?;
     host.stop()?;
@@ -230,7 +236,7 @@ impl Contents {
 
     /// In turns back to the first, and the second activated anew, approval and all.
     fn swap(&self, office: &Office, number: u32) -> Result<()> {
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             office.roll_back(Some(self.hidden))?;
         } else {
             office.step(POLICY, "approve")?;

@@ -53,6 +53,9 @@ fn from_upload_to_retirement_with_a_record_of_every_step() -> Result<()> {
     office.step(POLICY, "retire")?;
     ensure!(lives()?.iter().all(|(_, life)| life == "retired") && scene.generation()? == 7);
 
+    let by_name = scene.office.see("/changes?target=the%20ministry&limit=1")?;
+    ensure!(by_name.pointer("/0/action") == Some(&json!("key.add")), "{by_name}");
+
     // Every step is there, with who did it, why, and the digests.
     let changes = scene.changes()?;
     let told = |change: &Value, name: &str| change.get(name).and_then(Value::as_str).unwrap_or("").to_owned();

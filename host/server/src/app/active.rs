@@ -20,6 +20,8 @@ pub use pool::Pool;
 pub struct Active {
     /// Control data.
     pub rulebook: Rulebook,
+    /// SHA-256 of it, whatever its number.
+    pub(crate) digest: String,
     /// Those in force, by name.
     policies: Vec<AtWork>,
     shadows: Vec<Shadow>,
@@ -60,7 +62,8 @@ pub(crate) struct Ruler<'a> {
 impl Active {
     /// A rulebook that holds nothing: no query can be decided by it.
     pub(crate) fn empty() -> Self {
-        Self { rulebook: Rulebook::default(), policies: Vec::new(), shadows: Vec::new() }
+        let digest = build::digest(&Rulebook::default());
+        Self { rulebook: Rulebook::default(), digest, policies: Vec::new(), shadows: Vec::new() }
     }
 
     /// Whether a policy in force is out of service.

@@ -160,15 +160,19 @@ async fn refuse_unknown_rules(
     connection: &mut SqliteConnection,
     policies: &[Policy],
 ) -> Result<(), StoreError> {
-    for policy in policies {
-        let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM rule WHERE digest = $1")
-            .bind(&policy.rule)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(failure)?;
-        if known.is_none() {
-            return Err(StoreError::UnknownRule { policy: policy.name.clone(), digest: policy.rule.clone() });
-        }
+    let named: Vec<&str> = policies.iter().map(|policy| policy.rule.as_str()).collect();
+    let named = serde_json::to_string(&named).unwrap_or_default();
+    let unknown: Option<String> = sqlx::query_scalar(
+        "SELECT value FROM json_each($1) WHERE value NOT IN (SELECT digest FROM rule) LIMIT 1",
+    )
+    .bind(named)
+    .fetch_optional(connection)
+    .await
+    .map_err(failure)?;
+    if let Some(digest) = unknown {
+        let policy = policies.iter().find(|policy| policy.rule == digest);
+        let policy = policy.map(|policy| policy.name.clone()).unwrap_or_default();
+        return Err(StoreError::UnknownRule { policy, digest });
     }
     Ok(())
 }

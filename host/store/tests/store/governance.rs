@@ -127,7 +127,7 @@ pub(crate) async fn tokens_keys_and_signatures_are_kept(home: &impl Home) {
     let store = home.open().await;
     assert_eq!(store.token(&token("a").hash).await.unwrap(), Some(token("a")));
     assert_eq!(store.token("nobody").await.unwrap(), None);
-    assert_eq!(store.keys().await.unwrap(), [key.clone()]);
+    assert_eq!(store.keys().await.unwrap(), std::slice::from_ref(&key));
     assert_eq!(store.admission(&digest).await.unwrap(), Some(admission.clone()));
     assert_eq!(store.signatures(&digest).await.unwrap(), [signature]);
     // Who brought a rule in first stays; keys and tokens can lose their force.

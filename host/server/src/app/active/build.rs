@@ -9,6 +9,7 @@ use std::{
 use paasla_core::{Mode, Policy, Rulebook};
 use paasla_engine::{ActivateError, Engine, Rule};
 use paasla_register::Description;
+use sha2::{Digest as _, Sha256};
 
 use super::{Active, AtWork, Shadow, Version, check::check, pool::Pool};
 use crate::app::usage;
@@ -62,7 +63,15 @@ pub fn build(
     }
     policies.sort_by(|one: &AtWork, other| one.policy().name.cmp(&other.policy().name));
     let shadows = shadows.into_iter().map(|version| Shadow::new(version, &policies)).collect();
-    Ok(Active { rulebook, policies, shadows })
+    let digest = digest(&rulebook);
+    Ok(Active { rulebook, digest, policies, shadows })
+}
+
+/// SHA-256 of a rulebook whatever its number, lower-case hex.
+pub(super) fn digest(rulebook: &Rulebook) -> String {
+    let parts =
+        serde_json::to_vec(&(&rulebook.vocabulary, &rulebook.services, &rulebook.grants, &rulebook.policies));
+    hex::encode(Sha256::digest(parts.unwrap_or_default()))
 }
 
 /// Makes one policy ready, as if the rulebook held it, and gives up what it made: to learn what is wrong with it.

@@ -24,7 +24,6 @@ use super::{
     now,
     policies::check_spelling,
     refusal::Refusal,
-    rulebook::digest as digest_of_rulebook,
     turn::Turn,
     view::{PolicyView, view},
 };
@@ -126,16 +125,13 @@ impl App {
         let brought = Deed { action: "rule.drop-in", target: &stored.digest, ..deed };
         let change = brought.change(None, Some(stored.digest.clone()));
         self.store.commit(&[Act::PutRule(stored.clone(), admission)], &change).await?;
-        self.take_turn(deed, |active| {
+        self.take_turn(deed.of(version.version), |active| {
             let mut rulebook = active.rulebook.clone();
-            let before =
-                rulebook.policies.iter().find(|own| own.name == name && own.mode == mode).map(digest_of);
             rulebook
                 .policies
                 .retain(|own| own.name != name || (own.mode != mode && !is_dropped(&versions, own)));
             rulebook.policies.push(policy.clone());
-            let after = Some(digest_of_rulebook(&rulebook));
-            Ok(Turn { rulebook, acts: vec![put.clone()], before, after })
+            Ok(Turn { rulebook, acts: vec![put.clone()] })
         })
         .await?;
         Ok(view(&self.active.load(), &version))
@@ -157,10 +153,8 @@ impl App {
         }
         self.take_turn(deed, |active| {
             let mut rulebook = active.rulebook.clone();
-            let before = Some(digest_of_rulebook(&rulebook));
             rulebook.policies.retain(|own| own.name != name || !is_dropped(&versions, own));
-            let after = Some(digest_of_rulebook(&rulebook));
-            Ok(Turn { rulebook, acts: Vec::new(), before, after })
+            Ok(Turn { rulebook, acts: Vec::new() })
         })
         .await?;
         Ok(())

@@ -10,7 +10,7 @@ use paasla_store::{
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Deed, Revoked, actor::Actor, now, refusal::Refusal, rulebook::digest, turn::Turn, vouch};
+use super::{Deed, Revoked, actor::Actor, now, refusal::Refusal, turn::Turn, vouch};
 use crate::app::{App, quarantine::VersionId};
 
 /// A key as it is brought.
@@ -126,8 +126,7 @@ impl App {
                 let mut rulebook = active.rulebook.clone();
                 rulebook.policies.retain(|own| !gone.contains(&digest_of(own)));
                 let acts = vec![put.clone()];
-                let (before, after) = (Some(digest(&active.rulebook)), Some(digest(&rulebook)));
-                Ok(Turn { rulebook, acts, before, after })
+                Ok(Turn { rulebook, acts })
             })
             .await?;
         } else {

@@ -3,7 +3,6 @@
 
 use paasla_core::Rulebook;
 use paasla_store::{GenerationInfo, StoreError};
-use sha2::{Digest as _, Sha256};
 
 use super::{Deed, actor::Actor, refusal::Refusal, turn::Turn};
 use crate::app::App;
@@ -49,17 +48,6 @@ impl App {
         }
         let earlier = self.store.rulebook_at(to).await?;
         let earlier = earlier.ok_or_else(|| Refusal::not_found("generation", &to.to_string()))?;
-        self.take_turn(deed, |active| {
-            let (before, after) = (Some(digest(&active.rulebook)), Some(digest(&earlier)));
-            Ok(Turn { rulebook: earlier.clone(), acts: Vec::new(), before, after })
-        })
-        .await
+        self.take_turn(deed, |_| Ok(Turn { rulebook: earlier.clone(), acts: Vec::new() })).await
     }
-}
-
-/// SHA-256 of a rulebook whatever its number, lower-case hex.
-pub(crate) fn digest(rulebook: &Rulebook) -> String {
-    let parts =
-        serde_json::to_vec(&(&rulebook.vocabulary, &rulebook.services, &rulebook.grants, &rulebook.policies));
-    hex::encode(Sha256::digest(parts.unwrap_or_default()))
 }

@@ -13,7 +13,6 @@ use super::{
     actor::Actor,
     now,
     refusal::Refusal,
-    rulebook::digest,
     turn::Turn,
     view::{Life, PolicyView, life, view},
 };
@@ -297,8 +296,7 @@ impl App {
         self.take_turn(deed.of(version.version), |active| {
             let mut rulebook = active.rulebook.clone();
             change(&mut rulebook.policies);
-            let (before, after) = (Some(digest(&active.rulebook)), Some(digest(&rulebook)));
-            Ok(Turn { rulebook, acts: acts.clone(), before, after })
+            Ok(Turn { rulebook, acts: acts.clone() })
         })
         .await?;
         Ok(view(&self.active.load(), version))

@@ -22,10 +22,6 @@ pub(crate) struct Turn {
     pub(crate) rulebook: Rulebook,
     /// What is written with it.
     pub(crate) acts: Vec<Act>,
-    /// Digest of the target before.
-    pub(crate) before: Option<String>,
-    /// Digest of the target after.
-    pub(crate) after: Option<String>,
 }
 
 /// Why the next generation is not ready.
@@ -122,11 +118,12 @@ impl App {
             self.catch_up().await?;
             let current = self.active.load_full();
             let expected = current.rulebook.generation;
-            let Turn { rulebook, mut acts, before, after } = make(&current)?;
+            let Turn { rulebook, mut acts } = make(&current)?;
             let rulebook = Rulebook { generation: expected.saturating_add(1), ..rulebook };
             acts.push(Act::Install { rulebook: Box::new(rulebook.clone()), expected });
             let next = self.governor.ready(self, rulebook).await?;
-            match self.store.commit(&acts, &deed.change(before, after)).await {
+            let (before, after) = (current.digest.clone(), next.digest.clone());
+            match self.store.commit(&acts, &deed.change(Some(before), Some(after))).await {
                 Ok(_) => return Ok(self.put_to_work(next)),
                 // Another host was first: once more, on what it made.
                 Err(StoreError::Conflict { what: "generation", .. }) if tries < 3 => tries += 1,

@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(code(&keys, &[sign(&unit, &own, "ab")], &everywhere), Err("key_out_of_scope"));
         assert_eq!(code(&keys, &[sign(&unit, &own, "ab")], &scope(r#"{"clients":["EE/GOV/1/x"]}"#)), Ok(()));
         let signatures = [sign(&ministry, &all, "ab"), sign(&unit, &own, "ab")];
-        assert_eq!(code(&[revoked.clone()], &signatures, &everywhere), Err("key_revoked"));
+        assert_eq!(code(std::slice::from_ref(&revoked), &signatures, &everywhere), Err("key_revoked"));
         assert_eq!(code(&[revoked, own], &signatures, &scope(r#"{"clients":["EE/GOV/1"]}"#)), Ok(()));
     }
 }

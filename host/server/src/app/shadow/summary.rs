@@ -100,7 +100,7 @@ fn over_all(by_client: &[ShadowTally]) -> Vec<ShadowTally> {
         queries,
     };
     let mut all: Vec<ShadowTally> = sums.into_iter().map(tally).collect();
-    all.sort_by(|one, other| other.queries.cmp(&one.queries));
+    all.sort_by_key(|tally| std::cmp::Reverse(tally.queries));
     all
 }
 

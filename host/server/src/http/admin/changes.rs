@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State, http::Uri};
 use paasla_store::governance::change::Change;
+use percent_encoding::percent_decode_str;
 
 use super::Answer;
 use crate::app::{App, governance::refusal::Refusal};
@@ -20,7 +21,10 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer<Json<V
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let wrong = |what: &str| Refusal::invalid("query_string", "url", format!("`{name}` {what}"));
         match name {
-            "target" => target = Some(value.to_owned()),
+            "target" => {
+                let decoded = percent_decode_str(value).decode_utf8().map_err(|_| wrong("must be UTF-8"))?;
+                target = Some(decoded.into_owned());
+            }
             "before" => before = Some(value.parse().map_err(|_| wrong("must be the id of a change"))?),
             "limit" => limit = value.parse().map_err(|_| wrong("must be a number"))?,
             _ => return Err(wrong("is not known: target, before and limit are").into()),
