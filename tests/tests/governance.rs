@@ -18,5 +18,7 @@ mod roles;
 mod scene;
 #[path = "governance/shadow.rs"]
 mod shadow;
+#[path = "governance/swap.rs"]
+mod swap;
 #[path = "governance/ten_ways.rs"]
 mod ten_ways;

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Test { rest } => test::run(&rest),
-        Command::Tools => tools::ensure(),
+        Command::Tools => tools::ensure().map(|()| tools::offer_registry()),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Instructions(arguments) => bench::instructions::run(&arguments),

@@ -22,6 +22,7 @@ const PEOPLE: u32 = 2_000;
 pub(crate) fn run(rest: &[OsString]) -> Result<()> {
     let workspace = Workspace::find()?;
     tools::ensure()?;
+    tools::offer_registry();
     step("build", "the host and the generator of the register");
     let programs = workspace.build(&["paasla", "population-register"])?;
     let paasla = program(&programs, "paasla")?;

@@ -39,15 +39,6 @@ enum Found {
 /// # Errors
 /// When something is missing and cannot be installed here; says what to run.
 pub(crate) fn ensure() -> Result<()> {
-    ensure_compiler()?;
-    // Of the chores only the tests need a registry.
-    if env::args_os().nth(1).is_some_and(|chore| chore == "tools" || chore == "test") {
-        offer_registry();
-    }
-    Ok(())
-}
-
-fn ensure_compiler() -> Result<()> {
     let packages: &[&str] = match look() {
         Found::Installed => {
             step("tools", format_args!("the standard library for {TARGET} is installed"));
@@ -75,7 +66,7 @@ fn ensure_compiler() -> Result<()> {
 
 /// Looks for an OCI registry for the tests to push rules to. On Debian, as root or with a sudo that asks for no password,
 /// it installs one, after saying so. Where there is none, everything but the tests of registries works.
-fn offer_registry() {
+pub(crate) fn offer_registry() {
     let is_there = || answer(DEBIAN_REGISTRY, &["--version"]).is_some();
     if is_there() {
         step("tools", format_args!("Debian's {DEBIAN_REGISTRY} is installed"));
