@@ -77,7 +77,11 @@ impl Governor {
                 Vec::new()
             }),
         };
-        self.fetch(&earlier, &mut rules).await?;
+        for policy in &earlier {
+            if let Err(error) = self.fetch(std::slice::from_ref(policy), &mut rules).await {
+                tracing::error!(rule = policy.rule, %error, "a rule cannot be read");
+            }
+        }
         let (engine, pool) = (self.engine.clone(), Arc::clone(&self.pool));
         let description = Arc::clone(&app.description);
         let work = move || {

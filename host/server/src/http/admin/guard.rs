@@ -22,25 +22,37 @@ pub(super) struct Guard {
 }
 
 /// Lets a request in, with its [`crate::app::governance::actor::Actor`] among the extensions.
-pub(super) async fn let_in(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+pub(super) async fn let_in(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match admit(&guard, request).await {
+        Ok(request) => next.run(request).await,
+        Err(mut response) => {
+            // The body was not read, so the connection is of no further use: a client should know.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+    }
+}
+
+/// The request with its actor, or why it is not let in.
+async fn admit(guard: &Guard, mut request: Request) -> Result<Request, Response> {
     let Some(token) = bearer(request.headers()) else {
-        return unknown("this needs a token: send it as `Authorization: Bearer <token>`");
+        return Err(unknown("this needs a token: send it as `Authorization: Bearer <token>`"));
     };
     let actor = match guard.app.actor(token).await {
         Ok(actor) => actor,
-        Err(error) => return Failed::from(error).into_response(),
+        Err(error) => return Err(Failed::from(error).into_response()),
     };
     let Some(actor) = actor else {
-        return unknown("the token is not known, was revoked, or has expired");
+        return Err(unknown("the token is not known, was revoked, or has expired"));
     };
     if !actor.may(guard.roles) {
         let roles: Vec<&str> = guard.roles.iter().map(|role| role.name()).collect();
         let message =
             format!("this needs one of the roles {}, which your token does not have", roles.join(", "));
-        return Failed(Refusal::forbidden("role_missing", message)).into_response();
+        return Err(Failed(Refusal::forbidden("role_missing", message)).into_response());
     }
     request.extensions_mut().insert(actor);
-    next.run(request).await
+    Ok(request)
 }
 
 /// The token of a request (RFC 6750, 2.1).
