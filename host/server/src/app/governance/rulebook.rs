@@ -22,12 +22,13 @@ impl App {
         self.store.generations().await
     }
 
-    /// Puts the content of an earlier generation to work again, as a new one. Gives back the new generation's number.
+    /// Puts the content of an earlier generation to work again (that of the one before, if none is named), as a new one. Gives back the new generation's number.
     ///
     /// # Errors
     /// When there is no such generation, it is the one at work, or it can no longer be put to work.
     pub async fn roll_back(&self, actor: &Actor, to: Option<u64>, reason: &str) -> Result<u64, Refusal> {
-        let target = to.map_or_else(|| "previous".to_owned(), |to| to.to_string());
+        let to = to.unwrap_or_else(|| self.active.load().rulebook.generation.saturating_sub(1));
+        let target = to.to_string();
         let deed = Deed { actor, action: "rulebook.rollback", target: &target, version: None, reason };
         match self.roll_back_to(deed, to).await {
             Ok(generation) => Ok(generation),
@@ -35,13 +36,12 @@ impl App {
         }
     }
 
-    async fn roll_back_to(&self, deed: Deed<'_>, to: Option<u64>) -> Result<u64, Refusal> {
+    async fn roll_back_to(&self, deed: Deed<'_>, to: u64) -> Result<u64, Refusal> {
         deed.check_reason()?;
         deed.actor.check_ministry()?;
         let _turn = self.governor.turn.lock().await;
         self.catch_up().await?;
         let current = self.active.load().rulebook.generation;
-        let to = to.unwrap_or_else(|| current.saturating_sub(1));
         if to == current {
             let message = format!("generation {to} is the one at work");
             return Err(Refusal::conflict("already_at_work", message));
