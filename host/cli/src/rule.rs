@@ -54,6 +54,10 @@ pub(crate) struct Build {
     /// Where to compile. Otherwise `paasla-rules` in the target folder of the rule's workspace.
     #[arg(long)]
     target_dir: Option<PathBuf>,
+    /// To try a rule out, say with the drop folder of `paasla serve --watch`: it is there sooner and costs more to run, and
+    /// its digest is not that of the rule that you sign.
+    #[arg(long)]
+    quick: bool,
     /// Print JSON, one object a line.
     #[arg(long)]
     json: bool,
@@ -82,8 +86,9 @@ fn build(arguments: &Build, test: bool) -> Result<()> {
     }
     let mut out = std::io::stdout().lock();
     let mut failed = Vec::new();
+    let profile = if arguments.quick { build::Profile::Quick } else { build::Profile::Rule };
     for folder in &arguments.folders {
-        let built = build::build(folder, arguments.target_dir.as_deref(), arguments.out.as_deref())?;
+        let built = build::build(folder, arguments.target_dir.as_deref(), arguments.out.as_deref(), profile)?;
         let bytes = fs::read(&built.path)?;
         let engine = engine()?;
         let rule =

@@ -63,11 +63,43 @@ const PROFILE: [&str; 8] = [
     "profile.rule.debug=false",
 ];
 
+/// What is different for a rule that is only tried out: it is there sooner, and costs more to run.
+const QUICK: [&str; 5] = [
+    "profile.rule-quick.inherits=\"rule\"",
+    "profile.rule-quick.opt-level=1",
+    "profile.rule-quick.lto=false",
+    "profile.rule-quick.codegen-units=16",
+    "profile.rule-quick.incremental=true",
+];
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// What is signed and put in force: fast, and the same bytes anywhere.
+    Rule,
+    /// What is tried out.
+    Quick,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Quick => "rule-quick",
+        }
+    }
+}
+
 /// Builds the rule in `folder`. The component goes to `out`, or to `<name>.wasm` in the target folder.
 ///
 /// # Errors
 /// When no toolchain is there, or the crate cannot be compiled or made a component.
-pub(crate) fn build(folder: &Path, target_folder: Option<&Path>, out: Option<&Path>) -> Result<Built> {
+pub(crate) fn build(
+    folder: &Path,
+    target_folder: Option<&Path>,
+    out: Option<&Path>,
+    profile: Profile,
+) -> Result<Built> {
     let manifest = folder.join("Cargo.toml");
     let manifest = manifest
         .canonicalize()
@@ -95,7 +127,7 @@ pub(crate) fn build(folder: &Path, target_folder: Option<&Path>, out: Option<&Pa
     let lock = fs::File::create(target_folder.join("paasla.lock"))?;
     lock.lock().with_context(|| format!("{} could not be locked", target_folder.display()))?;
     forget_other_folders(&metadata, &manifest, &target_folder)?;
-    let mut command = cargo("rustc", &manifest, &target_folder);
+    let mut command = cargo("rustc", profile, &manifest, &target_folder);
     command.args(["--lib", "--crate-type", "cdylib"]);
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
@@ -108,8 +140,10 @@ pub(crate) fn build(folder: &Path, target_folder: Option<&Path>, out: Option<&Pa
         bail!("{} could not be compiled: see the messages above", package.name);
     }
 
-    let core =
-        target_folder.join(TARGET).join("rule").join(format!("{}.wasm", library.name.replace('-', "_")));
+    let core = target_folder
+        .join(TARGET)
+        .join(profile.name())
+        .join(format!("{}.wasm", library.name.replace('-', "_")));
     let core = fs::read(&core).with_context(|| format!("the compiler left no {}", core.display()))?;
     let component = componentise(&core)
         .with_context(|| format!("{} is no rule: does it call `paasla_rule::export!`?", package.name))?;
@@ -123,11 +157,11 @@ pub(crate) fn build(folder: &Path, target_folder: Option<&Path>, out: Option<&Pa
 }
 
 /// A cargo command for the rule's profile and target.
-fn cargo(verb: &str, manifest: &Path, target_folder: &Path) -> Command {
+fn cargo(verb: &str, profile: Profile, manifest: &Path, target_folder: &Path) -> Command {
     let mut command = Command::new("cargo");
-    command.args([verb, "--profile", "rule", "--target", TARGET]);
+    command.args([verb, "--profile", profile.name(), "--target", TARGET]);
     command.arg("--manifest-path").arg(manifest).arg("--target-dir").arg(target_folder);
-    for setting in PROFILE {
+    for setting in PROFILE.iter().chain(&QUICK) {
         command.args(["--config", setting]);
     }
     command
@@ -141,7 +175,7 @@ fn forget_other_folders(metadata: &Metadata, manifest: &Path, target_folder: &Pa
     if let Ok(origin) = fs::read_to_string(&note)
         && origin != own
     {
-        let mut clean = cargo("clean", manifest, target_folder);
+        let mut clean = cargo("clean", Profile::Rule, manifest, target_folder);
         clean.arg("--quiet");
         for package in &metadata.packages {
             clean.args(["--package", &package.name]);
