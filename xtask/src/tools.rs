@@ -21,6 +21,9 @@ const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 const DEBIAN_LINKER: &str = "lld";
 const DEBIAN_REGISTRY: &str = "docker-registry";
 
+/// The oldest compiler that rules and the SDK can be compiled with: the workspace's `rust-version`.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+
 /// What there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -28,6 +31,8 @@ enum Found {
     Installed,
     /// Debian's compiler and library source, and a linker.
     Debian,
+    /// Debian's compiler, but older than rules need. What a machine was set up with may well be.
+    Old,
     /// Debian's compiler and library source, but no linker.
     NoLinker,
     Nothing,
@@ -49,7 +54,7 @@ pub(crate) fn ensure() -> Result<()> {
             return Ok(());
         }
         Found::NoLinker => &[DEBIAN_LINKER],
-        Found::Nothing => &DEBIAN_PACKAGES,
+        Found::Old | Found::Nothing => &DEBIAN_PACKAGES,
     };
     let Some(prefix) = may_install() else { bail!("{}", remedy(packages)) };
     step("tools", format_args!("installing Debian's {} to compile rules with", packages.join(" and ")));
@@ -60,6 +65,10 @@ pub(crate) fn ensure() -> Result<()> {
             apt(prefix, &["install", "-y", "--no-install-recommends", DEBIAN_LINKER])?;
             if look() == Found::Debian { Ok(()) } else { bail!("{}", remedy(&[DEBIAN_LINKER])) }
         }
+        Found::Old => bail!(
+            "Debian offers no `rustc-web` of version {OLDEST} or newer here, and rules need one. Its security archive does: \
+             add it to the sources of apt, or run: rustup target add {TARGET}"
+        ),
         Found::Nothing => bail!("the packages are installed, but there is no compiler for {TARGET} in them"),
     }
 }
@@ -110,17 +119,12 @@ pub(crate) fn ensure_valgrind() -> Result<()> {
 }
 
 fn install(prefix: &[&str], packages: &[&str]) -> Result<()> {
-    if !is_offered(packages) {
-        apt(prefix, &["update"])?;
+    // The lists that a machine was set up with name versions that are gone, or too old. Without a network they may do.
+    if let Err(error) = apt(prefix, &["update"]) {
+        step("tools", format_args!("the lists of packages are not the newest: {error:#}"));
     }
-    let install: Vec<&str> =
-        ["install", "-y", "--no-install-recommends"].iter().chain(packages).copied().collect();
-    if apt(prefix, &install).is_err() {
-        // The lists of packages may be older than what the mirror still has.
-        apt(prefix, &["update"])?;
-        apt(prefix, &install)?;
-    }
-    Ok(())
+    let install = ["install", "-y", "--no-install-recommends"];
+    apt(prefix, &install.iter().chain(packages).copied().collect::<Vec<_>>())
 }
 
 fn remedy(packages: &[&str]) -> String {
@@ -139,7 +143,16 @@ fn look() -> Found {
     if !(Path::new(DEBIAN_RUSTC).exists() && Path::new(DEBIAN_SOURCE).exists()) {
         return Found::Nothing;
     }
+    if !answer(DEBIAN_RUSTC, &["--version"]).is_some_and(|version| is_new_enough(&version)) {
+        return Found::Old;
+    }
     if has_linker() { Found::Debian } else { Found::NoLinker }
+}
+
+/// Whether a compiler that calls itself so, e.g. `rustc 1.96.0 (ac68faa20 2026-05-25)`, is not older than [`OLDEST`].
+fn is_new_enough(version: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> { text.split('.').map_while(|part| part.parse().ok()).collect() };
+    version.split(' ').nth(1).is_some_and(|own| numbers(own) >= numbers(OLDEST))
 }
 
 fn has_std(folder: &Path) -> bool {
@@ -171,14 +184,6 @@ fn may_install() -> Option<&'static [&'static str]> {
     answer("sudo", &["-n", "true"]).map(|_| ["sudo", "-n"].as_slice())
 }
 
-/// Whether the lists of packages that are here offer them all.
-fn is_offered(packages: &[&str]) -> bool {
-    packages.iter().all(|package| {
-        answer("apt-cache", &["policy", package])
-            .is_some_and(|policy| policy.contains("Candidate: ") && !policy.contains("Candidate: (none)"))
-    })
-}
-
 fn apt(prefix: &[&str], arguments: &[&str]) -> Result<()> {
     let line: Vec<&str> = prefix
         .iter()
@@ -197,4 +202,18 @@ pub(crate) fn answer(program: &str, arguments: &[&str]) -> Option<String> {
     command.args(arguments).env_remove("RUSTC_BOOTSTRAP").stdin(Stdio::null()).stderr(Stdio::null());
     let output = command.output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_of_long_ago_does_not_do() {
+        assert!(is_new_enough("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)"));
+        assert!(is_new_enough(&format!("rustc {OLDEST}.0 (59807616e 2026-04-14)")));
+        for old in ["rustc 1.85.0 (4d91de4e4 2025-02-17)", "rustc 1.9.0", "rustc", ""] {
+            assert!(!is_new_enough(old), "{old}");
+        }
+    }
 }

@@ -11,6 +11,9 @@ use anyhow::{Context as _, Result, bail};
 /// The target of every rule: no operating system, so nothing to import.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The oldest compiler that rules can be compiled with: the workspace's `rust-version`.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+
 /// Where Debian's packages `rustc-web` and `rust-web-src` put compiler and library source.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
@@ -34,7 +37,12 @@ impl Toolchain {
     /// When there is neither; names both remedies.
     pub(crate) fn find() -> Result<Self> {
         let installed = ask("rustc", &["--print", "target-libdir", "--target", TARGET]).ok();
-        Self::among(installed.as_deref(), Path::new(DEBIAN_RUSTC), Path::new(DEBIAN_SOURCE), linker)
+        let found =
+            Self::among(installed.as_deref(), Path::new(DEBIAN_RUSTC), Path::new(DEBIAN_SOURCE), linker)?;
+        if found != Self::Installed {
+            refuse_old(&ask(DEBIAN_RUSTC, &["--version"])?)?;
+        }
+        Ok(found)
     }
 
     /// Chooses among what may be there: the folder of the installed target's libraries, and Debian's files.
@@ -103,6 +111,19 @@ impl Toolchain {
     }
 }
 
+/// Refuses a compiler that calls itself so, e.g. `rustc 1.85.0 (…)`, if it is older than rules need.
+fn refuse_old(version: &str) -> Result<()> {
+    let numbers = |text: &str| -> Vec<u32> { text.split('.').map_while(|part| part.parse().ok()).collect() };
+    let own = version.split(' ').nth(1).unwrap_or_default();
+    if numbers(own) < numbers(OLDEST) {
+        bail!(
+            "Debian's compiler here is {own}, and rules need {OLDEST} or newer. Remedy: apt-get update, then apt-get \
+             install --no-install-recommends rustc-web rust-web-src; or: rustup target add {TARGET}"
+        );
+    }
+    Ok(())
+}
+
 fn has_std(folder: &Path) -> bool {
     let Ok(entries) = folder.read_dir() else { return false };
     entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
@@ -159,5 +180,12 @@ mod tests {
         assert!(error.contains("linker"), "{error}");
         std::fs::write(folder.path().join("libstd-1.rlib"), "").unwrap();
         assert_eq!(Toolchain::among(own, &there, &there, linker).unwrap(), Toolchain::Installed);
+    }
+
+    #[test]
+    fn an_old_compiler_is_refused_with_the_remedy() {
+        refuse_old("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)").unwrap();
+        let error = refuse_old("rustc 1.85.0 (4d91de4e4 2025-02-17)").unwrap_err().to_string();
+        assert!(error.contains("1.85.0") && error.contains("apt-get update"), "{error}");
     }
 }
