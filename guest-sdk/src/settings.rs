@@ -317,7 +317,9 @@ impl<'de> MapAccess<'de> for Members<'de, '_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
-        let Some((key, tree)) = self.value.take() else { return Err(de::Error::custom("a member is missing")) };
+        let Some((key, tree)) = self.value.take() else {
+            return Err(de::Error::custom("a member is missing"));
+        };
         let path = Path::Member(self.path, key);
         seed.deserialize(At { tree, path: &path }).map_err(|wrong| wrong.at(&path))
     }
@@ -440,16 +442,31 @@ mod tests {
     #[test]
     fn it_reads_what_serde_json_reads() {
         assert_eq!(from::<Everything>(GOOD).unwrap(), serde_json::from_str(GOOD).unwrap());
-        for text in [r#""open""#, r#"{"at-most":3}"#, r#"{"between":{"high":2,"low":1}}"#, r#"{"open":null}"#] {
+        for text in [r#""open""#, r#"{"at-most":3}"#, r#"{"between":{"high":2,"low":1}}"#, r#"{"open":null}"#]
+        {
             assert_eq!(from::<Way>(text).unwrap(), serde_json::from_str::<Way>(text).unwrap(), "{text}");
         }
         for text in [r#""a""#, r#"["a","b"]"#] {
-            assert_eq!(from::<Either>(text).unwrap(), serde_json::from_str::<Either>(text).unwrap(), "{text}");
+            assert_eq!(
+                from::<Either>(text).unwrap(),
+                serde_json::from_str::<Either>(text).unwrap(),
+                "{text}"
+            );
         }
-        for text in ["{}", "[1,2]", "[1]", "[1,2,3]", "1", "-1", "1.5", "null", r#"{"other":1}"#, r#""wrong""#] {
+        for text in
+            ["{}", "[1,2]", "[1]", "[1,2,3]", "1", "-1", "1.5", "null", r#"{"other":1}"#, r#""wrong""#]
+        {
             assert_eq!(from::<Way>(text).is_ok(), serde_json::from_str::<Way>(text).is_ok(), "{text}");
-            assert_eq!(from::<(u8, u8)>(text).is_ok(), serde_json::from_str::<(u8, u8)>(text).is_ok(), "{text}");
-            assert_eq!(from::<Option<i8>>(text).ok(), serde_json::from_str::<Option<i8>>(text).ok(), "{text}");
+            assert_eq!(
+                from::<(u8, u8)>(text).is_ok(),
+                serde_json::from_str::<(u8, u8)>(text).is_ok(),
+                "{text}"
+            );
+            assert_eq!(
+                from::<Option<i8>>(text).ok(),
+                serde_json::from_str::<Option<i8>>(text).ok(),
+                "{text}"
+            );
         }
     }
 
@@ -460,8 +477,14 @@ mod tests {
             from::<Everything>(&GOOD.replacen(from_text, to, 1)).unwrap_err()
         };
         let told = |pointer: &str, message: &str| (pointer.to_owned(), message.to_owned());
-        assert_eq!(wrong(r#"["a"]"#, r#"["a",7]"#), told("/list/0/words/1", "expected a string, but this is `7`"));
-        assert_eq!(wrong(r#"["a"]"#, "1.5"), told("/list/0/words", "expected a sequence, but this is a number with a fraction"));
+        assert_eq!(
+            wrong(r#"["a"]"#, r#"["a",7]"#),
+            told("/list/0/words/1", "expected a string, but this is `7`")
+        );
+        assert_eq!(
+            wrong(r#"["a"]"#, "1.5"),
+            told("/list/0/words", "expected a sequence, but this is a number with a fraction")
+        );
         assert_eq!(wrong("255", "256"), told("/count", "expected u8, but this is `256`"));
         assert_eq!(wrong("7", r#""seven""#), told("/map/b", "expected u32, but this is \"seven\""));
         assert_eq!(wrong("null", "[]"), told("/map/x~1y~0", "expected u32, but this is a list"));
