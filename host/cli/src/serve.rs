@@ -90,8 +90,7 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     });
-    let shadowed = Arc::clone(&app);
-    let shadow = tokio::spawn(async move { shadowed.run_shadow().await });
+    app.start_shadow().context("no thread for policies in shadow")?;
     let dropped = folder.map(|folder| tokio::spawn(folder.watch(Arc::clone(&app))));
     let stop = told_to_stop(arguments.stop_with_stdin)?;
     if let Some(file) = &arguments.ready_file {
@@ -112,7 +111,6 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     app.stopping();
     let idle = doors.idle(settings.grace).await;
     app.finish_shadow(SHADOW_GRACE).await;
-    shadow.abort();
     app.close().await.context("records could not be written to the end")?;
     if !(finished && idle) {
         bail!("some requests were cut off after {} s", settings.grace.as_secs());

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod ask;
 mod gate;
 pub mod governance;
+mod long;
 mod openapi;
 pub mod problem;
 pub mod quarantine;

@@ -31,6 +31,8 @@ pub struct Active {
 #[derive(Debug)]
 pub(crate) struct Shadow {
     pub(crate) version: Arc<Version>,
+    /// The same with no more fuel than usual: it must not keep the machine busy for an answer that nobody is given.
+    rationed: Arc<Version>,
     /// Those in force, with this one beside them, or in the place of the one of its name.
     policies: Vec<AtWork>,
     /// Whose place it would take.
@@ -48,7 +50,7 @@ pub(crate) struct AtWork {
 #[derive(Debug)]
 pub(crate) struct Version {
     pub(crate) activated: Activated,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// Who rules in one query for one policy. Chosen once, so that whoever decides also reviews.
@@ -92,7 +94,7 @@ impl Active {
 
     /// The watches over all versions in force, and those that stand ready to take their place.
     pub(crate) fn watches(&self) -> impl Iterator<Item = &Watch> {
-        self.policies.iter().flat_map(AtWork::versions).map(|version| &version.watch)
+        self.policies.iter().flat_map(AtWork::versions).map(|version| &*version.watch)
     }
 
     /// What rules for a policy now; none when it is out of service.
@@ -112,16 +114,22 @@ impl Shadow {
         let is_same = |at_work: &&AtWork| at_work.policy().name == *name;
         let replaced = in_force.iter().find(is_same).map(|at_work| Arc::clone(&at_work.current));
         let others = in_force.iter().filter(|at_work| !is_same(at_work)).cloned();
-        let own = AtWork { current: Arc::clone(&version), previous: None };
+        let rationed = Arc::new(version.rationed());
+        let own = AtWork { current: Arc::clone(&rationed), previous: None };
         let mut policies: Vec<AtWork> = others.chain([own]).collect();
         policies.sort_by(|one, other| one.policy().name.cmp(&other.policy().name));
-        Self { version, policies, replaced }
+        Self { version, rationed, policies, replaced }
     }
 
     /// Whether a query concerns it: whether it is in the scope of it, or of the one whose place it would take.
     pub(crate) fn concerns(&self, query: &Query) -> bool {
         let scoped = |version: &Version| version.activated.policy.scope.holds(query);
         scoped(&self.version) || self.replaced.as_deref().is_some_and(scoped)
+    }
+
+    /// Whether it is the one who rules.
+    pub(crate) fn is(&self, ruler: &Ruler<'_>) -> bool {
+        ruler.version.is_some_and(|version| std::ptr::eq(version, &*self.rationed))
     }
 
     /// Who would rule in a query if it were in force.
@@ -159,7 +167,11 @@ impl AtWork {
 
 impl Version {
     fn new(activated: Activated) -> Self {
-        let watch = Watch::new(VersionId::of(&activated.policy));
+        let watch = Arc::new(Watch::new(VersionId::of(&activated.policy)));
         Self { activated, watch }
+    }
+
+    fn rationed(&self) -> Self {
+        Self { activated: self.activated.rationed(), watch: Arc::clone(&self.watch) }
     }
 }

@@ -2,11 +2,11 @@
 //! One query, from ask to answer: every step, in order. Whatever goes wrong on the way, a record is durable before
 //! anything leaves, and nothing leaves that was not decided.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use paasla_core::{Decision, FieldDecision, Outcome, Policy, Query, Reason, Record, Ruling, Visibility};
-use paasla_engine::{RuleFault, decide_all};
-use paasla_register::{Dialect, Plan, Read, Rows};
+use paasla_engine::{Activated, RuleFault, decide_all};
+use paasla_register::{Dialect, Plan, Read, RecordId, Rows};
 use uuid::Uuid;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     active::{Active, Ruler, Version},
     answer::{Answer, AnswerField},
     ask::Ask,
+    long,
     problem::{NoAnswer, Problem},
     quarantine,
     records::Draft,
@@ -65,11 +66,11 @@ impl App {
             }
         }
         draft.query(&resolved.query);
-        let done = self.decide_and_read(&rulers, &resolved, &mut draft).await;
+        let done = self.decide_and_read(&rulers, &resolved, &mut draft, false).await;
         let ended = match done {
             Ok((decision, rows)) => {
                 draft.decision(&decision);
-                let answer = self.shape(&resolved, &active, &decision, rows);
+                let answer = self.shape(&resolved, &active, &decision, &rows).0;
                 let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len());
                 let persons = paasla_store::usage::persons(&record);
                 let written = self.write(record, &id).await;
@@ -106,12 +107,14 @@ impl App {
         }
     }
 
-    /// The decision, and the rows with each row's own decision.
+    /// The decision, and the rows with each row's own decision. `apart` says that the caller's thread is one that others
+    /// do not wait for: then a thread that they do wait for reads the register.
     pub(super) async fn decide_and_read<'a>(
         &self,
         rulers: &[Ruler<'a>],
         resolved: &Resolved<'_>,
         draft: &mut Draft,
+        apart: bool,
     ) -> Result<(Decision, Reviewed), Stop<'a>> {
         let query = &resolved.query;
         let decision = decide(rulers, query, draft)?;
@@ -157,7 +160,15 @@ impl App {
             tracing::error!(id = query.id, %error, "a decided query could not be planned");
             Stop::Failed("internal")
         })?;
-        let rows = self.source.read(&plan).await.map_err(|error| {
+        let read = if apart {
+            let source = Arc::clone(&self.source);
+            tokio::spawn(async move { source.read(&plan).await })
+                .await
+                .map_err(|_| Stop::Failed("internal"))?
+        } else {
+            self.source.read(&plan).await
+        };
+        let rows = read.map_err(|error| {
             tracing::error!(id = query.id, %error, "the register could not be read");
             Stop::Failed("register_unavailable")
         })?;
@@ -165,7 +176,8 @@ impl App {
         let mut reviews = Vec::new();
         for (ruler, reviewer) in reviewers {
             let reviewer = &reviewer.activated;
-            let (said, fuel) = reviewer.review(query, &inputs);
+            let most = reviewer.review_fuel(inputs.len());
+            let (said, fuel) = long::ruling(most, || reviewer.review(query, &inputs));
             let told = |said: &str| format!("review: {said}");
             match said {
                 Ok(rulings) => {
@@ -210,13 +222,14 @@ impl App {
         Some(given.chain([own]).collect())
     }
 
+    /// The answer, and which records are in it.
     pub(super) fn shape(
         &self,
         resolved: &Resolved<'_>,
         active: &Active,
         decision: &Decision,
-        reviewed: Reviewed,
-    ) -> Answer {
+        reviewed: &Reviewed,
+    ) -> (Answer, Vec<RecordId>) {
         let entity = &resolved.service.entity;
         let mut places = vec![None; resolved.query.fields.len()];
         let mut groups: Vec<String> = Vec::new();
@@ -255,16 +268,22 @@ impl App {
             decision,
             search: &resolved.search,
         };
-        Answer {
+        let (mut ids, mut records) = (Vec::new(), Vec::new());
+        for (place, record) in shaper.records(&reviewed.rows, &reviewed.settled) {
+            ids.extend(reviewed.rows.rows.get(place).map(|row| row.record.clone()));
+            records.push(record);
+        }
+        let answer = Answer {
             id: resolved.query.id.clone(),
             generation: active.rulebook.generation,
             purpose: resolved.query.purpose.iri.clone(),
             legal_basis: resolved.query.legal_basis.iri.clone(),
             fields,
             obligations: decision.obligations.iter().filter(|o| o.code == "inform-client").cloned().collect(),
-            records: shaper.records(&reviewed.rows, &reviewed.settled),
+            records,
             more: reviewed.rows.more || !reviewed.rows.cut.is_empty(),
-        }
+        };
+        (answer, ids)
     }
 
     /// Hashes of the personal codes that a query names.
@@ -349,8 +368,9 @@ pub(super) fn decide<'a>(
         rulings.push((name.as_str(), Ruling::Refuse(quarantine::refusal(name))));
     }
     if rulings.is_empty() {
-        let versions = rulers.iter().filter_map(|ruler| ruler.version);
-        let all = decide_all(versions.map(|version| &version.activated), query);
+        let versions = || rulers.iter().filter_map(|ruler| ruler.version).map(|version| &version.activated);
+        let most = versions().map(Activated::decide_fuel).max().unwrap_or(0);
+        let all = long::ruling(most, || decide_all(versions(), query));
         for (ruler, said) in rulers.iter().zip(all) {
             let Policy { name, rule, .. } = &*said.policy.policy;
             match said.ruling {

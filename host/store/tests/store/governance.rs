@@ -229,12 +229,19 @@ pub(crate) async fn what_changed_in_shadow_is_kept_up_to_a_number(home: &impl Ho
     let store = home.open().await;
     let changed = || {
         let (field, was, would_be) = (None, Some("allowed".into()), Some("refused".into()));
-        ShadowOutcome::Changed(vec![Difference { kind: "refused".into(), field, was, would_be, reasons: vec![] }])
+        ShadowOutcome::Changed(vec![Difference {
+            kind: "refused".into(),
+            field,
+            was,
+            would_be,
+            reasons: vec![],
+        }])
     };
     let all = SHADOW_CHANGES_KEPT + 2_500;
     let numbers: Vec<u32> = (0..all).collect();
     for batch in numbers.chunks(500) {
-        let batch: Vec<_> = batch.iter().map(|number| seen(&format!("{number:08}"), "rr", changed())).collect();
+        let batch: Vec<_> =
+            batch.iter().map(|number| seen(&format!("{number:08}"), "rr", changed())).collect();
         store.add_shadow(&batch, &[]).await.unwrap();
     }
     let left = store.shadow_changes("v", None, u32::MAX).await.unwrap();

@@ -177,7 +177,8 @@ pub(super) async fn sweep_now_and_then(
     unswept: &AtomicU32,
     added: u32,
 ) {
-    let before = unswept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(added)));
+    let before =
+        unswept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(added)));
     if added == 0 || before.is_ok_and(|before| before.saturating_add(added) < BETWEEN_SWEEPS) {
         return;
     }
