@@ -110,6 +110,7 @@ impl App {
             then: parts.quarantine.then,
             store: Arc::clone(&parts.store),
             turn: tokio::sync::Mutex::default(),
+            examinations: Arc::new(tokio::sync::Semaphore::new(governance::EXAMINATIONS)),
         };
         let app = Self {
             active: ArcSwap::from_pointee(Active::empty()),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use paasla_core::{Policy, Query, Rulebook};
 use paasla_engine::Activated;
+use paasla_store::governance::version::digest_of;
 
 use super::quarantine::{VersionId, Watch};
 
@@ -100,6 +101,13 @@ impl Active {
     /// What rules for a policy now; none when it is out of service.
     pub(crate) fn in_service(&self, policy: &str) -> Option<&Version> {
         self.policies.iter().find(|at_work| at_work.policy().name == policy)?.in_service()
+    }
+
+    /// A policy that is at work, in force or in shadow, by its digest whatever its mode.
+    pub(crate) fn activated(&self, digest: &str) -> Option<&Activated> {
+        let at_work = self.policies.iter().map(|at_work| &at_work.current);
+        let mut all = at_work.chain(self.shadows.iter().map(|shadow| &shadow.version));
+        all.find(|version| digest_of(&version.activated.policy) == digest).map(|version| &version.activated)
     }
 
     /// How many policies are in quarantine, those included that another version stands in for.
