@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,6 +25,8 @@ use crate::{
 
 /// Machine code is at most so many times as large as the component may be.
 const GROWTH: u64 = 64;
+/// How much lower the priority of a worker is (`nice`). Not by much: its time is limited.
+const NICE: i32 = 5;
 /// Threads that one worker compiles with, at most.
 const MOST_THREADS: usize = 4;
 /// What a worker says when it ends before it could answer, at most.
@@ -61,6 +63,8 @@ fn serve(input: impl Read, mut output: impl Write) -> io::Result<()> {
     input.read_line(&mut line)?;
     let Order { job, config } = serde_json::from_str(&line)?;
     limit(&config)?;
+    // Queries come first: on a busy machine, compiling waits for them.
+    let _ = setpriority_process(None, NICE);
     let mut component = Vec::new();
     input.take(most_input(&config)).read_to_end(&mut component)?;
     let engine = base(&config).and_then(|config| wasmtime::Engine::new(&config));
