@@ -81,7 +81,7 @@ pub(crate) fn run(command: RuleCommand) -> Result<()> {
 
 /// An engine for looking at rules: the default limits, nothing kept.
 fn engine() -> Result<Engine> {
-    Ok(Engine::new(EngineConfig::default())?.with_compiler(host::compiler()?))
+    Ok(Engine::new(EngineConfig::default())?.with_compiler(host::compiler(false)?))
 }
 
 /// What came of a rule's cases.

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
 
 async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let config = Config::read(&arguments.config)?;
-    let app = Arc::new(host::app(&config).await?);
+    let app = Arc::new(host::app(&config, arguments.watch.is_none()).await?);
     let address = arguments.listen.unwrap_or(config.listen);
     let folder = arguments.watch.as_deref().map(Folder::open).transpose()?;
     if folder.is_some() && !address.ip().is_loopback() {

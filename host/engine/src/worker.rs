@@ -57,14 +57,19 @@ pub fn run_compiler(input: impl Read, output: impl Write) -> ExitCode {
     }
 }
 
+/// Lowers the priority of a worker's process: on a busy machine, compiling then waits for queries. For before
+/// [`run_compiler`], and not where somebody waits for what is compiled.
+pub fn give_way() {
+    // Where the system does not let it, it compiles all the same.
+    let _ = setpriority_process(None, NICE);
+}
+
 fn serve(input: impl Read, mut output: impl Write) -> io::Result<()> {
     let mut input = BufReader::new(input);
     let mut line = String::new();
     input.read_line(&mut line)?;
     let Order { job, config } = serde_json::from_str(&line)?;
     limit(&config)?;
-    // Queries come first: on a busy machine, compiling waits for them.
-    let _ = setpriority_process(None, NICE);
     let mut component = Vec::new();
     input.take(most_input(&config)).read_to_end(&mut component)?;
     let engine = base(&config).and_then(|config| wasmtime::Engine::new(&config));
