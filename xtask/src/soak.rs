@@ -240,6 +240,8 @@ struct Contents {
     shown: u64,
     /// Whether it is shown, in the generation that a version came into force with.
     known: Vec<(u64, bool)>,
+    /// When it began, in microseconds.
+    began: u64,
 }
 
 impl Contents {
@@ -247,7 +249,7 @@ impl Contents {
         let rule = office.push(component)?;
         office.create(SHADOW, &rule, &settings(&[]), &scope())?;
         office.step(SHADOW, "shadow")?;
-        let mut contents = Self { rule, hidden: 0, shown: 0, known: Vec::new() };
+        let mut contents = Self { rule, hidden: 0, shown: 0, known: Vec::new(), began: now_us()? };
         contents.enforce(office, &[])?;
         contents.hidden = office.generation()?;
         contents.shown = contents.enforce(office, &["pd:Name"])?;
@@ -265,7 +267,8 @@ impl Contents {
     /// so that something is compiled, and something old is let go.
     fn swap(&mut self, office: &Office, number: u32) -> Result<()> {
         if number % FRESH == FRESH - 1 {
-            let own = format!("urn:paasla:soak#{number}");
+            // Not in the cache of an earlier soak either.
+            let own = format!("urn:paasla:soak#{}-{number}", self.began);
             let name: &[&str] = if (number / FRESH).is_multiple_of(2) { &["pd:Name"] } else { &[] };
             self.enforce(office, &[name, &[own.as_str()]].concat())?;
         } else if number.is_multiple_of(2) {
@@ -310,11 +313,13 @@ fn scope() -> Value {
 
 /// Does something; gives back from when to when, in microseconds since 1970-01-01T00:00:00Z.
 fn during(work: impl FnOnce() -> Result<()>) -> Result<(u64, u64)> {
-    let now =
-        || -> Result<u64> { Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?) };
-    let began = now()?;
+    let began = now_us()?;
     work()?;
-    Ok((began, now()?))
+    Ok((began, now_us()?))
+}
+
+fn now_us() -> Result<u64> {
+    Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?)
 }
 
 /// Ends the load, and waits for what it has to tell.

@@ -25,8 +25,8 @@ use crate::{
 
 /// Machine code is at most so many times as large as the component may be.
 const GROWTH: u64 = 64;
-/// How much lower the priority of a worker is (`nice`). Not by much: its time is limited.
-const NICE: i32 = 5;
+/// How much lower the priority of a worker is (`nice`).
+const NICE: i32 = 10;
 /// Threads that one worker compiles with, at most.
 const MOST_THREADS: usize = 4;
 /// What a worker says when it ends before it could answer, at most.
