@@ -4,8 +4,8 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use paasla_core::{Decision, FieldDecision, Outcome, Policy, Query, Reason, Record, Ruling, Visibility};
-use paasla_engine::{Activated, RuleFault, decide_all};
+use paasla_core::{Decision, FieldDecision, Outcome, Reason, Record, Visibility};
+use paasla_engine::RuleFault;
 use paasla_register::{Dialect, Plan, Read, RecordId, Rows};
 use uuid::Uuid;
 
@@ -14,12 +14,11 @@ use super::{
     active::{Active, Ruler, Version},
     answer::{Answer, AnswerField},
     ask::Ask,
-    long,
     problem::{NoAnswer, Problem},
-    quarantine,
     records::Draft,
     resolve::{Resolved, Unresolved, resolve},
     rows::{self, Shaper},
+    rulings::{self, decide, fault_name, reviewers},
     usage,
 };
 
@@ -177,7 +176,7 @@ impl App {
         for (ruler, reviewer) in reviewers {
             let reviewer = &reviewer.activated;
             let most = reviewer.review_fuel(inputs.len());
-            let (said, fuel) = long::ruling(most, || reviewer.review(query, &inputs));
+            let (said, fuel) = rulings::at_length(most, || reviewer.review(query, &inputs));
             let told = |said: &str| format!("review: {said}");
             match said {
                 Ok(rulings) => {
@@ -351,65 +350,6 @@ impl App {
 pub(super) struct Reviewed {
     rows: Rows,
     settled: Vec<paasla_core::RowDecision>,
-}
-
-/// The policies in scope rule, and the rulings are combined. They are asked in the order of their names, and the first
-/// refusal ends it: what is said does not depend on chance, and a refused query costs little. A policy that is out of
-/// service refuses before any other is asked.
-pub(super) fn decide<'a>(
-    rulers: &[Ruler<'a>],
-    query: &Query,
-    draft: &mut Draft,
-) -> Result<Decision, Stop<'a>> {
-    let mut rulings = Vec::new();
-    for ruler in rulers.iter().filter(|ruler| ruler.version.is_none()) {
-        let Policy { name, rule, .. } = ruler.at_work.policy();
-        draft.ruling(name, rule, "quarantined".to_owned(), 0);
-        rulings.push((name.as_str(), Ruling::Refuse(quarantine::refusal(name))));
-    }
-    if rulings.is_empty() {
-        let versions = || rulers.iter().filter_map(|ruler| ruler.version).map(|version| &version.activated);
-        let most = versions().map(Activated::decide_fuel).max().unwrap_or(0);
-        let all = long::ruling(most, || decide_all(versions(), query));
-        for (ruler, said) in rulers.iter().zip(all) {
-            let Policy { name, rule, .. } = &*said.policy.policy;
-            match said.ruling {
-                Ok(ruling) => {
-                    draft.ruling(name, rule, kind(&ruling).to_owned(), said.fuel);
-                    rulings.push((name.as_str(), ruling));
-                }
-                Err(fault) => {
-                    draft.ruling(name, rule, fault_name(&fault), said.fuel);
-                    return Err(Stop::Faulted(*ruler, fault));
-                }
-            }
-        }
-    }
-    let rulings = rulings.iter().map(|(policy, ruling)| (*policy, ruling));
-    let mut decision = Decision::combine(&Decision::widest(query.fields.len()), rulings);
-    decision.close(&query.fields);
-    Ok(decision)
-}
-
-/// The versions that decided and want to see the rows.
-fn reviewers<'r, 'a>(
-    rulers: &'r [Ruler<'a>],
-    decision: &Decision,
-) -> impl Iterator<Item = (&'r Ruler<'a>, &'a Version)> {
-    let by_name = |name: &String| rulers.iter().find(|ruler| ruler.at_work.policy().name == *name);
-    decision.reviewers.iter().filter_map(by_name).filter_map(|ruler| Some((ruler, ruler.version?)))
-}
-
-fn fault_name(fault: &RuleFault) -> String {
-    format!("fault: {}", fault.kind())
-}
-
-fn kind(ruling: &Ruling) -> &'static str {
-    match ruling {
-        Ruling::Abstain => "abstain",
-        Ruling::Refuse(_) => "refuse",
-        Ruling::Narrow(_) => "narrow",
-    }
 }
 
 fn wants_usage<'a>(rulers: impl Iterator<Item = Ruler<'a>>) -> bool {

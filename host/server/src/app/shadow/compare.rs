@@ -19,9 +19,10 @@ use crate::app::{
     active::{Active, Ruler, Shadow},
     answer::{Answer, AnswerRow},
     ask::Ask,
-    query::{Stop, decide},
+    query::Stop,
     records::Draft,
     resolve::{Resolved, resolve},
+    rulings::decide,
 };
 
 /// How a query ends: what its client is told of the data.
