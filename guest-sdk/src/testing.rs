@@ -17,6 +17,7 @@
 //! `"birthDate": "year because minors.birth-date"`; a condition
 //! `"subject.access-restricted equal false because access-restriction.restricted"`.
 
+mod bounds;
 mod case;
 mod render;
 mod sound;
@@ -24,7 +25,8 @@ mod told;
 
 use std::path::Path;
 
-pub use case::{Case, CaseError, load, read};
+pub use bounds::Bounds;
+pub use case::{Case, CaseError, load, read, read_within};
 use serde_json::{Value as Json, json};
 
 use crate::{Decided, Description, Problem, Query, Reviewed, Row, Rule, export::Configured};
@@ -139,7 +141,9 @@ pub fn failures<T: Runner>(runner: &mut T, cases: &[Case]) -> Vec<String> {
         let said = run(runner, case);
         if said.as_ref() != Ok(&case.expect) {
             let said = said.map_or_else(|fault| format!("fault: {fault}"), |said| said.to_string());
-            failures.push(format!("{}: expected {}, the rule said {said}", case.name, case.expect));
+            let (name, expect) = (bounds::cut(&case.name), case.expect.to_string());
+            let (expect, said) = (bounds::cut(&expect), bounds::cut(&said));
+            failures.push(format!("{name}: expected {expect}, the rule said {said}"));
         }
     }
     failures

@@ -2,12 +2,14 @@
 //! What `cargo xtask test` makes ready for the tests.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
     path::{Path, PathBuf},
+    process::Command,
     sync::atomic::AtomicBool,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::{Home, Host, World, files};
@@ -99,6 +101,52 @@ impl Given {
 pub fn root() -> Result<PathBuf> {
     let here = env::var_os("CARGO_MANIFEST_DIR").context("start the tests with cargo")?;
     Ok(Path::new(&here).parent().context("this crate lies in the workspace")?.to_owned())
+}
+
+/// As much of the repository as one rule needs, in another folder: what a clone would hold. Gives the rule's folder.
+///
+/// # Errors
+/// When it cannot be copied.
+pub fn clone_to(folder: &Path, rule: &str) -> Result<PathBuf> {
+    let root = root()?;
+    let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
+    let (before, rest) = manifest.split_once("members = [").context("the workspace lists its members")?;
+    let (_, after) = rest.split_once(']').context("the list ends")?;
+    fs::create_dir_all(folder)?;
+    let manifest = format!("{before}members = [\"guest-sdk\", \"rules/*\"]{after}");
+    fs::write(folder.join("Cargo.toml"), manifest)?;
+    fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
+    let own = Path::new("rules").join(rule);
+    for part in [Path::new("guest-sdk"), Path::new("wit"), &own] {
+        files::copy(&root.join(part), &folder.join(part))?;
+    }
+    Ok(folder.join(own))
+}
+
+/// The target folder for rules that tests build, and a lock on it to hold while it is used.
+///
+/// It is the tests' own: in that of the shipped rules cargo could take a changed rule for theirs, since both have the same
+/// place in their workspace. It starts as a copy, so that the standard library need not be built again.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn rule_target() -> Result<(PathBuf, File)> {
+    let shipped = variable("PAASLA_RULES")?;
+    let target = variable("PAASLA_TEST_REGISTER")?.join("rules");
+    fs::create_dir_all(&target)?;
+    let lock = File::create(target.join("paasla-tests.lock"))?;
+    lock.lock()?;
+    if !target.join("wasm32-unknown-unknown").exists() {
+        for part in ["release", "rule", "wasm32-unknown-unknown"] {
+            let from = shipped.join(part);
+            if from.exists() {
+                // Keeps times, by which cargo knows what is fresh.
+                let copied = Command::new("cp").arg("-a").arg(&from).arg(&target).status()?;
+                ensure!(copied.success(), "{} could not be copied", from.display());
+            }
+        }
+    }
+    Ok((target, lock))
 }
 
 /// A path that `cargo xtask test` hands to the tests.

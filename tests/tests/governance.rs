@@ -6,6 +6,8 @@
 mod crash;
 #[path = "governance/drop_folder.rs"]
 mod drop_folder;
+#[path = "governance/guests.rs"]
+mod guests;
 #[path = "governance/institution.rs"]
 mod institution;
 #[path = "governance/keys.rs"]
@@ -22,7 +24,11 @@ mod scene;
 mod seed;
 #[path = "governance/shadow.rs"]
 mod shadow;
+#[path = "governance/shadow_rows.rs"]
+mod shadow_rows;
 #[path = "governance/swap.rs"]
 mod swap;
 #[path = "governance/ten_ways.rs"]
 mod ten_ways;
+#[path = "governance/uploads.rs"]
+mod uploads;

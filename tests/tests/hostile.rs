@@ -40,6 +40,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Result<Self> {
+        Self::with_fuel(FUEL)
+    }
+
+    fn with_fuel(fuel: u64) -> Result<Self> {
         let mut given = Given::empty()?;
         let policies = given.own_control()?.join("policies");
         for entry in fs::read_dir(&policies)? {
@@ -49,7 +53,7 @@ impl Scene {
             }
         }
         let text = format!(
-            "name = \"{POLICY}\"\nrule = \"{POLICY}\"\n\n[limits]\nfuel = {FUEL}\nreview-fuel = {FUEL}\n\
+            "name = \"{POLICY}\"\nrule = \"{POLICY}\"\n\n[limits]\nfuel = {fuel}\nreview-fuel = {FUEL}\n\
              row-fuel = 0\noutput-bytes = 65536\n\n[scope]\nservices = [\"person\"]\n"
         );
         fs::write(policies.join("hostile.toml"), text)?;
@@ -221,5 +225,37 @@ async fn thousands_of_hostile_queries_leave_nothing_behind() -> Result<()> {
     let after = resident(&host)?;
     ensure!(after <= before + before / 20, "{before} KiB before, {after} KiB after");
     scene.others_are_answered(&host)?;
+    host.stop()
+}
+
+/// Rulings that take a second or more keep neither who asks about something else waiting, nor who asks how the host is.
+#[tokio::test]
+async fn long_rulings_keep_nobody_else_waiting() -> Result<()> {
+    let scene = Scene::with_fuel(1_000_000_000)?;
+    scene.seed(&Guest { decide: "(loop (br 0)) unreachable", ..Guest::default() }.component())?;
+    let host = scene.given.start()?;
+    scene.others_are_answered(&host)?;
+    let mut took = std::thread::scope(|scope| {
+        // More than the host has threads.
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let slow: Vec<_> = (0..2 * cores + 2)
+            .map(|_| scope.spawn(|| (0..2).try_for_each(|_| failed(&scene.ask(&host)?))))
+            .collect();
+        let mut took = Vec::new();
+        while !slow.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            let began = std::time::Instant::now();
+            let live = agent().get(format!("{}/health/live", host.base_url)).call()?;
+            ensure!(live.status() == 200);
+            scene.others_are_answered(&host)?;
+            took.push(began.elapsed());
+            // As somebody who looks every now and then.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        slow.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow::anyhow!("a client broke"))?)?;
+        anyhow::Ok(took)
+    })?;
+    took.sort_unstable();
+    let median = took.get(took.len() / 2).context("somebody else asked")?;
+    ensure!(took.len() > 5 && *median < std::time::Duration::from_millis(700), "{took:?}");
     host.stop()
 }

@@ -3,8 +3,8 @@
 //! wherever it lies.
 
 use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
+    fs,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -12,50 +12,16 @@ use anyhow::{Context as _, Result, bail, ensure};
 use paasla_tests::{
     Ask, Given,
     ask::agent,
-    files::copy,
-    given::{root, variable},
+    given::{clone_to, rule_target, variable},
 };
 use serde_json::{Value, json};
 
 /// The rule that is built here.
 const RULE: &str = "minors";
 
-/// As much of the repository as one rule needs, in another folder: what a clone would hold.
-fn clone_to(folder: &Path) -> Result<PathBuf> {
-    let root = root()?;
-    let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
-    let (before, rest) = manifest.split_once("members = [").context("the workspace lists its members")?;
-    let (_, after) = rest.split_once(']').context("the list ends")?;
-    fs::create_dir_all(folder)?;
-    let manifest = format!("{before}members = [\"guest-sdk\", \"rules/*\"]{after}");
-    fs::write(folder.join("Cargo.toml"), manifest)?;
-    fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
-    for part in ["guest-sdk", "wit", "rules/minors"] {
-        copy(&root.join(part), &folder.join(part))?;
-    }
-    Ok(folder.join("rules").join(RULE))
-}
-
 /// Builds a rule with `paasla rule build`, and gives its digest.
-///
-/// The target folder is the tests' own: in that of the shipped rules cargo could take a changed rule for theirs, since
-/// both have the same place in their workspace. It starts as a copy, so that the standard library need not be built again.
 fn build(rule: &Path, out: &Path) -> Result<String> {
-    let shipped = variable("PAASLA_RULES")?;
-    let target = variable("PAASLA_TEST_REGISTER")?.join("rules");
-    fs::create_dir_all(&target)?;
-    let lock = File::create(target.join("paasla-tests.lock"))?;
-    lock.lock()?;
-    if !target.join("wasm32-unknown-unknown").exists() {
-        for part in ["release", "rule", "wasm32-unknown-unknown"] {
-            let from = shipped.join(part);
-            if from.exists() {
-                // Keeps times, by which cargo knows what is fresh.
-                let copied = Command::new("cp").arg("-a").arg(&from).arg(&target).status()?;
-                ensure!(copied.success(), "{} could not be copied", from.display());
-            }
-        }
-    }
+    let (target, _lock) = rule_target()?;
     let mut command = Command::new(variable("PAASLA_BIN")?);
     command.args(["rule", "build", "--json", "--target-dir"]).arg(&target).arg("--out").arg(out).arg(rule);
     let output = command.stderr(Stdio::piped()).output()?;
@@ -70,8 +36,8 @@ fn build(rule: &Path, out: &Path) -> Result<String> {
 fn the_same_source_gives_the_same_component_anywhere() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (first, second) = (folder.path().join("first.wasm"), folder.path().join("second.wasm"));
-    let one = clone_to(&folder.path().join("one"))?;
-    let other = clone_to(&folder.path().join("another/and/deeper/folder"))?;
+    let one = clone_to(&folder.path().join("one"), RULE)?;
+    let other = clone_to(&folder.path().join("another/and/deeper/folder"), RULE)?;
     let digest = build(&one, &first)?;
     ensure!(build(&other, &second)? == digest, "two folders, two digests");
     let shipped = fs::read(variable("PAASLA_RULES")?.join("minors.wasm"))?;
@@ -84,8 +50,8 @@ fn the_same_source_gives_the_same_component_anywhere() -> Result<()> {
 #[test]
 fn a_shared_target_folder_mixes_nothing_up() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let same = clone_to(&folder.path().join("same"))?;
-    let changed = clone_to(&folder.path().join("changed"))?;
+    let same = clone_to(&folder.path().join("same"), RULE)?;
+    let changed = clone_to(&folder.path().join("changed"), RULE)?;
     let source = changed.join("src/lib.rs");
     fs::write(&source, fs::read_to_string(&source)?.replace("Mask::Year", "Mask::Decade"))?;
     let digest = build(&changed, &folder.path().join("changed.wasm"))?;
@@ -113,7 +79,7 @@ fn a_changed_rule_changes_the_answers() -> Result<()> {
             fs::copy(&path, rules.join(path.file_name().context("a file has a name")?))?;
         }
     }
-    let rule = clone_to(&given.home.folder.join("clone"))?;
+    let rule = clone_to(&given.home.folder.join("clone"), RULE)?;
     let source = rule.join("src/lib.rs");
     let text = fs::read_to_string(&source)?;
     ensure!(text.contains("Mask::Year"), "the rule no longer names the mask that this test changes");

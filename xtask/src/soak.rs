@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use paasla_tests::{Home, Host, Office, World};
+use paasla_tests::{Home, Host, Office, World, office};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -28,6 +28,12 @@ use crate::{
 const PEOPLE: u32 = 10_000;
 /// The policy that changes.
 const POLICY: &str = "soak";
+/// The policy that stands in shadow all the while.
+const SHADOW: &str = "soak-shadow";
+/// How many swaps lie between two that bring a version with settings that were never there before.
+const FRESH: u32 = 10;
+/// How many versions the host keeps ready besides those at work: fewer than come, so that old ones are freed.
+const KEPT: u32 = 4;
 /// What is asked for. What may be seen of the second differs between the two contents of the rulebook.
 const SELECT: &str = "personalCode,familyName,birthDate";
 
@@ -72,6 +78,9 @@ struct Outcome {
     rss_growth_percent: f64,
     rate: u32,
     generations_seen: usize,
+    versions_made: u32,
+    shadow_compared: u64,
+    shadow_missed: u64,
     p99_quiet_us: u64,
     p99_swaps_us: u64,
     swap_median_us: u64,
@@ -108,10 +117,12 @@ pub(crate) fn run(arguments: &Soak) -> Result<()> {
     };
     home.forget()?;
     home.seed(&register.file, &components)?;
+    let config = fs::read_to_string(home.config())?;
+    fs::write(home.config(), format!("{config}\n[governance]\nkept = {KEPT}\n"))?;
     let world = World::read(&home.examples, &register.persons)?;
     let host = home.start(0, &AtomicBool::new(false))?;
     let office = Office::open(&home, &host.base_url)?;
-    let contents = Contents::make(&office, &fs::read(components.join("minimisation.wasm"))?)?;
+    let mut contents = Contents::make(&office, &fs::read(components.join("minimisation.wasm"))?)?;
 
     step("load", format_args!("{} queries a second from a process of its own", arguments.rate));
     let mut load = Command::new(program(&programs, "steady")?);
@@ -127,7 +138,8 @@ pub(crate) fn run(arguments: &Soak) -> Result<()> {
         sleep(quiet);
         Ok(())
     })?;
-    let warm = arguments.swaps.div_ceil(10);
+    // Until as many versions have come as the host keeps; of few swaps, half.
+    let warm = arguments.swaps.div_ceil(10).max((FRESH * (KEPT + 2)).min(arguments.swaps / 2));
     let mut took = Vec::new();
     let mut rss_before = 0;
     step("swap", format_args!("{} activations and roll-backs in a row", arguments.swaps));
@@ -149,6 +161,8 @@ pub(crate) fn run(arguments: &Soak) -> Result<()> {
     })?;
     finish(&mut load)?;
     let shows = contents.by_generation(&office)?;
+    let shadow = office.see(&format!("/policies/{SHADOW}/diff"))?;
+    let of_shadow = |what: &str| shadow.get(what).and_then(Value::as_u64).unwrap_or(0);
     host.stop()?;
 
     let text = fs::read_to_string(folder.join("answers.jsonl"))?;
@@ -177,6 +191,9 @@ pub(crate) fn run(arguments: &Soak) -> Result<()> {
         rss_growth_percent: (ratio(rss_after, rss_before) - 1.0) * 100.0,
         rate: arguments.rate,
         generations_seen: generations.len(),
+        versions_made: arguments.swaps / FRESH,
+        shadow_compared: of_shadow("queries"),
+        shadow_missed: of_shadow("missed"),
         p99_quiet_us,
         p99_swaps_us,
         swap_median_us: percentile(took.clone(), 50),
@@ -207,40 +224,60 @@ fn verdict(outcome: &Outcome) -> Result<()> {
     if outcome.rss_growth_percent > 10.0 {
         wrong.push(format!("memory grew by {:.1} %", outcome.rss_growth_percent));
     }
+    if outcome.shadow_compared == 0 {
+        wrong.push("no query was compared with the policy in shadow".to_owned());
+    }
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("; ")) }
 }
 
-/// Two contents of the rulebook that an answer tells apart.
+/// Contents of the rulebook that an answer tells apart: the family name is shown or hidden.
 struct Contents {
-    /// The generation in which the family name is hidden first.
+    /// The digest of the rule.
+    rule: String,
+    /// The generation in which it is hidden first.
     hidden: u64,
-    /// The same for shown; version 2 of the policy.
+    /// The version with which it is shown first.
     shown: u64,
+    /// Whether it is shown, in the generation that a version came into force with.
+    known: Vec<(u64, bool)>,
+    /// When it began, in microseconds.
+    began: u64,
 }
 
 impl Contents {
     fn make(office: &Office, component: &[u8]) -> Result<Self> {
         let rule = office.push(component)?;
-        let settings = |more: &[&str]| {
-            let categories = [&["pd:OfficialID", "pd:BirthDate", "pd:Gender"], more].concat();
-            json!({ "allow": [{
-                "purposes": ["services:SocialWelfareEligibilityAssessment"], "categories": categories,
-            }], "otherwise": "hide-all" })
-        };
-        let scope = json!({ "clients": ["EE/GOV/70999911"] });
-        office.enforce(POLICY, &rule, &settings(&[]), &scope)?;
-        let hidden = office.generation()?;
-        office.enforce(POLICY, &rule, &settings(&["pd:Name"]), &scope)?;
-        Ok(Self { hidden, shown: office.generation()? })
+        office.create(SHADOW, &rule, &settings(&[]), &scope())?;
+        office.step(SHADOW, "shadow")?;
+        let mut contents = Self { rule, hidden: 0, shown: 0, known: Vec::new(), began: now_us()? };
+        contents.enforce(office, &[])?;
+        contents.hidden = office.generation()?;
+        contents.shown = contents.enforce(office, &["pd:Name"])?;
+        Ok(contents)
     }
 
-    /// In turns back to the first, and the second activated anew, approval and all.
-    fn swap(&self, office: &Office, number: u32) -> Result<()> {
-        if number.is_multiple_of(2) {
+    /// Puts a version in force, approval and all; gives its number.
+    fn enforce(&mut self, office: &Office, more: &[&str]) -> Result<u64> {
+        let version = office.enforce(POLICY, &self.rule, &settings(more), &scope())?;
+        self.known.push((office.generation()?, more.contains(&"pd:Name")));
+        Ok(version)
+    }
+
+    /// In turns back to the first, and the second activated anew; and every now and then a version that was never there,
+    /// so that something is compiled, and something old is let go.
+    fn swap(&mut self, office: &Office, number: u32) -> Result<()> {
+        if number % FRESH == FRESH - 1 {
+            // Not in the cache of an earlier soak either.
+            let own = format!("urn:paasla:soak#{}-{number}", self.began);
+            let name: &[&str] = if (number / FRESH).is_multiple_of(2) { &["pd:Name"] } else { &[] };
+            self.enforce(office, &[name, &[own.as_str()]].concat())?;
+        } else if number.is_multiple_of(2) {
             office.roll_back(Some(self.hidden))?;
         } else {
-            office.step(POLICY, "approve")?;
-            office.step(POLICY, "activate")?;
+            for step in ["approve", "activate"] {
+                let got = office.try_step(POLICY, step, &json!({ "version": self.shown }))?;
+                office::good(&got).with_context(|| format!("{step} of version {}", self.shown))?;
+            }
         }
         Ok(())
     }
@@ -252,24 +289,37 @@ impl Contents {
         let of =
             |one: &Value| Some((one.get("generation")?.as_u64()?, one.get("policies")?.as_str()?.to_owned()));
         let digests: BTreeMap<u64, String> = all.iter().filter_map(of).collect();
-        let hidden = digests.get(&self.hidden).context("it is there")?;
-        let shown = digests.get(&self.shown).context("it is there")?;
-        ensure!(hidden != shown, "the two contents differ");
-        Ok(digests
-            .iter()
-            .filter(|(_, own)| *own == hidden || *own == shown)
-            .map(|(n, own)| (*n, own == shown))
-            .collect())
+        let mut shown_by: BTreeMap<&String, bool> = BTreeMap::new();
+        for (generation, shown) in &self.known {
+            let digest = digests.get(generation).context("it is there")?;
+            let known = shown_by.insert(digest, *shown);
+            ensure!(known.is_none_or(|known| known == *shown), "the contents differ");
+        }
+        Ok(digests.iter().filter_map(|(n, own)| Some((*n, *shown_by.get(own)?))).collect())
     }
+}
+
+/// What a purpose of the authority may see: these categories besides a few.
+fn settings(more: &[&str]) -> Value {
+    let categories = [&["pd:OfficialID", "pd:BirthDate", "pd:Gender"], more].concat();
+    json!({ "allow": [{
+        "purposes": ["services:SocialWelfareEligibilityAssessment"], "categories": categories,
+    }], "otherwise": "hide-all" })
+}
+
+fn scope() -> Value {
+    json!({ "clients": ["EE/GOV/70999911"] })
 }
 
 /// Does something; gives back from when to when, in microseconds since 1970-01-01T00:00:00Z.
 fn during(work: impl FnOnce() -> Result<()>) -> Result<(u64, u64)> {
-    let now =
-        || -> Result<u64> { Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?) };
-    let began = now()?;
+    let began = now_us()?;
     work()?;
-    Ok((began, now()?))
+    Ok((began, now_us()?))
+}
+
+fn now_us() -> Result<u64> {
+    Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?)
 }
 
 /// Ends the load, and waits for what it has to tell.

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reading cases.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use super::told::{Told, ToldFields, iri};
+use super::{
+    bounds::Bounds,
+    told::{Told, ToldFields, iri},
+};
 use crate::{
     __ruling::{Bundle, Grant, Quota, Subjects},
     Attribute, Cell, Date, Description, Query, Row, Value,
@@ -92,7 +95,7 @@ struct CaseQuery {
     grant: CaseGrant,
     facts: BTreeMap<String, Json>,
     #[serde(skip)]
-    catalogue: BTreeMap<String, CatalogueField>,
+    catalogue: Arc<BTreeMap<String, CatalogueField>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -155,7 +158,18 @@ pub fn load(folder: &Path) -> Result<Vec<Case>, CaseError> {
 /// # Errors
 /// When it is not what a file of cases must be.
 pub fn read(name: &str, text: &str) -> Result<Vec<Case>, CaseError> {
+    read_within(name, text, &mut Bounds::default())
+}
+
+/// The same within bounds, from which what is read is taken off: for cases that somebody else has written.
+///
+/// # Errors
+/// When it is not what a file of cases must be, or holds too much.
+pub fn read_within(name: &str, text: &str, left: &mut Bounds) -> Result<Vec<Case>, CaseError> {
+    left.take_text(text.len()).map_err(CaseError)?;
     let file: File = serde_json::from_str(text).map_err(|error| CaseError(error.to_string()))?;
+    left.take_cases(&file.defaults, &file.cases).map_err(CaseError)?;
+    let catalogue = Arc::new(file.catalogue);
     let mut cases = Vec::new();
     for own in file.cases {
         let mut whole = Json::Object(file.defaults.clone());
@@ -163,10 +177,12 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Case>, CaseError> {
         let case: CaseFile =
             serde_json::from_value(whole).map_err(|error| CaseError(format!("a case: {error}")))?;
         let mut query = case.query;
-        query.catalogue.clone_from(&file.catalogue);
+        query.catalogue = Arc::clone(&catalogue);
         let settings = if case.settings.is_null() { Json::Object(Map::new()) } else { case.settings };
         let name = format!("{name}: {}", case.name);
-        cases.push(Case { name, settings, expect: case.expect, query, rows: case.rows });
+        let case = Case { name, settings, expect: case.expect, query, rows: case.rows };
+        case.check(left)?;
+        cases.push(case);
     }
     Ok(cases)
 }
@@ -184,6 +200,19 @@ fn merge(base: &mut Json, over: Json) {
 }
 
 impl Case {
+    fn check(&self, bounds: &Bounds) -> Result<(), CaseError> {
+        let CaseQuery { fields, catalogue, .. } = &self.query;
+        let reveals = fields.iter().take(bounds.fields).filter_map(|name| catalogue.get(name));
+        let reveals = reveals.map(|field| field.reveals.len()).fold(0, usize::saturating_add);
+        let too_many = |count: usize, most: usize, what: &str| {
+            let told = || CaseError(format!("a case has {count} {what}; at most {most} are read"));
+            if count > most { Err(told()) } else { Ok(()) }
+        };
+        too_many(fields.len(), bounds.fields, "fields")?;
+        too_many(reveals, bounds.reveals, "categories that its fields give away")?;
+        too_many(self.rows.len(), bounds.rows, "rows")
+    }
+
     /// The query as the interface has it. Only facts that the rule declares are given.
     ///
     /// # Errors

@@ -22,31 +22,33 @@ pub(crate) fn description(config: &Config) -> Result<Description> {
     Description::from_toml(&text).with_context(|| format!("the description {} is wrong", file.display()))
 }
 
-/// The host's engine: with its limits, with a compiler in a process of its own, and with a cache.
+/// The host's engine: with its limits, with a compiler in a process of its own, and with a cache. `gives_way` says that
+/// queries come before compiling.
 ///
 /// # Errors
 /// When this machine cannot run it, or there is no cache.
-pub(crate) fn engine(config: &Config) -> Result<Engine> {
+pub(crate) fn engine(config: &Config, gives_way: bool) -> Result<Engine> {
     let Cache { folder, bytes } = &config.cache;
     let cache = CodeCache::open(folder, &secret(&config.secrets.file)?, *bytes)
         .with_context(|| format!("the cache {} cannot be opened", folder.display()))?;
-    Ok(Engine::new(config.engine.clone())?.with_compiler(compiler()?).with_cache(cache))
+    Ok(Engine::new(config.engine.clone())?.with_compiler(compiler(gives_way)?).with_cache(cache))
 }
 
 /// This program again, as a compiler: what looks at untrusted bytes has a process of its own.
 ///
 /// # Errors
 /// When this program cannot be found.
-pub(crate) fn compiler() -> Result<Compiler> {
+pub(crate) fn compiler(gives_way: bool) -> Result<Compiler> {
     let program = std::env::current_exe().context("this program cannot find itself")?;
-    Ok(Compiler::Worker { program, arguments: vec!["compile-worker".into()] })
+    let arguments = std::iter::once("compile-worker").chain(gives_way.then_some("--give-way"));
+    Ok(Compiler::Worker { program, arguments: arguments.map(Into::into).collect() })
 }
 
-/// The whole app, with the rulebook that the store holds.
+/// The whole app, with the rulebook that the store holds. `gives_way` as for [`engine`].
 ///
 /// # Errors
 /// With whatever is missing or wrong.
-pub(crate) async fn app(config: &Config) -> Result<App> {
+pub(crate) async fn app(config: &Config, gives_way: bool) -> Result<App> {
     let description = Arc::new(description(config)?);
     let register = SqliteConfig {
         connections: config.register.connections,
@@ -63,7 +65,7 @@ pub(crate) async fn app(config: &Config) -> Result<App> {
         store,
         ledger: LedgerConfig::default(),
         quarantine: config.quarantine.settings()?,
-        engine: engine(config)?,
+        engine: engine(config, gives_way)?,
         governance: config.governance.clone(),
         secret: secret(&config.secrets.file)?,
     };

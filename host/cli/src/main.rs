@@ -54,12 +54,19 @@ enum Command {
     Rulebook(rulebook::RulebookCommand),
     /// Compile one component from standard input to standard output. The host starts this by itself.
     #[command(hide = true)]
-    CompileWorker,
+    CompileWorker {
+        /// Leave the processor to others first.
+        #[arg(long)]
+        give_way: bool,
+    },
 }
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    if matches!(command, Command::CompileWorker) {
+    if let Command::CompileWorker { give_way } = command {
+        if give_way {
+            paasla_engine::give_way();
+        }
         return paasla_engine::run_compiler(std::io::stdin().lock(), std::io::stdout().lock());
     }
     let filter = EnvFilter::try_from_env("PAASLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
@@ -78,7 +85,7 @@ fn main() -> ExitCode {
         Command::Rule(command) => rule::run(command),
         Command::Policy(command) => policy::run(command),
         Command::Rulebook(command) => rulebook::run(command),
-        Command::CompileWorker => Ok(()),
+        Command::CompileWorker { .. } => Ok(()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

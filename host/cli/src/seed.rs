@@ -59,7 +59,7 @@ async fn seed(arguments: &Seed) -> Result<()> {
     }
     let config = Config::read(&arguments.config)?;
     let description = host::description(&config)?;
-    let engine = host::engine(&config)?;
+    let engine = host::engine(&config, false)?;
     let mut rulebook = read(&arguments.from)?;
     let mut components = std::collections::BTreeMap::new();
     let mut stored = Vec::new();

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
 
 async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let config = Config::read(&arguments.config)?;
-    let app = Arc::new(host::app(&config).await?);
+    let app = Arc::new(host::app(&config, arguments.watch.is_none()).await?);
     let address = arguments.listen.unwrap_or(config.listen);
     let folder = arguments.watch.as_deref().map(Folder::open).transpose()?;
     if folder.is_some() && !address.ip().is_loopback() {
@@ -93,8 +93,7 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     });
-    let shadowed = Arc::clone(&app);
-    let shadow = tokio::spawn(async move { shadowed.run_shadow().await });
+    app.start_shadow().context("no thread for policies in shadow")?;
     let dropped = folder.map(|folder| tokio::spawn(folder.watch(Arc::clone(&app))));
     let stop = told_to_stop(arguments.stop_with_stdin)?;
     if let Some(file) = &arguments.ready_file {
@@ -115,7 +114,6 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     app.stopping();
     let idle = doors.idle(settings.grace).await;
     app.finish_shadow(SHADOW_GRACE).await;
-    shadow.abort();
     app.close().await.context("records could not be written to the end")?;
     if !(finished && idle) {
         bail!("some requests were cut off after {} s", settings.grace.as_secs());

@@ -17,7 +17,7 @@ use cap_std::{ambient_authority, fs::Dir};
 use paasla_server::app::{App, governance::dropped::DroppedPolicy};
 
 /// How often the folder is looked at.
-const LOOK: Duration = Duration::from_millis(150);
+const LOOK: Duration = Duration::from_millis(75);
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 64 << 20;

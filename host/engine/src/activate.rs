@@ -90,6 +90,21 @@ impl std::fmt::Debug for Activated {
     }
 }
 
+impl Activated {
+    /// The same policy with no more fuel than a policy gets that sets nothing: for rulings that change no answer.
+    #[must_use]
+    pub fn rationed(&self) -> Self {
+        let (own, usual) = (&self.ration, &self.engine.config.ration);
+        let ration = Ration {
+            fuel: own.fuel.min(usual.fuel),
+            review_fuel: own.review_fuel.min(usual.review_fuel),
+            row_fuel: own.row_fuel.min(usual.row_fuel),
+            ..*own
+        };
+        Self { ration, ..self.clone() }
+    }
+}
+
 impl Engine {
     /// Configures a rule for a policy, and snapshots it where that can be done.
     ///

@@ -68,6 +68,18 @@ impl Activated {
         (said.and_then(|said| self.checks(query).reviewed(said, rows, reads)), fuel)
     }
 
+    /// The fuel that deciding one query may use.
+    #[must_use]
+    pub fn decide_fuel(&self) -> u64 {
+        self.ration.decide().fuel
+    }
+
+    /// The fuel that reviewing so many rows may use.
+    #[must_use]
+    pub fn review_fuel(&self, rows: usize) -> u64 {
+        self.ration.review(rows).fuel
+    }
+
     /// Whether the rule reads raw values of a field of the query.
     #[must_use]
     pub fn reads(&self, query: &Query, field: usize) -> bool {

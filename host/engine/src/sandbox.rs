@@ -86,6 +86,12 @@ impl Engine {
         self
     }
 
+    /// The same engine without a cache: what it compiles is gone with what it was compiled for.
+    #[must_use]
+    pub fn without_cache(&self) -> Self {
+        Self { cache: None, ..self.clone() }
+    }
+
     /// The limits it was set up with.
     #[must_use]
     pub fn config(&self) -> &EngineConfig {

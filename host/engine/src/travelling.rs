@@ -2,9 +2,13 @@
 //! Cases that travel with a rule: files of cases in a custom section of its component, so that whoever gets the rule can
 //! run them, and a signature on the rule covers them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use paasla_rule::testing::{Case, failures, read};
+pub use paasla_rule::testing::Bounds;
+use paasla_rule::testing::{Case, failures, read_within};
 use wasmparser::{Parser, Payload};
 
 use crate::{cases::CaseRunner, load::Rule, sandbox::Engine};
@@ -12,8 +16,8 @@ use crate::{cases::CaseRunner, load::Rule, sandbox::Engine};
 /// The name of the custom section. It holds a JSON object: the text of each file of cases by its name.
 pub const SECTION: &str = "paasla:cases";
 
-/// The most cases that are run for one rule.
-const MOST: usize = 2_000;
+/// How many failures are told.
+const TOLD: usize = 100;
 
 /// Files of cases by name.
 pub type CaseFiles = BTreeMap<String, String>;
@@ -64,24 +68,43 @@ pub fn cases_in(component: &[u8]) -> Result<CaseFiles, String> {
     Ok(files)
 }
 
-/// Runs cases in the sandbox; gives back how many there were.
+/// Runs cases in the sandbox, for so long at most; gives back how many there were. What is compiled for them goes into no
+/// cache: it would take the place of what is at work.
 ///
 /// # Errors
-/// One text for each file that is no file of cases, and for each case that failed, with what was expected and what the
-/// rule said.
-pub fn run_case_files(engine: &Engine, rule: &Rule, files: &CaseFiles) -> Result<usize, Vec<String>> {
+/// One text for each file that is no file of cases or holds too much, and for each case that failed, with what was
+/// expected and what the rule said; the first ones, if there are many.
+pub fn run_case_files(
+    engine: &Engine,
+    rule: &Rule,
+    files: &CaseFiles,
+    longest: Duration,
+) -> Result<usize, Vec<String>> {
     let (mut cases, mut wrong): (Vec<Case>, _) = (Vec::new(), Vec::new());
+    let (began, mut left) = (Instant::now(), Bounds::default());
     for (name, text) in files {
-        match read(name.trim_end_matches(".json"), text) {
+        match read_within(name.trim_end_matches(".json"), text, &mut left) {
             Ok(read) => cases.extend(read),
             Err(error) => wrong.push(format!("{name}: {error}")),
         }
     }
-    if cases.len() > MOST {
-        wrong.push(format!("{} cases: at most {MOST} are run", cases.len()));
+    if !wrong.is_empty() {
+        return Err(wrong);
     }
-    if wrong.is_empty() {
-        wrong = failures(&mut CaseRunner::new(engine, rule), &cases);
+    let mut runner = CaseRunner::new(&engine.without_cache(), rule);
+    for (number, case) in cases.iter().enumerate() {
+        if began.elapsed() >= longest {
+            let (all, seconds) = (cases.len(), longest.as_secs());
+            wrong.push(format!(
+                "{number} of {all} cases ran in {seconds} s, which is as long as all may take"
+            ));
+            break;
+        }
+        if wrong.len() >= TOLD {
+            wrong.push(format!("there may be more: of {} cases {number} ran", cases.len()));
+            break;
+        }
+        wrong.extend(failures(&mut runner, std::slice::from_ref(case)));
     }
     if wrong.is_empty() { Ok(cases.len()) } else { Err(wrong) }
 }

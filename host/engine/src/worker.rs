@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,6 +25,8 @@ use crate::{
 
 /// Machine code is at most so many times as large as the component may be.
 const GROWTH: u64 = 64;
+/// How much lower the priority of a worker is (`nice`).
+const NICE: i32 = 10;
 /// Threads that one worker compiles with, at most.
 const MOST_THREADS: usize = 4;
 /// What a worker says when it ends before it could answer, at most.
@@ -53,6 +55,13 @@ pub fn run_compiler(input: impl Read, output: impl Write) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Lowers the priority of a worker's process: on a busy machine, compiling then waits for queries. For before
+/// [`run_compiler`], and not where somebody waits for what is compiled.
+pub fn give_way() {
+    // Where the system does not let it, it compiles all the same.
+    let _ = setpriority_process(None, NICE);
 }
 
 fn serve(input: impl Read, mut output: impl Write) -> io::Result<()> {

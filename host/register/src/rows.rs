@@ -63,11 +63,23 @@ impl fmt::Debug for Cell {
     }
 }
 
+/// What tells a record from others in the same register. Its value is out of reach.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RecordId(Value);
+
+impl fmt::Debug for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecordId(…)")
+    }
+}
+
 /// One row: a record, or a row of one of its groups.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Row {
     /// The group; none for a record.
     pub group: Option<String>,
+    /// Which record it is, or belongs to.
+    pub record: RecordId,
     /// For a row of a group, the index of its record in [`Rows::rows`].
     pub parent: Option<usize>,
     /// The facts of whom the row is about, in the order the read asked for them. All are absent in a group that is
@@ -183,6 +195,7 @@ impl<'a> Collector<'a> {
                 }
             }
         }
-        Ok((key, Row { group: statement.group().map(str::to_owned), parent: None, facts, cells }))
+        let (group, record) = (statement.group().map(str::to_owned), RecordId(key.clone()));
+        Ok((key, Row { group, record, parent: None, facts, cells }))
     }
 }

@@ -17,6 +17,7 @@ mod query;
 mod records;
 mod resolve;
 mod rows;
+mod rulings;
 pub mod shadow;
 mod subjects;
 mod usage;
@@ -109,6 +110,7 @@ impl App {
             then: parts.quarantine.then,
             store: Arc::clone(&parts.store),
             turn: tokio::sync::Mutex::default(),
+            examinations: Arc::new(tokio::sync::Semaphore::new(governance::EXAMINATIONS)),
         };
         let app = Self {
             active: ArcSwap::from_pointee(Active::empty()),

@@ -14,7 +14,7 @@ use self::{
     act::{Act, Admission, Committed, Signature},
     change::{Change, NewChange},
     key::TrustKey,
-    shadow::{ShadowChange, ShadowCount, ShadowSeen, ShadowTally},
+    shadow::{ShadowChange, ShadowCount, ShadowMissed, ShadowSeen, ShadowTally},
     token::Token,
     version::PolicyVersion,
 };
@@ -61,8 +61,11 @@ pub trait Governance: Send + Sync {
     /// Versions of policies, by name and number; of one name if it is given.
     async fn versions(&self, name: Option<&str>) -> Result<Vec<PolicyVersion>, StoreError>;
 
-    /// Adds what was seen in shadow. A query that is already there for the same version is not counted again.
-    async fn add_shadow(&self, seen: &[ShadowSeen]) -> Result<(), StoreError>;
+    /// Adds what was seen in shadow, all or nothing. A changed query that is already there for the same version is not
+    /// counted again. Give little at a time: records wait meanwhile. Of the queries that would have been decided
+    /// otherwise about the newest [`SHADOW_CHANGES_KEPT`](shadow::SHADOW_CHANGES_KEPT) are kept for each version; they
+    /// stay in the sums.
+    async fn add_shadow(&self, seen: &[ShadowSeen], missed: &[ShadowMissed]) -> Result<(), StoreError>;
 
     /// Queries seen in shadow for a version (digest of a policy), by client.
     async fn shadow_counts(&self, version: &str) -> Result<Vec<ShadowCount>, StoreError>;

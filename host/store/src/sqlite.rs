@@ -12,7 +12,11 @@ mod rulebook;
 mod search;
 mod usage;
 
-use std::{fmt, path::Path, sync::atomic::AtomicI64};
+use std::{
+    fmt,
+    path::Path,
+    sync::atomic::{AtomicI64, AtomicU32},
+};
 
 use async_trait::async_trait;
 use paasla_core::{ClientId, Policy, Record, Rulebook};
@@ -36,6 +40,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     /// When old usage was last dropped: milliseconds since 1970-01-01T00:00:00Z.
     pruned_at: AtomicI64,
+    /// How many changes seen in shadow were written since old ones were last deleted.
+    unswept: AtomicU32,
 }
 
 impl SqliteStore {
@@ -53,7 +59,9 @@ impl SqliteStore {
         let writer = file::writer(path).await?;
         file::migrate(&writer).await?;
         let readers = file::readers(path).await?;
-        Ok(Self { writer, readers, pruned_at: AtomicI64::new(i64::MIN) })
+        // Nobody knows what earlier programs left: the first that is written sweeps.
+        let unswept = AtomicU32::new(u32::MAX);
+        Ok(Self { writer, readers, pruned_at: AtomicI64::new(i64::MIN), unswept })
     }
 }
 

@@ -6,11 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, ensure};
 use paasla_core::{Decision, Mode, Policy, Record, Ruling, Visibility};
 use paasla_engine::{Activated, Engine, EngineConfig, decide_all};
-use paasla_store::{RecordFilter, SqliteStore, Store as _};
+use paasla_store::{RecordFilter, SqliteStore, Store as _, governance::Governance as _};
 use paasla_tests::{Ask, Given, ask::agent, office};
 use serde_json::{Value, json};
 
-use super::scene::{Scene, needs, soon};
+use super::{
+    guests::guest::Guest,
+    scene::{Scene, needs, soon},
+};
 
 /// What clients ask for: fields that differ in their categories. The code is always asked for, so that something is
 /// shown whatever else is not.
@@ -89,6 +92,18 @@ fn the_summary_is_right_to_the_query() -> Result<()> {
     );
     ensure!(text(&told["summary"]).starts_with(&sentence), "{}", told["summary"]);
     ensure!(!told.to_string().contains(&persons.twenty[0]), "nothing personal in it");
+    // Every one of the queries that would change can be paged to, each once.
+    let (mut paged, mut before) = (BTreeSet::new(), String::new());
+    loop {
+        let page = office.see(&format!("/policies/minimisation/diff?limit=7{before}"))?;
+        let page = page["latest"].as_array().context("a list")?;
+        let Some(last) = page.last() else { break };
+        ensure!(page.len() <= 7 && page.iter().all(|one| paged.insert(text(&one["record"]))), "{page:?}");
+        before = format!("&before={}", text(&last["record"]));
+    }
+    ensure!(paged.len() as u64 == expected.changed, "{} of {}", paged.len(), expected.changed);
+    let wrong = office.get(Some(&office.auditor), "/policies/minimisation/diff?before=%27&limit=x")?;
+    ensure!(wrong.status == 422, "{}", wrong.text);
     scene.host.stop()
 }
 
@@ -214,9 +229,13 @@ fn rows_are_compared_too() -> Result<()> {
     // Once it is in force, exactly that happens.
     office.step("minors", "approve")?;
     office.step("minors", "activate")?;
-    let keys = json!({ "personalCode": persons.adult });
-    let ask = Ask::service("person", client, &["personalCode", "givenName", "birthDate"], keys);
-    ensure!(ask.send(&agent(), &scene.host.base_url)?.value("/birthDate").len() == 10);
+    for (person, whole_date) in [(&persons.child, false), (&persons.adult, true)] {
+        let keys = json!({ "personalCode": person });
+        let ask = Ask::service("person", client, &["personalCode", "givenName", "birthDate"], keys);
+        let got = ask.send(&agent(), &scene.host.base_url)?;
+        ensure!(got.status == 200 && (got.value("/birthDate").len() == 10) == whole_date, "{}", got.text);
+        ensure!(got.value("/givenName").is_empty() != whole_date, "{}", got.text);
+    }
     office::good(&office.get(Some(&office.auditor), "/policies/minors")?)?;
     scene.host.stop()
 }
@@ -249,4 +268,57 @@ fn what_finds_no_place_in_the_queue_is_counted() -> Result<()> {
     ensure!(told["missed"].as_u64().is_some_and(|missed| missed > 0), "{told}");
     ensure!(told["summary"].as_str().is_some_and(|summary| summary.contains("were not compared")), "{told}");
     scene.host.stop()
+}
+
+/// A rule in shadow that burns all the fuel it gets takes no query its answer, however much its policy asks for; and
+/// every query is counted once.
+#[test]
+fn a_rule_that_burns_its_fuel_in_shadow_costs_no_answer() -> Result<()> {
+    let scene = Scene::with("[governance]\nshadow-queue = 4")?;
+    let burning = Guest { decide: "(loop (br 0)) unreachable", ..Guest::default() };
+    let rule = scene.office.push(&burning.component())?;
+    let mut body = office::policy("spare", &rule, &json!({}), &json!({}));
+    body["limits"] = json!({ "fuel": 1_000_000_000 });
+    office::good(&scene.office.post(&scene.office.author, "/policies", &body)?)?;
+    scene.office.step("spare", "shadow")?;
+    let (askers, each) = (4, 60);
+    let all = std::thread::scope(|scope| {
+        let ask = || (0..each).map(|_| Ok(scene.ask()?.status)).collect::<Result<Vec<_>>>();
+        let askers: Vec<_> = (0..askers).map(|_| scope.spawn(ask)).collect();
+        askers.into_iter().map(|asker| asker.join().map_err(|_| anyhow::anyhow!("an asker broke"))?).collect()
+    });
+    let all: Result<Vec<Vec<u16>>> = all;
+    ensure!(all?.into_iter().flatten().all(|status| status == 200), "every query is answered");
+    let see = || scene.office.see("/policies/spare/diff");
+    let number = |told: &Value, what: &str| told[what].as_u64().unwrap_or(0);
+    soon(|| Ok(see().map(|told| number(&told, "queries") + number(&told, "missed"))? == askers * each))?;
+    let told = see()?;
+    ensure!(number(&told, "queries") > 0 && number(&told, "missed") > 0, "{told}");
+    ensure!(number(&told, "faults") == number(&told, "queries"), "{told}");
+    ensure!(told["differences"][0]["reason"] == "fault.out-of-fuel", "{told}");
+    scene.host.stop()
+}
+
+/// What waits when the host stops is compared or counted as missed, and nothing is lost.
+#[test]
+fn nothing_is_lost_when_the_host_stops() -> Result<()> {
+    let scene = Scene::new()?;
+    let rule = scene.minimisation()?;
+    scene.office.create("spare", &rule, &super::scene::without_names(), &json!({}))?;
+    let digest = scene.office.step("spare", "shadow")?["digest"].as_str().context("a digest")?.to_owned();
+    for _ in 0..40 {
+        ensure!(scene.ask()?.status == 200);
+    }
+    let Scene { given, host, .. } = scene;
+    host.stop()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let counts = runtime.block_on(async {
+        let store = SqliteStore::open(given.home.database()).await?;
+        let counts = store.shadow_counts(&digest).await?;
+        store.close().await?;
+        anyhow::Ok(counts)
+    })?;
+    let sum: u64 = counts.iter().map(|one| one.queries + one.missed).sum();
+    ensure!(sum == 40, "{counts:?}");
+    Ok(())
 }

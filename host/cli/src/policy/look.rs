@@ -27,6 +27,12 @@ pub(crate) struct Diff {
     /// Which version. Without it: the one in shadow, or else the newest.
     #[arg(long, value_name = "N")]
     version: Option<u32>,
+    /// Of the queries that would have been decided otherwise, only those before the one with this record.
+    #[arg(long, value_name = "RECORD")]
+    before: Option<String>,
+    /// How many of these queries at most: 20 without it, 1000 at most.
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -68,17 +74,28 @@ pub(super) fn list(List { name, remote }: &List) -> Result<()> {
     })
 }
 
-pub(super) fn diff(Diff { name, version, remote }: &Diff) -> Result<()> {
+pub(super) fn diff(Diff { name, version, before, limit, remote }: &Diff) -> Result<()> {
     let name = segment(name);
     let path = match version {
         Some(version) => format!("/policies/{name}/versions/{version}/diff"),
         None => format!("/policies/{name}/diff"),
     };
+    let path = with_query(
+        path,
+        [("before", before.as_deref().map(segment)), ("limit", limit.map(|limit| limit.to_string()))],
+    );
     let summary = remote.client()?.get(&path)?;
     show::one(remote.json, &summary, told)
 }
 
-/// The sentence, then a table by client, then one by difference.
+/// A path with what is asked for.
+fn with_query<const N: usize>(path: String, asked: [(&str, Option<String>); N]) -> String {
+    let asked = asked.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+    let asked: Vec<String> = asked.collect();
+    if asked.is_empty() { path } else { format!("{path}?{}", asked.join("&")) }
+}
+
+/// The sentence, a table by client, one by difference, and one of queries.
 fn told(summary: &Value) -> String {
     let mut text = show::text(summary, "/summary");
     text.push('\n');
@@ -97,7 +114,29 @@ fn told(summary: &Value) -> String {
         let heads = ["difference", "field", "reason", "queries"];
         let _ = write!(text, "\n{}", show::table(&heads, differences));
     }
+    let latest = summary.pointer("/latest").and_then(Value::as_array);
+    let queries: Vec<_> = latest.into_iter().flatten().map(query).collect();
+    if !queries.is_empty() {
+        let heads = ["query", "when", "client", "differences"];
+        let _ = write!(text, "\n{}", show::table(&heads, queries.into_iter()));
+    }
     text
+}
+
+/// A query that would have been decided otherwise.
+fn query(change: &Value) -> Vec<String> {
+    let differences = change.get("differences").and_then(Value::as_array);
+    let one = |difference: &Value| {
+        let field = difference.get("field").and_then(Value::as_str).map(|field| format!(" {field}"));
+        format!("{}{}", show::text(difference, "/kind"), field.unwrap_or_default())
+    };
+    let differences: Vec<String> = differences.into_iter().flatten().map(one).collect();
+    vec![
+        show::text(change, "/record"),
+        show::instant(change, "/instant"),
+        show::text(change, "/client"),
+        differences.join(", "),
+    ]
 }
 
 pub(super) fn changes(Changes { target, before, limit, remote }: &Changes) -> Result<()> {
@@ -106,9 +145,7 @@ pub(super) fn changes(Changes { target, before, limit, remote }: &Changes) -> Re
         ("before", before.map(|before| before.to_string())),
         ("limit", limit.map(|limit| limit.to_string())),
     ];
-    let asked = asked.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
-    let asked: Vec<String> = asked.collect();
-    let path = if asked.is_empty() { "/changes".to_owned() } else { format!("/changes?{}", asked.join("&")) };
+    let path = with_query("/changes".to_owned(), asked);
     let all = remote.client()?.get(&path)?;
     let heads = ["id", "when", "who", "action", "target", "outcome", "generation", "reason"];
     show::list(remote.json, &all, "There is no change.", &heads, |change| {
@@ -158,6 +195,13 @@ mod tests {
         assert_eq!(lines.len(), 7, "{text}");
         assert!(lines[3].starts_with("EE/GOV/1/x  2"), "{text}");
         assert_eq!(lines[6], "hidden      birthDate  -       1");
+        let mut with_query = summary.clone();
+        with_query["latest"] = json!([{
+            "record": "0196a0b0", "instant": 0, "client": "EE/GOV/1/x",
+            "differences": [{ "kind": "rows" }, { "kind": "hidden", "field": "birthDate" }],
+        }]);
+        let text = super::told(&with_query);
+        assert!(text.lines().last().unwrap().ends_with("rows, hidden birthDate"), "{text}");
         let nothing = json!({ "summary": "If.", "clients": [], "differences": [] });
         assert_eq!(told(&nothing), "If.\n");
     }

@@ -132,9 +132,10 @@ fn has_std(folder: &Path) -> bool {
 }
 
 fn linker() -> Option<PathBuf> {
-    let ours = ask("rustc", &["--print", "sysroot"]).ok().and_then(|sysroot| {
-        let host = ask("rustc", &["--print", "host-tuple"]).ok()?;
-        Some(Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/rust-lld"))
+    // Both at once: whoever tries rules out waits for it.
+    let ours = ask("rustc", &["--print", "sysroot", "--print", "host-tuple"]).ok().and_then(|told| {
+        let (sysroot, host) = told.split_once('\n')?;
+        Some(Path::new(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/rust-lld"))
     });
     let on_path = ["wasm-ld", "wasm-ld-22", "wasm-ld-19", "wasm-ld-14"];
     ours.filter(|path| path.exists()).or_else(|| {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use paasla_core::{Policy, Query, Rulebook};
 use paasla_engine::Activated;
+use paasla_store::governance::version::digest_of;
 
 use super::quarantine::{VersionId, Watch};
 
@@ -31,6 +32,8 @@ pub struct Active {
 #[derive(Debug)]
 pub(crate) struct Shadow {
     pub(crate) version: Arc<Version>,
+    /// The same with no more fuel than usual: it must not keep the machine busy for an answer that nobody is given.
+    rationed: Arc<Version>,
     /// Those in force, with this one beside them, or in the place of the one of its name.
     policies: Vec<AtWork>,
     /// Whose place it would take.
@@ -56,7 +59,7 @@ struct Previous {
 #[derive(Debug)]
 pub(crate) struct Version {
     pub(crate) activated: Activated,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// Who rules in one query for one policy. Chosen once, so that whoever decides also reviews.
@@ -101,12 +104,19 @@ impl Active {
 
     /// The watches over all versions in force, and those that stand ready to take their place.
     pub(crate) fn watches(&self) -> impl Iterator<Item = &Watch> {
-        self.policies.iter().flat_map(AtWork::versions).map(|version| &version.watch)
+        self.policies.iter().flat_map(AtWork::versions).map(|version| &*version.watch)
     }
 
     /// What rules for a policy now; none when it is out of service.
     pub(crate) fn in_service(&self, policy: &str) -> Option<&Version> {
         self.policies.iter().find(|at_work| at_work.policy().name == policy)?.in_service()
+    }
+
+    /// A policy that is at work, in force or in shadow, by its digest whatever its mode.
+    pub(crate) fn activated(&self, digest: &str) -> Option<&Activated> {
+        let at_work = self.policies.iter().map(|at_work| &at_work.current);
+        let mut all = at_work.chain(self.shadows.iter().map(|shadow| &shadow.version));
+        all.find(|version| digest_of(&version.activated.policy) == digest).map(|version| &version.activated)
     }
 
     /// How many policies are in quarantine, those included that another version stands in for.
@@ -121,16 +131,22 @@ impl Shadow {
         let is_same = |at_work: &&AtWork| at_work.policy().name == *name;
         let replaced = in_force.iter().find(is_same).map(|at_work| Arc::clone(&at_work.current));
         let others = in_force.iter().filter(|at_work| !is_same(at_work)).cloned();
-        let own = AtWork { current: Arc::clone(&version), previous: None };
+        let rationed = Arc::new(version.rationed());
+        let own = AtWork { current: Arc::clone(&rationed), previous: None };
         let mut policies: Vec<AtWork> = others.chain([own]).collect();
         policies.sort_by(|one, other| one.policy().name.cmp(&other.policy().name));
-        Self { version, policies, replaced }
+        Self { version, rationed, policies, replaced }
     }
 
     /// Whether a query concerns it: whether it is in the scope of it, or of the one whose place it would take.
     pub(crate) fn concerns(&self, query: &Query) -> bool {
         let scoped = |version: &Version| version.activated.policy.scope.holds(query);
         scoped(&self.version) || self.replaced.as_deref().is_some_and(scoped)
+    }
+
+    /// Whether it is the one who rules.
+    pub(crate) fn is(&self, ruler: &Ruler<'_>) -> bool {
+        ruler.version.is_some_and(|version| std::ptr::eq(version, &*self.rationed))
     }
 
     /// Who would rule in a query if it were in force.
@@ -182,7 +198,11 @@ impl AtWork {
 
 impl Version {
     fn new(activated: Activated) -> Self {
-        let watch = Watch::new(VersionId::of(&activated.policy));
+        let watch = Arc::new(Watch::new(VersionId::of(&activated.policy)));
         Self { activated, watch }
+    }
+
+    fn rationed(&self) -> Self {
+        Self { activated: self.activated.rationed(), watch: Arc::clone(&self.watch) }
     }
 }

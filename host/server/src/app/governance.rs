@@ -20,7 +20,7 @@ mod turn;
 pub mod view;
 pub mod vouch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use paasla_engine::Engine;
 use paasla_store::{
@@ -28,6 +28,7 @@ use paasla_store::{
     governance::change::{Change, ChangeOutcome, NewChange},
 };
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use self::{actor::Actor, refusal::Refusal};
 use super::{App, Then, active::Pool};
@@ -49,6 +50,8 @@ pub struct GovernanceSettings {
     pub kept: usize,
     /// How many queries may wait to be compared with policies in shadow; one more is counted as missed.
     pub shadow_queue: usize,
+    /// How long all cases of a rule that is brought in may take, in seconds.
+    pub cases_seconds: u64,
 }
 
 /// What becomes of the policies of a key that is revoked.
@@ -66,7 +69,14 @@ pub enum Revoked {
 
 impl Default for GovernanceSettings {
     fn default() -> Self {
-        Self { four_eyes: true, signatures: true, revoked: Revoked::Keep, kept: 64, shadow_queue: 1024 }
+        Self {
+            four_eyes: true,
+            signatures: true,
+            revoked: Revoked::Keep,
+            kept: 64,
+            shadow_queue: 1024,
+            cases_seconds: 60,
+        }
     }
 }
 
@@ -79,6 +89,33 @@ pub(crate) struct Governor {
     pub(crate) store: Arc<dyn Store>,
     /// One changes at a time; the store sees to it that of several hosts one does.
     pub(crate) turn: tokio::sync::Mutex<()>,
+    /// How many rules are looked at, at one time: it takes the machine's time and memory. Before the turn, so that
+    /// nobody else's act waits for it.
+    pub(crate) examinations: Arc<tokio::sync::Semaphore>,
+}
+
+/// How many rules are looked at, at one time.
+pub(crate) const EXAMINATIONS: usize = 2;
+
+/// How long a rule waits to be looked at.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Governor {
+    /// A place among the rules that are looked at. Keep it until that has ended, whoever still waits for it.
+    pub(crate) async fn examination(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let place = Arc::clone(&self.examinations).acquire_owned();
+        match tokio::time::timeout(PATIENCE, place).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(Refusal::busy(
+                "other rules are being looked at; nothing changed; try again a little later",
+            )),
+        }
+    }
+
+    /// How long the cases of one rule may take.
+    pub(crate) fn longest_cases(&self) -> Duration {
+        Duration::from_secs(self.settings.cases_seconds)
+    }
 }
 
 /// What an act is called, what it is done to, and why.

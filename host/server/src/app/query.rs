@@ -2,11 +2,11 @@
 //! One query, from ask to answer: every step, in order. Whatever goes wrong on the way, a record is durable before
 //! anything leaves, and nothing leaves that was not decided.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use paasla_core::{Decision, FieldDecision, Outcome, Policy, Query, Reason, Record, Ruling, Visibility};
-use paasla_engine::{RuleFault, decide_all};
-use paasla_register::{Dialect, Plan, Read, Rows};
+use paasla_core::{Decision, FieldDecision, Outcome, Reason, Record, Visibility};
+use paasla_engine::RuleFault;
+use paasla_register::{Dialect, Plan, Read, RecordId, Rows};
 use uuid::Uuid;
 
 use super::{
@@ -15,10 +15,10 @@ use super::{
     answer::{Answer, AnswerField},
     ask::Ask,
     problem::{NoAnswer, Problem},
-    quarantine,
     records::Draft,
     resolve::{Resolved, Unresolved, resolve},
     rows::{self, Shaper},
+    rulings::{self, decide, fault_name, reviewers},
     usage,
 };
 
@@ -65,11 +65,11 @@ impl App {
             }
         }
         draft.query(&resolved.query);
-        let done = self.decide_and_read(&rulers, &resolved, &mut draft).await;
+        let done = self.decide_and_read(&rulers, &resolved, &mut draft, false).await;
         let ended = match done {
             Ok((decision, rows)) => {
                 draft.decision(&decision);
-                let answer = self.shape(&resolved, &active, &decision, rows);
+                let answer = self.shape(&resolved, &active, &decision, &rows).0;
                 let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len());
                 let persons = paasla_store::usage::persons(&record);
                 let written = self.write(record, &id).await;
@@ -106,12 +106,14 @@ impl App {
         }
     }
 
-    /// The decision, and the rows with each row's own decision.
+    /// The decision, and the rows with each row's own decision. `apart` says that the caller's thread is one that others
+    /// do not wait for: then a thread that they do wait for reads the register.
     pub(super) async fn decide_and_read<'a>(
         &self,
         rulers: &[Ruler<'a>],
         resolved: &Resolved<'_>,
         draft: &mut Draft,
+        apart: bool,
     ) -> Result<(Decision, Reviewed), Stop<'a>> {
         let query = &resolved.query;
         let decision = decide(rulers, query, draft)?;
@@ -157,7 +159,15 @@ impl App {
             tracing::error!(id = query.id, %error, "a decided query could not be planned");
             Stop::Failed("internal")
         })?;
-        let rows = self.source.read(&plan).await.map_err(|error| {
+        let read = if apart {
+            let source = Arc::clone(&self.source);
+            tokio::spawn(async move { source.read(&plan).await })
+                .await
+                .map_err(|_| Stop::Failed("internal"))?
+        } else {
+            self.source.read(&plan).await
+        };
+        let rows = read.map_err(|error| {
             tracing::error!(id = query.id, %error, "the register could not be read");
             Stop::Failed("register_unavailable")
         })?;
@@ -165,7 +175,8 @@ impl App {
         let mut reviews = Vec::new();
         for (ruler, reviewer) in reviewers {
             let reviewer = &reviewer.activated;
-            let (said, fuel) = reviewer.review(query, &inputs);
+            let most = reviewer.review_fuel(inputs.len());
+            let (said, fuel) = rulings::at_length(most, || reviewer.review(query, &inputs));
             let told = |said: &str| format!("review: {said}");
             match said {
                 Ok(rulings) => {
@@ -210,13 +221,14 @@ impl App {
         Some(given.chain([own]).collect())
     }
 
+    /// The answer, and which records are in it.
     pub(super) fn shape(
         &self,
         resolved: &Resolved<'_>,
         active: &Active,
         decision: &Decision,
-        reviewed: Reviewed,
-    ) -> Answer {
+        reviewed: &Reviewed,
+    ) -> (Answer, Vec<RecordId>) {
         let entity = &resolved.service.entity;
         let mut places = vec![None; resolved.query.fields.len()];
         let mut groups: Vec<String> = Vec::new();
@@ -255,16 +267,22 @@ impl App {
             decision,
             search: &resolved.search,
         };
-        Answer {
+        let (mut ids, mut records) = (Vec::new(), Vec::new());
+        for (place, record) in shaper.records(&reviewed.rows, &reviewed.settled) {
+            ids.extend(reviewed.rows.rows.get(place).map(|row| row.record.clone()));
+            records.push(record);
+        }
+        let answer = Answer {
             id: resolved.query.id.clone(),
             generation: active.rulebook.generation,
             purpose: resolved.query.purpose.iri.clone(),
             legal_basis: resolved.query.legal_basis.iri.clone(),
             fields,
             obligations: decision.obligations.iter().filter(|o| o.code == "inform-client").cloned().collect(),
-            records: shaper.records(&reviewed.rows, &reviewed.settled),
+            records,
             more: reviewed.rows.more || !reviewed.rows.cut.is_empty(),
-        }
+        };
+        (answer, ids)
     }
 
     /// Hashes of the personal codes that a query names.
@@ -332,64 +350,6 @@ impl App {
 pub(super) struct Reviewed {
     rows: Rows,
     settled: Vec<paasla_core::RowDecision>,
-}
-
-/// The policies in scope rule, and the rulings are combined. They are asked in the order of their names, and the first
-/// refusal ends it: what is said does not depend on chance, and a refused query costs little. A policy that is out of
-/// service refuses before any other is asked.
-pub(super) fn decide<'a>(
-    rulers: &[Ruler<'a>],
-    query: &Query,
-    draft: &mut Draft,
-) -> Result<Decision, Stop<'a>> {
-    let mut rulings = Vec::new();
-    for ruler in rulers.iter().filter(|ruler| ruler.version.is_none()) {
-        let Policy { name, rule, .. } = ruler.at_work.policy();
-        draft.ruling(name, rule, "quarantined".to_owned(), 0);
-        rulings.push((name.as_str(), Ruling::Refuse(quarantine::refusal(name))));
-    }
-    if rulings.is_empty() {
-        let versions = rulers.iter().filter_map(|ruler| ruler.version);
-        let all = decide_all(versions.map(|version| &version.activated), query);
-        for (ruler, said) in rulers.iter().zip(all) {
-            let Policy { name, rule, .. } = &*said.policy.policy;
-            match said.ruling {
-                Ok(ruling) => {
-                    draft.ruling(name, rule, kind(&ruling).to_owned(), said.fuel);
-                    rulings.push((name.as_str(), ruling));
-                }
-                Err(fault) => {
-                    draft.ruling(name, rule, fault_name(&fault), said.fuel);
-                    return Err(Stop::Faulted(*ruler, fault));
-                }
-            }
-        }
-    }
-    let rulings = rulings.iter().map(|(policy, ruling)| (*policy, ruling));
-    let mut decision = Decision::combine(&Decision::widest(query.fields.len()), rulings);
-    decision.close(&query.fields);
-    Ok(decision)
-}
-
-/// The versions that decided and want to see the rows.
-fn reviewers<'r, 'a>(
-    rulers: &'r [Ruler<'a>],
-    decision: &Decision,
-) -> impl Iterator<Item = (&'r Ruler<'a>, &'a Version)> {
-    let by_name = |name: &String| rulers.iter().find(|ruler| ruler.at_work.policy().name == *name);
-    decision.reviewers.iter().filter_map(by_name).filter_map(|ruler| Some((ruler, ruler.version?)))
-}
-
-fn fault_name(fault: &RuleFault) -> String {
-    format!("fault: {}", fault.kind())
-}
-
-fn kind(ruling: &Ruling) -> &'static str {
-    match ruling {
-        Ruling::Abstain => "abstain",
-        Ruling::Refuse(_) => "refuse",
-        Ruling::Narrow(_) => "narrow",
-    }
 }
 
 fn wants_usage<'a>(rulers: impl Iterator<Item = Ruler<'a>>) -> bool {

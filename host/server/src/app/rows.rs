@@ -76,8 +76,8 @@ pub(crate) struct Shaper<'a> {
 }
 
 impl Shaper<'_> {
-    /// The records, each with its groups; rows that are left out are not in it.
-    pub(crate) fn records(&self, rows: &Rows, decisions: &[RowDecision]) -> Vec<AnswerRecord> {
+    /// The records, each with its groups, by the place of their row; rows that are left out are not in it.
+    pub(crate) fn records(&self, rows: &Rows, decisions: &[RowDecision]) -> BTreeMap<usize, AnswerRecord> {
         let client = self.query.client.to_string();
         let context = MaskContext { client: &client, purpose: &self.query.purpose.iri };
         let mut records: BTreeMap<usize, AnswerRecord> = BTreeMap::new();
@@ -101,7 +101,7 @@ impl Shaper<'_> {
                 }
             }
         }
-        records.into_values().collect()
+        records
     }
 
     /// Whether everything that the record was found by is seen in full in it: that it was found would tell the rest.

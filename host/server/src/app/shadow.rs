@@ -2,23 +2,30 @@
 //! Policies in shadow: after the answer, what would have been decided with them in force is compared with what was. They
 //! change nothing, and no query waits for them.
 //!
-//! The queue is bounded. A query that finds no place is counted as missed, so that a summary always says of how many
-//! queries it speaks.
+//! The queue is bounded. A query that finds no place is counted as missed, and so is one of which nothing could be said or
+//! written, so that a summary always says of how many queries it speaks. The rules run on a thread of their own that
+//! gives way to the others. The register and the store are used by the others' threads all the same: whoever holds a
+//! connection must not be one that is kept from working.
 
 mod compare;
 pub mod summary;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use paasla_core::Query;
+use paasla_core::{ClientId, Query};
 use paasla_store::governance::{
-    shadow::{ShadowOutcome, ShadowSeen},
+    shadow::{ShadowMissed, ShadowOutcome, ShadowSeen},
     version::digest_of,
 };
-use tokio::sync::mpsc;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+    time::timeout,
+};
 
 use super::{
     App,
@@ -26,17 +33,27 @@ use super::{
     ask::Ask,
 };
 
-/// How many queries are compared before what was seen is written.
-const BATCH: usize = 256;
+/// How many queries are taken out of the queue at one time.
+const BATCH: usize = 32;
+
+/// How many queries are written in one transaction: records wait for it.
+const AT_ONCE: usize = 64;
 
 /// How long what was seen waits at most before it is written.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How much lower the priority of the thread is (`nice`).
+const NICE: i32 = 10;
 
 /// Queries that wait to be compared.
 pub(crate) struct ShadowQueue {
     jobs: mpsc::Sender<Job>,
     waiting: Mutex<Option<mpsc::Receiver<Job>>>,
-    missed: Mutex<Vec<ShadowSeen>>,
+    /// Queries not compared, by version and client.
+    missed: Mutex<BTreeMap<(String, ClientId), u64>>,
+    /// Until when what waits is compared, once the host stops.
+    until: watch::Sender<Option<Instant>>,
+    ended: watch::Sender<bool>,
 }
 
 /// One query to be compared. Holds what was asked, key values too: it is never written anywhere.
@@ -49,7 +66,13 @@ struct Job {
 impl ShadowQueue {
     pub(crate) fn new(places: usize) -> Self {
         let (jobs, waiting) = mpsc::channel(places.max(1));
-        Self { jobs, waiting: Mutex::new(Some(waiting)), missed: Mutex::default() }
+        Self {
+            jobs,
+            waiting: Mutex::new(Some(waiting)),
+            missed: Mutex::default(),
+            until: watch::Sender::new(None),
+            ended: watch::Sender::new(false),
+        }
     }
 
     /// Takes a query that was decided, if a policy in shadow is concerned. Returns at once.
@@ -59,62 +82,146 @@ impl ShadowQueue {
         }
         let job = Job { active: Arc::clone(active), query: query.clone(), ask };
         if let Err(error) = self.jobs.try_send(job) {
-            let job = error.into_inner();
-            let concerned = job.active.shadows().iter().filter(|shadow| shadow.concerns(&job.query));
-            let missed = concerned.map(|shadow| seen(shadow, &job.query, ShadowOutcome::Missed));
-            self.missed.lock().unwrap_or_else(PoisonError::into_inner).extend(missed);
+            let Job { active, query, .. } = error.into_inner();
+            self.miss_all(&active, &query);
         }
     }
 
-    fn take_missed(&self) -> Vec<ShadowSeen> {
-        std::mem::take(&mut *self.missed.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Counts a query that is not compared.
+    fn miss_all(&self, active: &Active, query: &Query) {
+        let concerned = active.shadows().iter().filter(|shadow| shadow.concerns(query));
+        concerned.for_each(|shadow| self.miss(version(shadow), query.client.clone(), 1));
+    }
+
+    fn miss(&self, version: String, client: ClientId, queries: u64) {
+        let mut missed = self.missed();
+        let sum = missed.entry((version, client)).or_default();
+        *sum = sum.saturating_add(queries);
+    }
+
+    fn take_missed(&self) -> Vec<ShadowMissed> {
+        let missed = std::mem::take(&mut *self.missed());
+        let one = |((version, client), queries)| ShadowMissed { version, client, queries };
+        missed.into_iter().map(one).collect()
+    }
+
+    fn missed(&self) -> MutexGuard<'_, BTreeMap<(String, ClientId), u64>> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is too late to compare anything.
+    fn is_late(&self) -> bool {
+        self.until.borrow().is_some_and(|until| until <= Instant::now())
     }
 }
 
 impl App {
-    /// Compares queries with policies in shadow, as long as it runs. The first caller does so; for any other it ends at
-    /// once.
-    pub async fn run_shadow(&self) {
+    /// Begins to compare queries with policies in shadow, on a thread of its own, until [`App::finish_shadow`]. Must be
+    /// called inside a Tokio runtime. Only the first call begins anything.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start_shadow(self: &Arc<Self>) -> std::io::Result<()> {
         let waiting = self.shadow.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut waiting) = waiting else { return };
-        let mut jobs = Vec::new();
+        let Some(waiting) = waiting else { return Ok(()) };
+        let (app, runtime) = (Arc::clone(self), Handle::current());
+        let work = move || {
+            give_way();
+            runtime.block_on(app.run_shadow(waiting));
+            app.shadow.ended.send_replace(true);
+        };
+        std::thread::Builder::new().name("paasla-shadow".to_owned()).spawn(work).map(drop)
+    }
+
+    async fn run_shadow(&self, mut waiting: mpsc::Receiver<Job>) {
+        let mut until = self.shadow.until.subscribe();
+        let (mut jobs, mut seen, mut written) = (Vec::new(), Vec::new(), Instant::now());
         loop {
-            // Nothing waits: what was missed is written all the same.
-            let _ = tokio::time::timeout(PAUSE, waiting.recv_many(&mut jobs, BATCH)).await;
-            let mut all = self.shadow.take_missed();
+            let came = tokio::select! {
+                // Nothing waits: what was missed is written all the same.
+                came = timeout(PAUSE, waiting.recv_many(&mut jobs, BATCH)) => came.unwrap_or(1),
+                Ok(()) = until.changed() => {
+                    waiting.close();
+                    continue;
+                }
+            };
             for job in jobs.drain(..) {
-                all.extend(self.compare(job).await);
-                // Queries come first.
-                tokio::task::yield_now().await;
+                if self.shadow.is_late() {
+                    self.shadow.miss_all(&job.active, &job.query);
+                } else {
+                    seen.extend(self.compare(job).await);
+                }
+                if seen.len() >= AT_ONCE || written.elapsed() >= PAUSE {
+                    self.write_seen(&mut seen).await;
+                    written = Instant::now();
+                }
             }
-            if let Err(error) = self.store.add_shadow(&all).await {
-                tracing::error!(queries = all.len(), %error, "what was seen in shadow could not be written: it is lost");
+            if came == 0 || written.elapsed() >= PAUSE {
+                self.write_seen(&mut seen).await;
+                written = Instant::now();
+            }
+            if came == 0 {
+                return;
             }
         }
     }
 
-    /// Waits until what was queued before has been compared and written, but not for longer than this. For the end.
-    pub async fn finish_shadow(&self, longest: Duration) {
-        let jobs = &self.shadow.jobs;
-        let empty = async {
-            while jobs.capacity() < jobs.max_capacity() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+    /// Writes what was seen, little at a time. What cannot be written counts as missed.
+    async fn write_seen(&self, seen: &mut Vec<ShadowSeen>) {
+        while !seen.is_empty() || !self.shadow.missed().is_empty() {
+            let some: Vec<ShadowSeen> = seen.drain(..seen.len().min(AT_ONCE)).collect();
+            let missed = self.shadow.take_missed();
+            let store = Arc::clone(&self.store);
+            let write = async move {
+                let written = store.add_shadow(&some, &missed).await;
+                (written, some, missed)
+            };
+            // By a thread that does not give way: records wait for the connection.
+            let Ok((written, some, missed)) = tokio::spawn(write).await else { return };
+            if let Err(error) = written {
+                tracing::error!(queries = some.len(), %error, "what was seen in shadow could not be written: it counts as missed");
+                for ShadowMissed { version, client, queries } in missed {
+                    self.shadow.miss(version, client, queries);
+                }
+                for ShadowSeen { version, client, .. } in some.into_iter().chain(seen.drain(..)) {
+                    self.shadow.miss(version, client, 1);
+                }
+                return;
             }
-            // The last batch was taken out of the queue, and may not be written yet.
-            tokio::time::sleep(2 * PAUSE).await;
-        };
-        if self.active.load().shadows().is_empty() {
+        }
+    }
+
+    /// Compares what was queued before, but for so long at most; the rest is counted as missed. For the end.
+    pub async fn finish_shadow(&self, longest: Duration) {
+        if self.shadow.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return;
         }
-        if tokio::time::timeout(longest, empty).await.is_err() {
+        let mut ended = self.shadow.ended.subscribe();
+        self.shadow.until.send_replace(Some(Instant::now() + longest));
+        // One comparison may be under way when time is up, and what was seen is written then.
+        let ended = timeout(longest.saturating_mul(2), ended.wait_for(|ended| *ended)).await;
+        if ended.is_err() {
             tracing::warn!("queries that waited to be compared with policies in shadow were dropped");
         }
     }
 }
 
+/// Lowers the priority of this thread, where the system knows that.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "the thread that compares policies in shadow has the priority of others");
+    }
+}
+
+/// The version, as the store names it.
+fn version(shadow: &Shadow) -> String {
+    digest_of(&shadow.version.activated.policy)
+}
+
 fn seen(shadow: &Shadow, query: &Query, what: ShadowOutcome) -> ShadowSeen {
     ShadowSeen {
-        version: digest_of(&shadow.version.activated.policy),
+        version: version(shadow),
         record: query.id.clone(),
         instant: query.instant,
         client: query.client.clone(),

@@ -12,7 +12,7 @@ mod policies;
 mod rulebook;
 mod rules;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -115,7 +115,11 @@ impl IntoResponse for Failed {
             || ("internal", "the host failed; nothing changed".to_owned()),
             |problem| (problem.code, problem.message),
         );
-        Document::new(status, code, message).into_response()
+        let document = Document::new(status, code, message);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return document.retry_after(Duration::from_secs(5)).into_response();
+        }
+        document.into_response()
     }
 }
 

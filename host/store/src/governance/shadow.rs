@@ -4,6 +4,9 @@
 use paasla_core::ClientId;
 use serde::{Deserialize, Serialize};
 
+/// How many of the queries that would have been decided otherwise are kept for one version, the newest.
+pub const SHADOW_CHANGES_KEPT: u32 = 10_000;
+
 /// What one policy in shadow would have done with one query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShadowSeen {
@@ -28,17 +31,32 @@ pub enum ShadowOutcome {
     Same,
     /// It would have been decided otherwise; at least one difference.
     Changed(Vec<Difference>),
-    /// The rule broke; the kind of fault. In force, the query would have been refused.
-    Fault(String),
-    /// Too many queries waited, so it was not compared.
-    Missed,
+    /// The rule broke.
+    Fault {
+        /// The kind of fault.
+        kind: String,
+        /// Whether the query was allowed: in force, the rule would have refused it by breaking. A query that had no
+        /// answer anyhow stays without.
+        changed: bool,
+    },
+}
+
+/// Queries of one client that were not compared: too many waited, or what was seen of them could not be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShadowMissed {
+    /// The version: digest of the policy.
+    pub version: String,
+    /// Who asked.
+    pub client: ClientId,
+    /// How many.
+    pub queries: u64,
 }
 
 /// One difference between what was decided and what would have been.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
-    /// `refused`, `allowed`, `hidden`, `narrowed`, `widened`, `rows`, `obligations`, `fault`, `reasons`.
+    /// `refused`, `allowed`, `hidden`, `narrowed`, `widened`, `masked-otherwise`, `replaced`, `rows`, `obligations`, `fault`.
     pub kind: String,
     /// The field, where it is of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

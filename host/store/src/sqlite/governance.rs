@@ -16,7 +16,7 @@ use crate::{
         act::{Act, Admission, Committed, Signature},
         change::{Change, NewChange},
         key::TrustKey,
-        shadow::{ShadowChange, ShadowCount, ShadowSeen, ShadowTally},
+        shadow::{ShadowChange, ShadowCount, ShadowMissed, ShadowSeen, ShadowTally},
         token::Token,
         version::PolicyVersion,
     },
@@ -99,8 +99,10 @@ impl Governance for SqliteStore {
         rows.into_iter().map(|(name, content)| read("policy version", &name, &content)).collect()
     }
 
-    async fn add_shadow(&self, seen: &[ShadowSeen]) -> Result<(), StoreError> {
-        shadow::add(&self.writer, seen).await
+    async fn add_shadow(&self, seen: &[ShadowSeen], missed: &[ShadowMissed]) -> Result<(), StoreError> {
+        let changes = shadow::add(&self.writer, seen, missed).await?;
+        shadow::sweep_now_and_then(&self.writer, &self.readers, &self.unswept, changes).await;
+        Ok(())
     }
 
     async fn shadow_counts(&self, version: &str) -> Result<Vec<ShadowCount>, StoreError> {

@@ -8,7 +8,7 @@ use paasla_store::{
         act::{Act, Admission, Signature},
         change::{ChangeOutcome, NewChange},
         key::TrustKey,
-        shadow::{Difference, ShadowOutcome, ShadowSeen},
+        shadow::{Difference, SHADOW_CHANGES_KEPT, ShadowMissed, ShadowOutcome, ShadowSeen},
         token::{Role, Token},
         version::{PolicyVersion, VersionState},
     },
@@ -209,27 +209,56 @@ pub(crate) async fn what_was_seen_in_shadow_is_summed(home: &impl Home) {
     let all = [
         seen("1", "rr", ShadowOutcome::Same),
         seen("2", "rr", changed.clone()),
-        seen("3", "rr", ShadowOutcome::Fault("trap".into())),
-        seen("4", "rr", ShadowOutcome::Missed),
+        seen("3", "rr", ShadowOutcome::Fault { kind: "trap".into(), changed: true }),
+        seen("4", "rr", ShadowOutcome::Fault { kind: "trap".into(), changed: false }),
         seen("5", "other", changed.clone()),
     ];
-    store.add_shadow(&all).await.unwrap();
+    let missed = ShadowMissed { version: "v".into(), client: client("rr"), queries: 7 };
+    store.add_shadow(&all, &[missed]).await.unwrap();
     // The same query is counted once.
-    store.add_shadow(&[seen("2", "rr", changed)]).await.unwrap();
+    store.add_shadow(&[seen("2", "rr", changed)], &[]).await.unwrap();
     let store = home.open().await;
     let counts = store.shadow_counts("v").await.unwrap();
     let told: Vec<_> = counts.iter().map(|one| (one.queries, one.changed, one.faults, one.missed)).collect();
-    assert_eq!(told, [(3, 2, 1, 1), (1, 1, 0, 0)]);
+    assert_eq!(told, [(4, 2, 2, 7), (1, 1, 0, 0)]);
     let tallies = store.shadow_tallies("v").await.unwrap();
     let of = |field: &str, reason: &str| {
         let own = tallies.iter().filter(|one| one.field == field && one.reason == reason);
         own.map(|one| one.queries).sum::<u64>()
     };
-    assert_eq!((of("name", "a.x"), of("name", "a.y"), of("sex", ""), of("", "fault.trap")), (2, 2, 2, 1));
+    assert_eq!((of("name", "a.x"), of("name", "a.y"), of("sex", ""), of("", "fault.trap")), (2, 2, 2, 2));
     let latest = store.shadow_changes("v", None, 2).await.unwrap();
     assert_eq!(latest.iter().map(|one| one.record.as_str()).collect::<Vec<_>>(), ["5", "3"]);
     assert_eq!(latest[0].differences[0], hidden("name", &["a.x", "a.y"]));
     let rest = store.shadow_changes("v", Some("3"), 9).await.unwrap();
     assert_eq!(rest.iter().map(|one| one.record.as_str()).collect::<Vec<_>>(), ["2"]);
     assert_eq!(store.shadow_counts("other version").await.unwrap(), []);
+}
+
+/// The newest changes are kept, older ones go; the sums hold all.
+pub(crate) async fn what_changed_in_shadow_is_kept_up_to_a_number(home: &impl Home) {
+    let store = home.open().await;
+    let changed = || {
+        let (field, was, would_be) = (None, Some("allowed".into()), Some("refused".into()));
+        ShadowOutcome::Changed(vec![Difference {
+            kind: "refused".into(),
+            field,
+            was,
+            would_be,
+            reasons: vec![],
+        }])
+    };
+    let all = SHADOW_CHANGES_KEPT + 2_500;
+    let numbers: Vec<u32> = (0..all).collect();
+    for batch in numbers.chunks(500) {
+        let batch: Vec<_> =
+            batch.iter().map(|number| seen(&format!("{number:08}"), "rr", changed())).collect();
+        store.add_shadow(&batch, &[]).await.unwrap();
+    }
+    let left = store.shadow_changes("v", None, u32::MAX).await.unwrap();
+    let (least, most) = (SHADOW_CHANGES_KEPT as usize, SHADOW_CHANGES_KEPT as usize + 1_500);
+    assert!((least..=most).contains(&left.len()), "{}", left.len());
+    assert_eq!(left[0].record, format!("{:08}", all - 1), "the newest are there");
+    assert_eq!(left[least - 1].record, format!("{:08}", all - SHADOW_CHANGES_KEPT), "without a gap");
+    assert_eq!(store.shadow_counts("v").await.unwrap()[0].changed, u64::from(all));
 }

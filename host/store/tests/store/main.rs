@@ -62,6 +62,7 @@ contract! {
         tokens_keys_and_signatures_are_kept
         versions_are_counted_and_never_overwritten
         what_was_seen_in_shadow_is_summed
+        what_changed_in_shadow_is_kept_up_to_a_number
     }
     record {
         is_there_after_the_append

@@ -7,7 +7,7 @@ use std::{
 };
 
 use paasla_core::{Mode, Policy, Rulebook};
-use paasla_engine::{ActivateError, Engine, Rule};
+use paasla_engine::{ActivateError, Engine, Rule, Start};
 use paasla_register::Description;
 use sha2::{Digest as _, Sha256};
 
@@ -51,7 +51,7 @@ pub fn build(
     let mut workshop = Workshop { engine, description, rulebook: &rulebook, rules, loaded: BTreeMap::new() };
     let (mut policies, mut shadows) = (Vec::new(), Vec::new());
     for policy in &rulebook.policies {
-        match pool.version(policy, || workshop.make(policy)) {
+        match pool.version(policy, || workshop.make(policy).inspect(tell)) {
             Ok(version) if policy.mode == Mode::Shadow => shadows.push(version),
             Ok(current) => policies.push(AtWork { current, previous: None }),
             Err(error) => problems.push(format!("policy `{}`: {error}", policy.name)),
@@ -109,7 +109,7 @@ impl Active {
             else {
                 continue;
             };
-            match pool.version(policy, || workshop.make(policy)) {
+            match pool.version(policy, || workshop.make(policy).inspect(tell)) {
                 Ok(version) => at_work.previous = Some(Previous { version, until: *until }),
                 Err(why) => tracing::warn!(
                     policy = policy.name,
@@ -122,6 +122,19 @@ impl Active {
         let shadows = std::mem::take(&mut self.shadows).into_iter();
         self.shadows = shadows.map(|shadow| Shadow::new(shadow.version, &self.policies)).collect();
         self
+    }
+}
+
+/// Logs how a policy that was just made ready will come to be configured.
+fn tell(version: &Arc<Version>) {
+    let Policy { name, rule, .. } = &*version.activated.policy;
+    match &version.activated.start {
+        Start::Snapshot => {
+            tracing::info!(policy = name, rule, "a policy is ready: its rulings start from a snapshot");
+        }
+        Start::ConfigureEachTime(why) => {
+            tracing::warn!(policy = name, rule, %why, "a policy is ready, but it is configured anew for every ruling");
+        }
     }
 }
 

@@ -207,11 +207,11 @@ impl App {
     /// # Errors
     /// With one line for each case that failed.
     pub async fn dropped_cases(&self, component: Arc<[u8]>) -> Result<usize, Vec<String>> {
-        let engine = self.governor.engine.clone();
+        let (engine, longest) = (self.governor.engine.clone(), self.governor.longest_cases());
         let work = move || {
             let rule = engine.load(&component).map_err(|error| vec![error.to_string()])?;
             let files = cases_in(&component).map_err(|error| vec![error])?;
-            run_case_files(&engine, &rule, &files)
+            run_case_files(&engine, &rule, &files, longest)
         };
         tokio::task::spawn_blocking(work)
             .await

@@ -69,13 +69,20 @@ impl App {
         let NewPolicy { name, rule, settings, scope, limits } = new;
         let policy = Policy { name, rule, settings, scope, limits, mode: Mode::Enforce };
         deed.actor.check_scope(&policy.scope)?;
+        let digest = digest_of(&policy);
+        let usable =
+            |version: &&PolicyVersion| version.state != VersionState::Rejected && version.digest() == digest;
+        let versions = self.store.versions(Some(&policy.name)).await?;
+        self.check_name(deed.actor, &policy.name, &versions)?;
+        if !versions.iter().any(|version| usable(&version)) {
+            // Compiling takes long: nobody else's act waits for it. In the turn it comes out of the cache.
+            let _place = self.governor.examination().await?;
+            self.check_policy(&self.active.load().rulebook.clone(), &policy).await?;
+        }
         let _turn = self.governor.turn.lock().await;
         let active = self.active.load_full();
         let versions = self.store.versions(Some(&policy.name)).await?;
         self.check_name(deed.actor, &policy.name, &versions)?;
-        let digest = digest_of(&policy);
-        let usable =
-            |version: &&PolicyVersion| version.state != VersionState::Rejected && version.digest() == digest;
         if let Some(known) = versions.iter().rev().find(usable) {
             return Ok(view(&active, known));
         }

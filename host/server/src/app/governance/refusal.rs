@@ -60,6 +60,11 @@ impl Refusal {
         Self { status, problems: vec![Problem::new(code, place, message)] }
     }
 
+    /// Something that the host does not get round to now.
+    pub(crate) fn busy(message: &str) -> Self {
+        Self::new(503, "overloaded", "host", message)
+    }
+
     /// Something inside the host.
     pub(crate) fn internal() -> Self {
         Self::new(500, "internal", "host", "the host failed; nothing changed; its log says why")

@@ -2,9 +2,11 @@
 //! Rules: bringing one in. It is looked at under limits, its cases run in the sandbox, and its signatures are checked,
 //! before anything is stored.
 
+use std::{sync::Arc, time::Duration};
+
 use paasla_engine::{
-    LoadError, Rule, RuleFault, digest_of,
-    travelling::{CaseFiles, cases_in, run_case_files},
+    About, LoadError, RuleFault, digest_of,
+    travelling::{Bounds, CaseFiles, cases_in, run_case_files},
 };
 use paasla_store::{
     RuleInfo, StoreError, StoredRule,
@@ -100,47 +102,48 @@ impl App {
         new: NewRule,
     ) -> Result<(RuleView, bool), Refusal> {
         deed.check_reason()?;
-        let _turn = self.governor.turn.lock().await;
-        let known = self.store.rule(digest).await?;
-        let admission = self.store.admission(digest).await?;
-        let is_known = known.is_some() && admission.is_some();
-        let (fresh, mut problems) = self.fresh(digest, &new.signatures).await?;
-        let unsigned = new.signatures.is_empty() && self.store.signatures(digest).await?.is_empty();
-        if unsigned && self.governor.settings.signatures {
-            let message = "a rule must be signed by a key of the trust list: sign it with `paasla rule sign`";
-            problems.push(Problem::new("rule_unsigned", "/signatures", message));
-        }
+        let NewRule { component, cases, signatures } = new;
         let mut acts: Vec<Act> = Vec::new();
-        // Whoever brings a rule that is there does not approve its policies either.
-        if admission.is_some_and(|known| !known.was_brought_by(&deed.actor.who)) {
-            acts.push(Act::AddBringer { rule: digest.to_owned(), by: deed.actor.who.clone() });
+        if !self.is_known(digest).await? {
+            let (fresh, mut problems) = self.signed(digest, &signatures).await?;
+            let is_signed = !fresh.is_empty() || !self.store.signatures(digest).await?.is_empty();
+            // Cases are run for nobody who must have a signature and has none that counts.
+            let cases = (is_signed || !self.governor.settings.signatures).then_some(cases);
+            let (component, examined) = self.examined(component, cases).await?;
+            let (about, cases) = examined.map_err(|wrong| {
+                problems.splice(..0, wrong).for_each(drop);
+                Refusal { status: 422, problems: std::mem::take(&mut problems) }
+            })?;
+            Refusal::all(problems)?;
+            let stored = StoredRule {
+                digest: digest.to_owned(),
+                bytes: component,
+                name: about.name.clone(),
+                version: about.version.clone(),
+                summary: about.summary.clone(),
+            };
+            let admission = Admission {
+                by: deed.actor.who.clone(),
+                institution: deed.actor.owner(),
+                at: now(),
+                cases: u64::try_from(cases).unwrap_or(u64::MAX),
+                also_by: Vec::new(),
+            };
+            acts.push(Act::PutRule(stored, admission));
         }
-        if !is_known {
-            let engine = self.governor.engine.clone();
-            let (component, cases) = (new.component.clone(), new.cases);
-            let work = move || examine(&engine, &component, cases);
-            let examined = tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::internal())?;
-            match examined {
-                Ok((rule, cases)) => {
-                    let stored = StoredRule {
-                        digest: digest.to_owned(),
-                        bytes: new.component,
-                        name: rule.about.name.clone(),
-                        version: rule.about.version.clone(),
-                        summary: rule.about.summary.clone(),
-                    };
-                    let admission = Admission {
-                        by: deed.actor.who.clone(),
-                        institution: deed.actor.owner(),
-                        at: now(),
-                        cases: u64::try_from(cases).unwrap_or(u64::MAX),
-                        also_by: Vec::new(),
-                    };
-                    acts.push(Act::PutRule(stored, admission));
-                }
-                Err(wrong) => problems.splice(..0, wrong).for_each(drop),
+        let _turn = self.governor.turn.lock().await;
+        // Somebody may have brought it in meanwhile, or revoked a key.
+        let known = self.store.rule(digest).await?;
+        let is_known = self.is_known(digest).await?;
+        if is_known {
+            acts.clear();
+            // Whoever brings a rule that is there does not approve its policies either.
+            let admission = self.store.admission(digest).await?;
+            if admission.is_some_and(|known| !known.was_brought_by(&deed.actor.who)) {
+                acts.push(Act::AddBringer { rule: digest.to_owned(), by: deed.actor.who.clone() });
             }
         }
+        let (fresh, problems) = self.signed(digest, &signatures).await?;
         Refusal::all(problems)?;
         acts.extend(fresh.into_iter().map(Act::PutSignature));
         if !acts.is_empty() {
@@ -149,6 +152,54 @@ impl App {
         }
         let view = self.rule(digest).await?.ok_or_else(Refusal::internal)?;
         Ok((view, !is_known))
+    }
+
+    /// Whether a rule was brought in before.
+    async fn is_known(&self, digest: &str) -> Result<bool, StoreError> {
+        Ok(self.store.rule(digest).await?.is_some() && self.store.admission(digest).await?.is_some())
+    }
+
+    /// Signatures that are not there yet, and why the rule is not signed as it must be.
+    async fn signed(
+        &self,
+        digest: &str,
+        signatures: &[NewSignature],
+    ) -> Result<(Vec<Signature>, Vec<Problem>), Refusal> {
+        let (fresh, mut problems) = self.fresh(digest, signatures).await?;
+        let unsigned = signatures.is_empty() && self.store.signatures(digest).await?.is_empty();
+        if unsigned && self.governor.settings.signatures {
+            let message = "a rule must be signed by a key of the trust list: sign it with `paasla rule sign`";
+            problems.push(Problem::new("rule_unsigned", "/signatures", message));
+        }
+        Ok((fresh, problems))
+    }
+
+    /// Looks at a component, a few at one time, and runs cases if they are given. The place is kept until that has
+    /// ended, also when whoever brought it has gone.
+    async fn examined(
+        &self,
+        component: Vec<u8>,
+        cases: Option<CaseFiles>,
+    ) -> Result<(Vec<u8>, Result<(Arc<About>, usize), Vec<Problem>>), Refusal> {
+        let place = self.governor.examination().await?;
+        // What comes of bytes that may not get in is kept nowhere.
+        let engine = self.governor.engine.without_cache();
+        let longest = self.governor.longest_cases();
+        let work = move || {
+            let _place = place;
+            let examined = examine(&engine, &component, cases, longest);
+            (component, examined)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::internal())
+    }
+
+    /// The most bytes that bringing a rule in takes: a component as large as may be in base64 (four for three), its cases
+    /// as text in JSON, and signatures.
+    #[must_use]
+    pub fn upload_bytes(&self) -> usize {
+        let component = self.governor.engine.config().component.bytes;
+        let component = usize::try_from(component).unwrap_or(usize::MAX).div_ceil(3).saturating_mul(4);
+        component.saturating_add(2 * Bounds::default().text_bytes).saturating_add(1 << 20)
     }
 
     /// Adds a signature to a rule that is there.
@@ -261,22 +312,25 @@ impl App {
     }
 }
 
-/// Loads a rule and runs its cases in the sandbox; gives back how many ran.
+/// Loads a rule and runs its cases in the sandbox, if any are given those too that travel inside; gives back how many
+/// ran.
 fn examine(
     engine: &paasla_engine::Engine,
     component: &[u8],
-    mut files: CaseFiles,
-) -> Result<(Rule, usize), Vec<Problem>> {
+    files: Option<CaseFiles>,
+    longest: Duration,
+) -> Result<(Arc<About>, usize), Vec<Problem>> {
     let rule = engine.load(component).map_err(|error| vec![unfit(&error)])?;
     let inside = cases_in(component)
         .map_err(|message| vec![Problem::new("cases_unreadable", "/component", message)])?;
+    let Some(mut files) = files else { return Ok((rule.about, 0)) };
     // Those inside are signed, so they come first.
     files.extend(inside);
-    let cases = run_case_files(engine, &rule, &files).map_err(|failures| {
+    let cases = run_case_files(engine, &rule, &files, longest).map_err(|failures| {
         let problem = |message| Problem::new("case_failed", "/cases", message);
         failures.into_iter().map(problem).collect::<Vec<_>>()
     })?;
-    Ok((rule, cases))
+    Ok((rule.about, cases))
 }
 
 /// Why bytes are no rule.

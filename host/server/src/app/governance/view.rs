@@ -2,6 +2,7 @@
 //! Policies as people see them: each version with where it stands in its life.
 
 use paasla_core::{Mode, Policy};
+use paasla_engine::Start;
 use paasla_store::{
     StoreError,
     governance::version::{PolicyVersion, VersionState, digest_of},
@@ -46,6 +47,9 @@ pub struct PolicyView {
     pub digest: String,
     /// What it is.
     pub policy: Policy,
+    /// How its instances come to be configured; none while it is not ready to rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartView>,
     /// Who made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -61,6 +65,28 @@ pub struct PolicyView {
     /// When it goes out of force by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
+}
+
+/// How instances of a policy come to be configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "how")]
+pub enum StartView {
+    /// They start configured, from a snapshot.
+    Snapshot,
+    /// Each is configured anew, for every ruling; why.
+    ConfiguredEachTime {
+        /// Why there is no snapshot.
+        why: String,
+    },
+}
+
+impl From<&Start> for StartView {
+    fn from(start: &Start) -> Self {
+        match start {
+            Start::Snapshot => Self::Snapshot,
+            Start::ConfigureEachTime(why) => Self::ConfiguredEachTime { why: why.clone() },
+        }
+    }
 }
 
 impl App {
@@ -81,6 +107,7 @@ impl App {
             version: None,
             life: life_in(&active, policy).unwrap_or(Life::Enforced),
             digest: digest_of(policy),
+            start: start_in(&active, policy),
             policy: policy.clone(),
             by: None,
             institution: None,
@@ -102,6 +129,7 @@ pub(crate) fn view(active: &Active, version: &PolicyVersion) -> PolicyView {
         version: Some(version.version),
         life: life(active, version),
         digest: version.digest(),
+        start: start_in(active, &version.policy),
         policy: version.policy.clone(),
         by: Some(version.by.clone()),
         institution: version.institution.clone(),
@@ -109,6 +137,11 @@ pub(crate) fn view(active: &Active, version: &PolicyVersion) -> PolicyView {
         activate_at: version.activate_at,
         expires_at: version.expires_at,
     }
+}
+
+/// How instances of a policy come to be configured, if it is at work.
+fn start_in(active: &Active, policy: &Policy) -> Option<StartView> {
+    active.activated(&digest_of(policy)).map(|activated| (&activated.start).into())
 }
 
 /// Where a version stands: what the rulebook at work says, or else what became of it. One that was rejected stays so,

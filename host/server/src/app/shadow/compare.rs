@@ -2,150 +2,204 @@
 //! One query, decided by the rulebook and by the rulebook with a policy in shadow in force.
 //!
 //! Both are run on the same input, after the answer. A query counts as changed when the client would have been told
-//! something else about the data: refused instead of allowed or the other way round, more or less of a field, other
-//! records. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the register is read
-//! for both.
+//! something else about the data: refused instead of allowed or the other way round, more or less of a field, another
+//! value, other records. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the
+//! register is read for both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use paasla_core::{Decision, FieldDecision, Reason, Visibility};
+use paasla_core::{Decision, Field, FieldDecision, Reason, Value, Visibility};
+use paasla_engine::RuleFault;
+use paasla_register::RecordId;
 use paasla_store::governance::shadow::{Difference, ShadowOutcome, ShadowSeen};
 
-use super::{Job, seen};
+use super::{Job, seen, version};
 use crate::app::{
     App,
-    active::{Ruler, Shadow},
+    active::{Active, Ruler, Shadow},
     answer::{Answer, AnswerRow},
-    query::{Stop, decide},
+    ask::Ask,
+    query::Stop,
     records::Draft,
     resolve::{Resolved, resolve},
+    rulings::decide,
 };
 
-/// How a query would end, before rows are looked at.
-enum Verdict {
-    Allowed(Box<Decision>),
-    /// With the codes of the reasons.
+/// How a query ends: what its client is told of the data.
+enum End {
+    /// It is answered.
+    Answered(Box<Told>),
+    /// It is refused; the codes of the reasons.
     Refused(Vec<String>),
-    /// The kind of the fault, and whether it was the rule in shadow that broke.
+    /// A rule breaks; the kind of the fault, and whether it is the rule in shadow.
     Broken(String, bool),
+    /// The register cannot be read: nobody knows.
+    Unknown,
+}
+
+/// An answer, and how it came about.
+struct Told {
+    decision: Decision,
+    /// The answer and which records are in it; none where the decision says all.
+    answer: Option<(Answer, Vec<RecordId>)>,
 }
 
 impl App {
-    /// What every policy in shadow that is concerned would have done with a query.
+    /// What every policy in shadow that is concerned would have done with a query. Where nothing can be said, the query
+    /// is counted as missed.
     pub(super) async fn compare(&self, job: Job) -> Vec<ShadowSeen> {
         let Job { active, query, ask } = job;
-        let Some(date) = self.description.date_at(ask.caller.instant) else { return Vec::new() };
-        let Ok(mut resolved) = resolve(&active, &self.description, &ask, &query.id, date) else {
+        let date = self.description.date_at(ask.caller.instant);
+        let resolved = date.and_then(|date| resolve(&active, &self.description, &ask, &query.id, date).ok());
+        let Some(mut resolved) = resolved else {
+            self.shadow.miss_all(&active, &query);
             return Vec::new();
         };
         // As the rules were told then: usage has moved on.
         resolved.query = query;
         let rulers = active.rulers(&resolved.query);
-        let draft = || Draft::new(&resolved.query.id, active.rulebook.generation, &ask.caller);
-        let was = self.verdict(&rulers, None, &resolved, draft());
+        let was = self.decided(&rulers, None, &resolved, &active, &ask);
+        let mut was_in_rows = None;
         let mut all = Vec::new();
         for shadow in active.shadows().iter().filter(|shadow| shadow.concerns(&resolved.query)) {
             let candidates = shadow.rulers(&resolved.query);
-            let would_be = self.verdict(&candidates, Some(shadow), &resolved, draft());
-            let what = match (&was, &would_be) {
-                (_, Verdict::Broken(kind, true)) => ShadowOutcome::Fault(kind.clone()),
-                (Verdict::Allowed(was), Verdict::Allowed(would_be)) => {
-                    let mut found = fields(&resolved, was, would_be);
-                    found.extend(obligations(was, would_be));
-                    if matters(was) || matters(would_be) {
-                        let was = self.answer_of(&rulers, &resolved, &active, draft()).await;
-                        let would_be = self.answer_of(&candidates, &resolved, &active, draft()).await;
-                        match (was, would_be) {
-                            (Ok(was), Ok(would_be)) => {
-                                let mut in_rows = rows(&was, &would_be);
-                                // What differs in every row is told already.
-                                in_rows.retain(|one| !found.iter().any(|all| all.field == one.field));
-                                found.extend(in_rows);
-                            }
-                            (_, Err(Stop::Faulted(ruler, fault))) if is_own(&ruler, shadow) => {
-                                all.push(seen(
-                                    shadow,
-                                    &resolved.query,
-                                    ShadowOutcome::Fault(fault.kind().to_owned()),
-                                ));
-                                continue;
-                            }
-                            // The register cannot be read, or another rule broke: nothing can be said of the rows.
-                            _ => {
-                                all.push(seen(shadow, &resolved.query, ShadowOutcome::Missed));
-                                continue;
-                            }
-                        }
+            let mut would_be = self.decided(&candidates, Some(shadow), &resolved, &active, &ask);
+            let mut was = &was;
+            if in_rows(was, &would_be) {
+                if matches!(was, End::Answered(_)) {
+                    if was_in_rows.is_none() {
+                        was_in_rows = Some(self.read(&rulers, None, &resolved, &active, &ask).await);
                     }
-                    outcome(found)
+                    was = was_in_rows.as_ref().unwrap_or(was);
                 }
-                (Verdict::Allowed(_), Verdict::Refused(codes)) => {
-                    outcome(vec![whole("refused", "allowed", "refused", codes.clone())])
+                if matches!(would_be, End::Answered(_)) {
+                    would_be = self.read(&candidates, Some(shadow), &resolved, &active, &ask).await;
                 }
-                (Verdict::Allowed(_), Verdict::Broken(..)) => {
-                    outcome(vec![whole("refused", "allowed", "refused", Vec::new())])
-                }
-                (Verdict::Refused(codes), Verdict::Allowed(_)) => {
-                    outcome(vec![whole("allowed", "refused", "allowed", codes.clone())])
-                }
-                (Verdict::Broken(..), Verdict::Allowed(_)) => {
-                    outcome(vec![whole("allowed", "failed", "allowed", Vec::new())])
-                }
-                (Verdict::Refused(_) | Verdict::Broken(..), Verdict::Refused(_) | Verdict::Broken(..)) => {
-                    ShadowOutcome::Same
-                }
-            };
-            all.push(seen(shadow, &resolved.query, what));
+            }
+            match self.difference(&resolved, was, &would_be) {
+                Some(what) => all.push(seen(shadow, &resolved.query, what)),
+                None => self.shadow.miss(version(shadow), resolved.query.client.clone(), 1),
+            }
         }
         all
     }
 
-    fn verdict(
+    /// What is different for the client; none where nobody knows. Who is refused and who gets no answer because a rule
+    /// breaks are told the same of the data: nothing.
+    fn difference(&self, resolved: &Resolved<'_>, was: &End, would_be: &End) -> Option<ShadowOutcome> {
+        let refused =
+            |codes: &[String]| outcome(vec![whole("refused", "allowed", "refused", codes.to_vec())]);
+        let allowed = |was, codes: &[String]| outcome(vec![whole("allowed", was, "allowed", codes.to_vec())]);
+        Some(match (was, would_be) {
+            (End::Unknown, _) | (_, End::Unknown) => return None,
+            (was, End::Broken(kind, true)) => {
+                ShadowOutcome::Fault { kind: kind.clone(), changed: matches!(was, End::Answered(_)) }
+            }
+            (End::Answered(was), End::Answered(would_be)) => outcome(self.told(resolved, was, would_be)),
+            (End::Answered(_), End::Refused(codes)) => refused(codes),
+            (End::Answered(_), End::Broken(..)) => refused(&[]),
+            (End::Refused(codes), End::Answered(_)) => allowed("refused", codes),
+            (End::Broken(..), End::Answered(_)) => allowed("failed", &[]),
+            (End::Refused(_) | End::Broken(..), End::Refused(_) | End::Broken(..)) => ShadowOutcome::Same,
+        })
+    }
+
+    /// How it ends as far as it can be told before the register is read.
+    fn decided(
         &self,
         rulers: &[Ruler<'_>],
         shadow: Option<&Shadow>,
         resolved: &Resolved<'_>,
-        mut draft: Draft,
-    ) -> Verdict {
-        let codes = |reasons: &mut dyn Iterator<Item = &Reason>| {
-            let mut codes: Vec<String> = reasons.map(|reason| reason.code.clone()).collect();
-            codes.sort();
-            codes.dedup();
-            codes
-        };
+        active: &Active,
+        ask: &Ask,
+    ) -> End {
+        let mut draft = Draft::new(&resolved.query.id, active.rulebook.generation, &ask.caller);
         match decide(rulers, &resolved.query, &mut draft) {
-            Ok(decision) if !decision.is_allowed() => Verdict::Refused(codes(&mut decision.refusals.iter())),
+            Ok(decision) if !decision.is_allowed() => End::Refused(codes(&decision.refusals)),
             Ok(decision) => match self.nothing_to_show(resolved, &decision) {
-                Some(reasons) => Verdict::Refused(codes(&mut reasons.iter())),
-                None => Verdict::Allowed(Box::new(decision)),
+                Some(reasons) => End::Refused(codes(&reasons)),
+                None => End::Answered(Box::new(Told { decision, answer: None })),
             },
-            Err(Stop::Faulted(ruler, fault)) => {
-                Verdict::Broken(fault.kind().to_owned(), shadow.is_some_and(|shadow| is_own(&ruler, shadow)))
-            }
-            Err(Stop::Refused(_, reasons)) => Verdict::Refused(codes(&mut reasons.iter())),
-            Err(Stop::Failed(code)) => Verdict::Broken(code.to_owned(), false),
+            Err(stop) => stopped(stop, shadow),
         }
     }
 
-    async fn answer_of<'a>(
+    /// How it ends, rows and all.
+    async fn read(
         &self,
-        rulers: &[Ruler<'a>],
+        rulers: &[Ruler<'_>],
+        shadow: Option<&Shadow>,
         resolved: &Resolved<'_>,
-        active: &crate::app::active::Active,
-        mut draft: Draft,
-    ) -> Result<Answer, Stop<'a>> {
-        let (decision, reviewed) = self.decide_and_read(rulers, resolved, &mut draft).await?;
-        Ok(self.shape(resolved, active, &decision, reviewed))
+        active: &Active,
+        ask: &Ask,
+    ) -> End {
+        let mut draft = Draft::new(&resolved.query.id, active.rulebook.generation, &ask.caller);
+        match self.decide_and_read(rulers, resolved, &mut draft, true).await {
+            Ok((decision, reviewed)) => {
+                let answer = Some(self.shape(resolved, active, &decision, &reviewed));
+                End::Answered(Box::new(Told { decision, answer }))
+            }
+            Err(stop) => stopped(stop, shadow),
+        }
+    }
+
+    fn told(&self, resolved: &Resolved<'_>, was: &Told, would_be: &Told) -> Vec<Difference> {
+        let mut found = self.fields(resolved, &was.decision, &would_be.decision);
+        found.extend(obligations(&was.decision, &would_be.decision));
+        if let (Some(was), Some(would_be)) = (&was.answer, &would_be.answer) {
+            let mut in_rows = rows(was, would_be);
+            // What differs in every row is told already.
+            in_rows.retain(|one| !found.iter().any(|all| (&all.kind, &all.field) == (&one.kind, &one.field)));
+            found.extend(in_rows);
+        }
+        found
+    }
+
+    /// Fields of which more or less would be seen in every row. What is only looked up by is in no row.
+    fn fields(&self, resolved: &Resolved<'_>, was: &Decision, would_be: &Decision) -> Vec<Difference> {
+        let entity = &resolved.service.entity;
+        let both = resolved.query.fields.iter().zip(was.fields.iter().zip(&would_be.fields)).enumerate();
+        let asked = both.filter(|(place, _)| resolved.is_asked(*place));
+        let one = |(_, (field, (was, would_be))): (usize, (&Field, (&FieldDecision, &FieldDecision)))| {
+            let seen = |own: Visibility| self.description.effective(entity, &field.name, own).unwrap_or(own);
+            let told = seen_of(&field.name, seen(was.visibility), seen(would_be.visibility))?;
+            Some(with_reasons(told, &codes(&was.reasons), &codes(&would_be.reasons)))
+        };
+        asked.filter_map(one).collect()
     }
 }
 
-fn is_own(ruler: &Ruler<'_>, shadow: &Shadow) -> bool {
-    ruler.version.is_some_and(|version| std::ptr::eq(version, &*shadow.version))
+fn stopped(stop: Stop<'_>, shadow: Option<&Shadow>) -> End {
+    match stop {
+        // This thread gives way to others: that a ruling took long says nothing of how long it takes.
+        Stop::Faulted(_, RuleFault::Deadline { .. }) => End::Unknown,
+        Stop::Faulted(ruler, fault) if fault.is_the_rules() => {
+            End::Broken(fault.kind().to_owned(), shadow.is_some_and(|shadow| shadow.is(&ruler)))
+        }
+        Stop::Refused(_, reasons) => End::Refused(codes(&reasons)),
+        // The host had no sandbox, or no register: that says nothing of the rules.
+        Stop::Faulted(..) | Stop::Failed(_) => End::Unknown,
+    }
 }
 
-/// Whether more than the decision is needed to know what would be told.
-fn matters(decision: &Decision) -> bool {
-    !decision.conditions.is_empty() || !decision.reviewers.is_empty()
+fn codes(reasons: &BTreeSet<Reason>) -> Vec<String> {
+    let codes: BTreeSet<&String> = reasons.iter().map(|reason| &reason.code).collect();
+    codes.into_iter().cloned().collect()
+}
+
+/// Whether rows must be looked at to know what would be told. A review may break, so that nothing is told at all.
+fn in_rows(was: &End, would_be: &End) -> bool {
+    let reviewed = |told: &Told| !told.decision.reviewers.is_empty();
+    match (was, would_be) {
+        (End::Answered(was), End::Answered(would_be)) => {
+            let matters = |told: &Told| !told.decision.conditions.is_empty() || reviewed(told);
+            matters(was)
+                || matters(would_be)
+                || was.decision.record_limit() != would_be.decision.record_limit()
+        }
+        (End::Answered(told), _) | (_, End::Answered(told)) => reviewed(told),
+        _ => false,
+    }
 }
 
 fn outcome(mut differences: Vec<Difference>) -> ShadowOutcome {
@@ -159,22 +213,18 @@ fn whole(kind: &str, was: &str, would_be: &str, reasons: Vec<String>) -> Differe
     Difference { kind: kind.to_owned(), field: None, was: text(was), would_be: text(would_be), reasons }
 }
 
-/// Fields of which more or less would be seen in every row.
-fn fields(resolved: &Resolved<'_>, was: &Decision, would_be: &Decision) -> Vec<Difference> {
-    let names = resolved.query.fields.iter().map(|field| field.name.as_str());
-    let both = was.fields.iter().zip(&would_be.fields);
-    names.zip(both).filter_map(|(name, (was, would_be))| field(name, was, would_be)).collect()
-}
-
-fn field(name: &str, was: &FieldDecision, would_be: &FieldDecision) -> Option<Difference> {
-    let mut difference = seen_of(name, was.visibility, would_be.visibility)?;
-    // Why less is seen: the reasons of the one who shows less.
-    let (narrower, wider) = if difference.kind == "widened" { (was, would_be) } else { (would_be, was) };
-    let own = narrower.reasons.iter().filter(|reason| !wider.reasons.contains(reason));
-    difference.reasons = own.map(|reason| reason.code.clone()).collect();
-    difference.reasons.sort();
-    difference.reasons.dedup();
-    Some(difference)
+/// Puts in the codes that make the difference: the reasons of the one who shows less, without those of the other.
+fn with_reasons(mut difference: Difference, was: &[String], would_be: &[String]) -> Difference {
+    let only = |own: &[String], other: &[String]| -> Vec<String> {
+        own.iter().filter(|code| !other.contains(code)).cloned().collect()
+    };
+    difference.reasons = match difference.kind.as_str() {
+        "widened" => only(was, would_be),
+        // Put in by the one or by the other.
+        "replaced" if only(would_be, was).is_empty() => only(was, would_be),
+        _ => only(would_be, was),
+    };
+    difference
 }
 
 /// The difference between two visibilities of a field; none when they are the same.
@@ -196,47 +246,78 @@ fn obligations(was: &Decision, would_be: &Decision) -> Vec<Difference> {
     changed.then(|| whole("obligations", &count(was), &count(would_be), Vec::new())).into_iter().collect()
 }
 
-/// Records that would be there or not, and fields of which more or less would be seen in some rows only.
-fn rows(was: &Answer, would_be: &Answer) -> Vec<Difference> {
-    let count = |answer: &Answer| {
-        let groups = answer.records.iter().flat_map(|record| &record.groups).map(|(_, rows)| rows.len());
-        (answer.records.len(), groups.sum::<usize>())
-    };
-    let told = |(records, rows): (usize, usize)| format!("{records} records, {rows} rows of groups");
-    let (before, after) = (count(was), count(would_be));
-    if before != after {
-        return vec![whole("rows", &told(before), &told(after), Vec::new())];
-    }
+/// Records that would be there or not, and fields of which something else would be seen in some rows.
+fn rows(
+    (was, were_ids): &(Answer, Vec<RecordId>),
+    (would_be, ids): &(Answer, Vec<RecordId>),
+) -> Vec<Difference> {
+    let before: HashMap<_, _> = were_ids.iter().zip(&was.records).collect();
+    let after: HashMap<_, _> = ids.iter().zip(&would_be.records).collect();
+    let mut other = was.more != would_be.more || after.keys().any(|id| !before.contains_key(id));
     let mut found: BTreeMap<(usize, String), Difference> = BTreeMap::new();
-    for (was_record, record) in was.records.iter().zip(&would_be.records) {
-        let groups = was_record.groups.iter().flat_map(|(_, rows)| rows);
-        let were = std::iter::once(&was_record.cells).chain(groups);
-        let are = std::iter::once(&record.cells).chain(record.groups.iter().flat_map(|(_, rows)| rows));
-        for (was_row, row) in were.zip(are) {
-            for (place, difference) in cells(was, was_row, row) {
-                found.entry((place, difference.kind.clone())).or_insert(difference);
+    let mut note = |was_row: &AnswerRow, row: &AnswerRow| {
+        for (place, difference) in cells((was, was_row), (would_be, row)) {
+            found.entry((place, difference.kind.clone())).or_insert(difference);
+        }
+    };
+    for (id, was_record) in &before {
+        let Some(record) = after.get(id) else {
+            other = true;
+            continue;
+        };
+        note(&was_record.cells, &record.cells);
+        for (group, were) in &was_record.groups {
+            // A group of which nothing may be seen is told by its fields.
+            let Some((_, are)) = record.groups.iter().find(|(name, _)| name == group) else { continue };
+            other |= were.len() != are.len();
+            if were.len() == are.len() {
+                were.iter().zip(are).for_each(|(was_row, row)| note(was_row, row));
             }
         }
     }
-    found.into_values().collect()
+    let told = |answer: &Answer| {
+        let groups = answer.records.iter().flat_map(|record| &record.groups).map(|(_, rows)| rows.len());
+        let more = if answer.more { " and more" } else { "" };
+        format!("{} records, {} rows of groups{more}", answer.records.len(), groups.sum::<usize>())
+    };
+    let other = other.then(|| whole("rows", &told(was), &told(would_be), Vec::new()));
+    found.into_values().chain(other).collect()
 }
 
-fn cells(answer: &Answer, was: &AnswerRow, would_be: &AnswerRow) -> Vec<(usize, Difference)> {
-    let told = |row: &AnswerRow| -> BTreeMap<usize, (Visibility, Vec<String>)> {
-        let codes = |narrowed: &Option<FieldDecision>| {
-            narrowed.iter().flat_map(|own| &own.reasons).map(|reason| reason.code.clone()).collect()
-        };
-        row.iter().map(|(place, cell)| (*place, (cell.visibility, codes(&cell.narrowed)))).collect()
-    };
-    let (was, would_be) = (told(was), told(would_be));
-    let places: std::collections::BTreeSet<usize> = was.keys().chain(would_be.keys()).copied().collect();
-    let hidden = (Visibility::Hide, Vec::new());
+fn cells(
+    (was, was_row): (&Answer, &AnswerRow),
+    (would_be, row): (&Answer, &AnswerRow),
+) -> Vec<(usize, Difference)> {
+    let places: BTreeSet<usize> = was_row.iter().chain(row).map(|(place, _)| *place).collect();
     let one = |place: usize| {
-        let (before, after) = (was.get(&place).unwrap_or(&hidden), would_be.get(&place).unwrap_or(&hidden));
-        let mut difference = seen_of(&answer.fields.get(place)?.name, before.0, after.0)?;
-        let narrower = if difference.kind == "widened" { before } else { after };
-        difference.reasons.clone_from(&narrower.1);
-        Some((place, difference))
+        let name = &was.fields.get(place)?.name;
+        let (before, after) = (seen_in(was, was_row, place), seen_in(would_be, row, place));
+        let difference = seen_of(name, before.visibility, after.visibility).or_else(|| {
+            // As much of it, and yet another value: one of them was put in by a rule.
+            let seen = before.visibility.to_string();
+            let replaced =
+                Difference { field: Some(name.clone()), ..whole("replaced", &seen, &seen, Vec::new()) };
+            (before.value != after.value).then_some(replaced)
+        })?;
+        Some((place, with_reasons(difference, &before.codes, &after.codes)))
     };
     places.into_iter().filter_map(one).collect()
+}
+
+/// What is seen of one field in one row, and why not more.
+struct Seen<'a> {
+    visibility: Visibility,
+    codes: Vec<String>,
+    value: Option<&'a Value>,
+}
+
+fn seen_in<'a>(answer: &'a Answer, row: &'a AnswerRow, place: usize) -> Seen<'a> {
+    let cell = row.iter().find(|(own, _)| *own == place).map(|(_, cell)| cell);
+    let narrowed = cell.and_then(|cell| cell.narrowed.as_ref());
+    let decision = narrowed.or_else(|| answer.fields.get(place).map(|field| &field.decision));
+    Seen {
+        visibility: cell.map_or(Visibility::Hide, |cell| cell.visibility),
+        codes: decision.map(|own| codes(&own.reasons)).unwrap_or_default(),
+        value: cell.map(|cell| &cell.value),
+    }
 }

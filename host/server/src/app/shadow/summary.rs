@@ -37,12 +37,14 @@ pub struct ShadowSummary {
     pub differences: Vec<ShadowTally>,
     /// The same by client.
     pub by_client: Vec<ShadowTally>,
-    /// The latest queries that would have been decided otherwise.
+    /// Queries that would have been decided otherwise, newest first: one page of them. The newest
+    /// [`SHADOW_CHANGES_KEPT`](paasla_store::governance::shadow::SHADOW_CHANGES_KEPT) of a version are kept.
     pub latest: Vec<ShadowChange>,
 }
 
 impl App {
-    /// What a version of a policy would have changed while it was in shadow; none when there is no such version.
+    /// What a version of a policy would have changed while it was in shadow; none when there is no such version. Of the
+    /// queries it lists `limit` at most, before the record `before` if it is given.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -50,7 +52,8 @@ impl App {
         &self,
         name: &str,
         version: Option<u32>,
-        latest: u32,
+        before: Option<&str>,
+        limit: u32,
     ) -> Result<Option<ShadowSummary>, StoreError> {
         let policies = self.policies(Some(name)).await?;
         let in_shadow =
@@ -62,7 +65,7 @@ impl App {
         let Some(chosen) = chosen else { return Ok(None) };
         let clients = self.store.shadow_counts(&chosen.digest).await?;
         let by_client = self.store.shadow_tallies(&chosen.digest).await?;
-        let latest = self.store.shadow_changes(&chosen.digest, None, latest).await?;
+        let latest = self.store.shadow_changes(&chosen.digest, before, limit).await?;
         let sum = |of: fn(&ShadowCount) -> u64| clients.iter().map(of).sum::<u64>();
         let (queries, changed) = (sum(|count| count.queries), sum(|count| count.changed));
         let (faults, missed) = (sum(|count| count.faults), sum(|count| count.missed));

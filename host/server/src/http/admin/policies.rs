@@ -7,7 +7,7 @@ use axum::{
     Extension, Json,
     body::Body,
     extract::{Path, State},
-    http::StatusCode,
+    http::{StatusCode, Uri},
 };
 use paasla_core::{Limits, Scope};
 use serde::Deserialize;
@@ -22,14 +22,16 @@ use crate::app::{
     governance::{
         actor::Actor,
         policies::NewPolicy,
+        refusal::Refusal,
         steps::{Step, StepOptions},
         view::PolicyView,
     },
     shadow::summary::ShadowSummary,
 };
 
-/// How many of the latest changes a summary lists.
-const LATEST: u32 = 20;
+/// How many queries a summary lists unless told otherwise, and at most.
+const USUAL: u32 = 20;
+const MOST: u32 = 1_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,19 +88,37 @@ pub(super) async fn create(
 pub(super) async fn diff(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    uri: Uri,
 ) -> Answer<Json<ShadowSummary>> {
-    summary(&app, &name, None).await
+    summary(&app, &name, None, &uri).await
 }
 
 pub(super) async fn diff_of_version(
     State(app): State<Arc<App>>,
     Path((name, version)): Path<(String, u32)>,
+    uri: Uri,
 ) -> Answer<Json<ShadowSummary>> {
-    summary(&app, &name, Some(version)).await
+    summary(&app, &name, Some(version), &uri).await
 }
 
-async fn summary(app: &App, name: &str, version: Option<u32>) -> Answer<Json<ShadowSummary>> {
-    let summary = app.shadow_summary(name, version, LATEST).await?;
+/// `?before=RECORD&limit=N`, both optional: which of the queries that would have been decided otherwise are listed.
+async fn summary(app: &App, name: &str, version: Option<u32>, uri: &Uri) -> Answer<Json<ShadowSummary>> {
+    let (mut before, mut limit) = (None, USUAL);
+    for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let wrong = |what: &str| Refusal::invalid("query_string", "url", format!("`{name}` {what}"));
+        match name {
+            "before"
+                if !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
+            {
+                before = Some(value);
+            }
+            "before" => return Err(wrong("must be the id of a record").into()),
+            "limit" => limit = value.parse().map_err(|_| wrong("must be a number"))?,
+            _ => return Err(wrong("is not known: before and limit are").into()),
+        }
+    }
+    let summary = app.shadow_summary(name, version, before, limit.min(MOST)).await?;
     summary.map(Json).ok_or_else(|| not_found("policy", name))
 }
 

@@ -27,9 +27,6 @@ use crate::app::{
     },
 };
 
-/// The largest body with a component, in bytes: one of 64 MiB in base64, and room for its cases.
-const LIMIT: usize = 96 << 20;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Upload {
@@ -62,7 +59,7 @@ pub(super) async fn upload(
     Extension(actor): Extension<Actor>,
     body: Body,
 ) -> Answer<(StatusCode, Json<RuleView>)> {
-    let Upload { component, cases, signatures, reason } = read_up_to(body, LIMIT).await?;
+    let Upload { component, cases, signatures, reason } = read_up_to(body, app.upload_bytes()).await?;
     let component = STANDARD.decode(component).map_err(|_| {
         Refusal::invalid(
             "component_invalid",

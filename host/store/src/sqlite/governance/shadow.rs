@@ -1,57 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What policies in shadow would have done.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{read, written};
 use crate::{
     error::StoreError,
-    governance::shadow::{Difference, ShadowChange, ShadowCount, ShadowOutcome, ShadowSeen, ShadowTally},
+    governance::shadow::{
+        Difference, SHADOW_CHANGES_KEPT, ShadowChange, ShadowCount, ShadowMissed, ShadowOutcome, ShadowSeen,
+        ShadowTally,
+    },
     sqlite::{begin, failure::failure},
 };
 
-pub(super) async fn add(writer: &SqlitePool, seen: &[ShadowSeen]) -> Result<(), StoreError> {
-    if seen.is_empty() {
-        return Ok(());
+/// How many changes are added before old ones are looked for again.
+const BETWEEN_SWEEPS: u32 = 1_000;
+
+/// How many changes are deleted in one transaction.
+const SWEEP: u32 = 250;
+
+/// What is added to the sums of one client.
+#[derive(Default)]
+struct Sums {
+    queries: i64,
+    changed: i64,
+    faults: i64,
+    missed: i64,
+}
+
+type Whose<'a> = (&'a str, String);
+
+/// Adds what was seen, in one transaction; gives back how many changes are new.
+pub(super) async fn add(
+    writer: &SqlitePool,
+    seen: &[ShadowSeen],
+    missed: &[ShadowMissed],
+) -> Result<u32, StoreError> {
+    if seen.is_empty() && missed.is_empty() {
+        return Ok(0);
     }
+    let mut changes = 0_u32;
+    let mut sums: BTreeMap<Whose<'_>, Sums> = BTreeMap::new();
+    let mut tallies: BTreeMap<(Whose<'_>, [String; 3]), i64> = BTreeMap::new();
     let mut transaction = begin(writer).await?;
     for one in seen {
-        let faulted;
-        let (queries, changed, faults, missed, differences): (_, _, _, _, &[Difference]) = match &one.what {
-            ShadowOutcome::Same => (1, 0, 0, 0, &[]),
-            ShadowOutcome::Missed => (0, 0, 0, 1, &[]),
-            ShadowOutcome::Changed(differences) => (1, 1, 0, 0, differences),
-            ShadowOutcome::Fault(kind) => {
-                let kind = format!("fault.{kind}");
-                let (field, was, would_be) = (None, None, Some("refused".to_owned()));
-                faulted =
-                    [Difference { kind: "fault".to_owned(), field, was, would_be, reasons: vec![kind] }];
-                (1, 1, 1, 0, &faulted)
-            }
+        let (changed, fault, differences) = match &one.what {
+            ShadowOutcome::Same => (false, false, Vec::new()),
+            ShadowOutcome::Changed(differences) => (true, false, differences.clone()),
+            ShadowOutcome::Fault { kind, changed } => (*changed, true, vec![fault(kind)]),
         };
-        if changed > 0 && !note(&mut transaction, one, differences).await? {
+        if changed && !note(&mut transaction, one, &differences).await? {
             continue;
         }
-        sqlx::query(
-            "INSERT INTO shadow_count (version, client, queries, changed, faults, missed) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (version, client) DO UPDATE SET \
-             queries = queries + excluded.queries, changed = changed + excluded.changed, \
-             faults = faults + excluded.faults, missed = missed + excluded.missed",
-        )
-        .bind(&one.version)
-        .bind(one.client.to_string())
-        .bind(queries)
-        .bind(changed)
-        .bind(faults)
-        .bind(missed)
-        .execute(&mut *transaction)
-        .await
-        .map_err(failure)?;
-        tally(&mut transaction, one, differences).await?;
+        changes = changes.saturating_add(u32::from(changed));
+        let whose = (one.version.as_str(), one.client.to_string());
+        for difference in lines(&differences) {
+            *tallies.entry((whose.clone(), difference)).or_default() += 1;
+        }
+        let sum = sums.entry(whose).or_default();
+        sum.queries += 1;
+        sum.changed += i64::from(changed);
+        sum.faults += i64::from(fault);
     }
-    transaction.commit().await.map_err(failure)
+    for ShadowMissed { version, client, queries } in missed {
+        let sum = sums.entry((version, client.to_string())).or_default();
+        sum.missed = sum.missed.saturating_add(i64::try_from(*queries).unwrap_or(i64::MAX));
+    }
+    for (whose, sum) in &sums {
+        count_up(&mut transaction, whose, sum).await?;
+    }
+    for ((whose, line), queries) in &tallies {
+        tally(&mut transaction, whose, line, *queries).await?;
+    }
+    transaction.commit().await.map_err(failure)?;
+    Ok(changes)
+}
+
+/// A rule that broke, as a difference.
+fn fault(kind: &str) -> Difference {
+    Difference {
+        kind: "fault".to_owned(),
+        field: None,
+        was: None,
+        would_be: Some("refused".to_owned()),
+        reasons: vec![format!("fault.{kind}")],
+    }
+}
+
+/// Kind, field and reason of every difference, each once for a query.
+fn lines(differences: &[Difference]) -> BTreeSet<[String; 3]> {
+    let mut lines = BTreeSet::new();
+    for Difference { kind, field, reasons, .. } in differences {
+        let reasons = reasons.iter().cloned().chain(reasons.is_empty().then(String::new));
+        lines.extend(reasons.map(|reason| [kind.clone(), field.clone().unwrap_or_default(), reason]));
+    }
+    lines
 }
 
 /// Notes a query that would have been decided otherwise; false when it is there already.
@@ -76,32 +124,102 @@ async fn note(
     Ok(done.rows_affected() > 0)
 }
 
+async fn count_up(
+    connection: &mut SqliteConnection,
+    (version, client): &Whose<'_>,
+    sum: &Sums,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO shadow_count (version, client, queries, changed, faults, missed) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (version, client) DO UPDATE SET \
+         queries = queries + excluded.queries, changed = changed + excluded.changed, \
+         faults = faults + excluded.faults, missed = missed + excluded.missed",
+    )
+    .bind(version)
+    .bind(client)
+    .bind(sum.queries)
+    .bind(sum.changed)
+    .bind(sum.faults)
+    .bind(sum.missed)
+    .execute(connection)
+    .await
+    .map_err(failure)?;
+    Ok(())
+}
+
 async fn tally(
     connection: &mut SqliteConnection,
-    seen: &ShadowSeen,
-    differences: &[Difference],
+    (version, client): &Whose<'_>,
+    [kind, field, reason]: &[String; 3],
+    queries: i64,
 ) -> Result<(), StoreError> {
-    let mut kinds = BTreeSet::new();
-    for difference in differences {
-        let field = difference.field.as_deref().unwrap_or("");
-        let reasons = difference.reasons.iter().map(String::as_str);
-        let reasons = reasons.chain(difference.reasons.is_empty().then_some(""));
-        kinds.extend(reasons.map(|reason| (difference.kind.as_str(), field, reason)));
+    sqlx::query(
+        "INSERT INTO shadow_tally (version, client, kind, field, reason, queries) \
+         VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (version, client, kind, field, reason) DO UPDATE SET queries = queries + excluded.queries",
+    )
+    .bind(version)
+    .bind(client)
+    .bind(kind)
+    .bind(field)
+    .bind(reason)
+    .bind(queries)
+    .execute(connection)
+    .await
+    .map_err(failure)?;
+    Ok(())
+}
+
+/// Deletes old changes once so many have been added that there may be too many. What was added stands in any case.
+pub(super) async fn sweep_now_and_then(
+    writer: &SqlitePool,
+    readers: &SqlitePool,
+    unswept: &AtomicU32,
+    added: u32,
+) {
+    let before =
+        unswept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(added)));
+    if added == 0 || before.is_ok_and(|before| before.saturating_add(added) < BETWEEN_SWEEPS) {
+        return;
     }
-    for (kind, field, reason) in kinds {
-        sqlx::query(
-            "INSERT INTO shadow_tally (version, client, kind, field, reason, queries) \
-             VALUES ($1, $2, $3, $4, $5, 1) \
-             ON CONFLICT (version, client, kind, field, reason) DO UPDATE SET queries = queries + 1",
-        )
-        .bind(&seen.version)
-        .bind(seen.client.to_string())
-        .bind(kind)
-        .bind(field)
-        .bind(reason)
-        .execute(&mut *connection)
+    unswept.store(0, Ordering::Relaxed);
+    if sweep(writer, readers).await.is_err() {
+        // As if nothing had been swept: the next addition tries again.
+        unswept.store(BETWEEN_SWEEPS, Ordering::Relaxed);
+    }
+}
+
+async fn sweep(writer: &SqlitePool, readers: &SqlitePool) -> Result<(), StoreError> {
+    let versions: Vec<(String,)> = sqlx::query_as("SELECT DISTINCT version FROM shadow_count")
+        .fetch_all(readers)
         .await
         .map_err(failure)?;
+    for (version,) in versions {
+        let newest_too_many: Option<(String,)> = sqlx::query_as(
+            "SELECT record FROM shadow_change WHERE version = $1 ORDER BY record DESC LIMIT 1 OFFSET $2",
+        )
+        .bind(&version)
+        .bind(i64::from(SHADOW_CHANGES_KEPT))
+        .fetch_optional(readers)
+        .await
+        .map_err(failure)?;
+        let Some((newest_too_many,)) = newest_too_many else { continue };
+        loop {
+            // A few at a time: records wait for the writer meanwhile.
+            let done = sqlx::query(
+                "DELETE FROM shadow_change WHERE version = $1 AND record IN (SELECT record FROM shadow_change \
+                 WHERE version = $1 AND record <= $2 ORDER BY record LIMIT $3)",
+            )
+            .bind(&version)
+            .bind(&newest_too_many)
+            .bind(i64::from(SWEEP))
+            .execute(writer)
+            .await
+            .map_err(failure)?;
+            if done.rows_affected() < u64::from(SWEEP) {
+                break;
+            }
+        }
     }
     Ok(())
 }
