@@ -9,12 +9,12 @@ use paasla_engine::{ActivateError, Engine, EngineConfig, LoadError, RuleFault};
 use serde_json::{Value, json};
 
 use crate::common::{
-    OUTPUT,
+    MEMORY, OUTPUT,
     answer::{
         attribute, condition, exception, narrowing_for, obligation, reason, reviewed, row_ruling, value,
         words,
     },
-    guest::Guest,
+    guest::{Guest, WIT, component_with},
     limits, policy, query, rows,
 };
 
@@ -24,6 +24,7 @@ const BY_THEMSELVES: &[(&str, fn())] = &[
     ("/deadline-ms", crate::run::a_loop_with_boundless_fuel_ends_at_the_deadline),
     ("/component/compile-ms", crate::bombs::a_compilation_that_takes_too_long),
     ("/component/compile-bytes", crate::bombs::a_compilation_that_takes_too_much_memory),
+    ("/component/code-bytes", crate::bombs::more_machine_code_than_the_host_takes),
 ];
 
 /// What becomes of a rule when a limit, given with its number, is too low.
@@ -174,6 +175,16 @@ fn of_rulings() -> Vec<Limit> {
     let memory =
         |place| Limit::new(place, growing.clone(), (1 << 16, 1 << 20), Broken::Decide(out_of_memory));
     let output = |place| Limit::new(place, hiding.clone(), (0, 1_000), Broken::Decide(output_too_large));
+    let growing = leaked(format!("{ONE_PAGE_MORE} (i32.const 1024)"));
+    let growing_in_review = Guest { review: growing, ..Guest::default() }.component();
+    let row_memory = |place| {
+        Limit::new(
+            place,
+            growing_in_review.clone(),
+            (0, 1 << 20),
+            Broken::Review(|limit| out_of_memory((4 << 16) + limit)),
+        )
+    };
     let row_output =
         |place| Limit::new(place, reviewing.clone(), (0, 1_000), Broken::Review(output_too_large));
     vec![
@@ -197,6 +208,17 @@ fn of_rulings() -> Vec<Limit> {
         ),
         memory("/ration/memory-bytes"),
         own(memory("/most/memory-bytes"), Limits { memory_bytes: all(), ..Limits::default() }),
+        besides(
+            row_memory("/ration/row-memory-bytes"),
+            &[("/ration/memory-bytes", 4 << 16), ("/most/row-memory-bytes", MEMORY)],
+        ),
+        besides(
+            own(
+                row_memory("/most/row-memory-bytes"),
+                Limits { row_memory_bytes: all(), ..Limits::default() },
+            ),
+            &[("/ration/memory-bytes", 4 << 16)],
+        ),
         output("/ration/output-bytes"),
         own(output("/most/output-bytes"), Limits { output_bytes: all(), ..Limits::default() }),
         besides(
@@ -204,8 +226,11 @@ fn of_rulings() -> Vec<Limit> {
             &[("/ration/output-bytes", 0), ("/most/row-output-bytes", OUTPUT)],
         ),
         besides(
-            row_output("/most/row-output-bytes"),
-            &[("/ration/output-bytes", 0), ("/ration/row-output-bytes", OUTPUT)],
+            own(
+                row_output("/most/row-output-bytes"),
+                Limits { row_output_bytes: all(), ..Limits::default() },
+            ),
+            &[("/ration/output-bytes", 0)],
         ),
     ]
 }
@@ -308,9 +333,27 @@ fn of_tables_and_the_stack() -> Vec<Limit> {
         ..Guest::default()
     };
     vec![
+        Limit::new("/handles", resourceful(), (0, 100), Broken::Decide(out_of_handles)),
         Limit::new("/table-elements", growing.component(), (9, 1_000), Broken::Decide(out_of_table)),
         Limit::new("/stack-bytes", deep.component(), (64 << 10, 1 << 20), Broken::Decide(out_of_stack)),
     ]
+}
+
+/// Makes five handles of a resource of its own, and keeps them.
+fn resourceful() -> Vec<u8> {
+    let import = r#"(module (import "[export]paasla:rule/things@0.1.0" "[resource-new]thing" (func $new (param i32) (result i32)))"#;
+    let decide = "(local $i i32)
+                  (loop (drop (call $new (i32.const 0)))
+                    (br_if 0 (i32.lt_s (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5))))
+                  (i32.const 1024)";
+    let text = Guest { decide, ..Guest::default() }.text().replacen("(module", import, 1);
+    let wit = WIT.replace("export ruling;", "export ruling;\n export things;")
+        + "\ninterface things { resource thing; }";
+    component_with(&text, &wit)
+}
+
+fn out_of_handles(most: u64) -> RuleFault {
+    RuleFault::OutOfHandles { limit: usize::try_from(most).unwrap() }
 }
 
 fn out_of_table(most: u64) -> RuleFault {
@@ -337,8 +380,9 @@ fn limits_of_rulings() {
     let found: std::collections::BTreeMap<_, _> = lowest(of_rulings()).into_iter().collect();
     assert_eq!(found["/ration/memory-bytes"], 5 << 16);
     assert_eq!(found["/most/memory-bytes"], 5 << 16);
+    assert_eq!(found["/ration/row-memory-bytes"], 1 << 16);
     // What the policy sets itself is worth as much as what the host gives.
-    for limit in ["fuel", "review-fuel", "row-fuel", "output-bytes", "row-output-bytes"] {
+    for limit in ["fuel", "review-fuel", "row-fuel", "row-memory-bytes", "output-bytes", "row-output-bytes"] {
         assert_eq!(found[&*format!("/ration/{limit}")], found[&*format!("/most/{limit}")], "{limit}");
     }
     assert_eq!(found["/ration/review-fuel"], found["/ration/row-fuel"], "one row");
@@ -353,7 +397,7 @@ fn limits_of_answers() {
 #[test]
 fn limits_of_tables_and_the_stack() {
     let found = lowest(of_tables_and_the_stack());
-    assert_eq!(found[0], ("/table-elements", 11));
+    assert_eq!(found[..2], [("/handles", 5), ("/table-elements", 11)]);
 }
 
 /// Each with a rule that has three more of it than another: both must fit exactly.
