@@ -4,7 +4,7 @@
 #[expect(dead_code, unreachable_pub, reason = "shared with the engine's other tests")]
 #[path = "../../tests/common/answer.rs"]
 mod answer;
-#[expect(dead_code, unreachable_pub, reason = "shared with the engine's other tests")]
+#[expect(unreachable_pub, reason = "shared with the engine's other tests")]
 #[path = "../../tests/common/guest.rs"]
 mod guest;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use paasla_core::{Policy, Query, Rulebook};
 use paasla_engine::Activated;
 
-use super::quarantine::{VersionId, Watch};
+use super::quarantine::Watch;
 
 pub use build::{BuildError, PolicyError, build, try_policy};
 pub use pool::Pool;
@@ -48,7 +48,8 @@ pub(crate) struct AtWork {
 #[derive(Debug)]
 pub(crate) struct Version {
     pub(crate) activated: Activated,
-    pub(crate) watch: Watch,
+    /// Another scope is another version, but no other watch: what broke so far goes on counting.
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// Who rules in one query for one policy. Chosen once, so that whoever decides also reviews.
@@ -92,7 +93,7 @@ impl Active {
 
     /// The watches over all versions in force, and those that stand ready to take their place.
     pub(crate) fn watches(&self) -> impl Iterator<Item = &Watch> {
-        self.policies.iter().flat_map(AtWork::versions).map(|version| &version.watch)
+        self.policies.iter().flat_map(AtWork::versions).map(|version| &*version.watch)
     }
 
     /// What rules for a policy now; none when it is out of service.
@@ -152,14 +153,7 @@ impl AtWork {
 
     /// What rules once a version is out of service.
     pub(crate) fn without(&self, version: &Version) -> Option<&Version> {
-        let mut others = self.versions().filter(|other| !std::ptr::eq(*other, version));
+        let mut others = self.versions().filter(|other| !Arc::ptr_eq(&other.watch, &version.watch));
         others.find(|other| !other.watch.is_out())
-    }
-}
-
-impl Version {
-    fn new(activated: Activated) -> Self {
-        let watch = Watch::new(VersionId::of(&activated.policy));
-        Self { activated, watch }
     }
 }
