@@ -157,3 +157,43 @@ fn see_component(
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmparser::Parser;
+
+    use super::*;
+
+    fn taken(text: &str) -> Taken {
+        let bytes = wat::parse_str(text).unwrap();
+        let mut tally = Tally::default();
+        for payload in Parser::new(0).parse_all(&bytes) {
+            tally.see(&payload.unwrap());
+        }
+        tally.whole
+    }
+
+    /// Modules and components that come from elsewhere have their place in the lists, and are not taken for others.
+    #[test]
+    fn each_is_counted_as_often_as_it_is_instantiated() {
+        let text = r#"(component
+            (core module $a (memory 0))
+            (component $inner
+              (alias outer 1 $a (core module $m))
+              (core module $b (table 0 funcref) (table 0 funcref))
+              (core instance (instantiate $b))
+              (core instance (instantiate $m)))
+            (instance (instantiate $inner))
+            (export $again "again" (component $inner))
+            (instance (instantiate $again))
+            (component $unused (core module $c) (core instance (instantiate $c)))
+            (core instance (instantiate $a))
+            (core instance (export "of-no-module")))"#;
+        assert_eq!(taken(text), Taken { core_instances: 3, memories: 1, tables: 4 });
+        assert_eq!(
+            taken("(component (import \"m\" (core module $m)) (core instance (instantiate $m)))"),
+            Taken::default()
+        );
+        assert_eq!(taken("(module (memory 1))"), Taken::default(), "it is no component");
+    }
+}
