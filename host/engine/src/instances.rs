@@ -188,7 +188,7 @@ mod tests {
             (instance (instantiate $again))
             (component $unused (core module $c) (core instance (instantiate $c)))
             (core instance (instantiate $a))
-            (core instance (export "of-no-module")))"#;
+            (core instance (export "of-no-module" (func 0))))"#;
         assert_eq!(taken(text), Taken { core_instances: 3, memories: 1, tables: 4 });
         assert_eq!(
             taken("(component (import \"m\" (core module $m)) (core instance (instantiate $m)))"),
