@@ -48,6 +48,17 @@ impl Arena {
     }
 }
 
+/// Sees to it that so many bytes can be reserved without asking for memory. If there is none to be had, whoever needs it
+/// will ask again.
+pub(crate) fn make_room(bytes: usize) {
+    // SAFETY: no threads, and no reference to the cell outlives this block.
+    let next = unsafe { *ARENA.next.get() };
+    if ARENA.reserve(bytes, 1).is_some() {
+        // SAFETY: as above; nobody was told of the block, so it is free again.
+        unsafe { *ARENA.next.get() = next };
+    }
+}
+
 // SAFETY: every block starts at a multiple of its alignment, lies inside the memory, and overlaps no other,
 // because `next` only grows; the one exception is `realloc` of the last block, which keeps its start.
 unsafe impl GlobalAlloc for Arena {

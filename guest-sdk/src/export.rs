@@ -3,7 +3,10 @@
 
 use std::cell::OnceCell;
 
-use crate::{Decided, Description, Problem, Problems, Query, Reviewed, Row, Rule};
+use crate::{
+    Decided, Description, Problem, Problems, Query, Reviewed, Row, Rule,
+    settings::{self, Tree},
+};
 
 /// Makes a type that implements [`Rule`] the rule of this component. Once per crate.
 #[rustfmt::skip] // it loses count of the indentation here
@@ -63,6 +66,10 @@ macro_rules! export {
     };
 }
 
+/// Bytes for one ruling: a query of a hundred fields and what is said of it.
+#[cfg(all(target_arch = "wasm32", feature = "arena"))]
+const ROOM: usize = 10 << 10;
+
 /// The place where a component keeps its configured rule.
 #[doc(hidden)]
 #[derive(Debug)]
@@ -83,6 +90,9 @@ impl<R: Rule> Configured<R> {
     pub fn configure(&self, settings: &str) -> Result<(), Vec<Problem>> {
         let rule = from_settings::<R>(settings)?;
         assert!(self.0.set(rule).is_ok(), "configured twice");
+        // Every ruling starts from here: to ask for memory now costs once, in each of them it would cost much.
+        #[cfg(all(target_arch = "wasm32", feature = "arena"))]
+        crate::arena::make_room(ROOM);
         Ok(())
     }
 
@@ -110,30 +120,7 @@ impl<R: Rule> Default for Configured<R> {
 }
 
 fn from_settings<R: Rule>(settings: &str) -> Result<R, Vec<Problem>> {
-    let mut reader = serde_json::Deserializer::from_str(settings);
-    let settings: R::Settings = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer = pointer(error.path());
-        vec![Problem { pointer, message: error.into_inner().to_string() }]
-    })?;
-    reader.end().map_err(|error| vec![Problem { pointer: String::new(), message: error.to_string() }])?;
+    let tree = Tree::parse(settings).map_err(|problem| vec![problem])?;
+    let settings: R::Settings = settings::read(&tree).map_err(|problem| vec![problem])?;
     R::configure(settings).map_err(|problems: Problems| problems.into())
-}
-
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => {
-                pointer.push('/');
-                pointer.push_str(&index.to_string());
-            }
-            Segment::Map { key } | Segment::Enum { variant: key } => {
-                pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-            }
-            Segment::Unknown => {}
-        }
-    }
-    pointer
 }

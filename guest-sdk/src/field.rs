@@ -3,7 +3,7 @@
 
 use crate::{
     Query,
-    bindings::exports::paasla::rule::ruling::{Field as Entry, Part},
+    bindings::exports::paasla::rule::ruling::{Marked, Texts},
 };
 
 /// One field that a query asks for, or looks up by.
@@ -11,24 +11,19 @@ use crate::{
 pub struct Field<'q> {
     query: &'q Query,
     index: u32,
-    entry: &'q Entry,
-}
-
-/// The element of a list that the interface points into.
-fn at<T>(list: &[T], index: u32) -> Option<&T> {
-    list.get(usize::try_from(index).ok()?)
+    category: u32,
 }
 
 impl Query {
     /// Its fields, in the order that rulings count them.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        (0..).zip(&self.fields).map(|(index, entry)| Field { query: self, index, entry })
+        (0..).zip(&self.fields).map(|(index, &category)| Field { query: self, index, category })
     }
 
     /// The name of a group that a field or a row belongs to.
     #[must_use]
     pub fn group(&self, index: Option<u32>) -> Option<&str> {
-        index.and_then(|index| at(&self.groups, index)).map(|part| self.part(*part))
+        index.and_then(|index| self.text_of(self.groups, index))
     }
 }
 
@@ -48,32 +43,32 @@ impl<'q> Field<'q> {
     /// Its category's place among [`Query::categories`]: what is worked out once for each category is found by it.
     #[must_use]
     pub fn category_index(&self) -> usize {
-        usize::try_from(self.entry.category).unwrap_or(usize::MAX)
+        usize::try_from(self.category).unwrap_or(usize::MAX)
     }
 
     /// The group of rows it belongs to; none for the entity's own fields.
     #[must_use]
     pub fn group(&self) -> Option<&'q str> {
-        self.query.group(self.entry.group)
+        self.query.group(self.group_index())
     }
 
     /// The place of its group among the groups of the query.
     #[must_use]
     pub fn group_index(&self) -> Option<u32> {
-        self.entry.group
+        let group = |marked| if let Marked::Grouped(group) = marked { Some(group) } else { None };
+        self.marks().find_map(group)
     }
 
     /// Whether it is a special category of personal data (GDPR Art. 9(1)).
     #[must_use]
     pub fn special(&self) -> bool {
-        self.entry.special
+        self.marks().any(|marked| matches!(marked, Marked::Special))
     }
 
     /// Places among [`Query::categories`] of what its value gives away besides its own category.
     pub fn reveals_indexes(&self) -> impl Iterator<Item = usize> + use<'q> {
-        let index = self.index;
-        let own = self.query.reveals.iter().filter(move |revealed| revealed.field == index);
-        own.map(|revealed| usize::try_from(revealed.category).unwrap_or(usize::MAX))
+        let category = |marked| if let Marked::GivesAway(category) = marked { Some(category) } else { None };
+        self.marks().filter_map(category).map(|category| usize::try_from(category).unwrap_or(usize::MAX))
     }
 
     /// The categories that its value gives away besides its own.
@@ -90,7 +85,7 @@ impl<'q> Field<'q> {
     #[must_use]
     #[expect(clippy::expect_used, reason = "a rule that breaks refuses; one that is wrong must break")]
     pub fn name(&self) -> &'q str {
-        self.told(self.query.names.as_deref()).expect("the rule's description must say `sees_names`")
+        self.told(self.query.names).expect("the rule's description must say `sees_names`")
     }
 
     /// What it means: the full IRI of a property.
@@ -100,10 +95,16 @@ impl<'q> Field<'q> {
     #[must_use]
     #[expect(clippy::expect_used, reason = "a rule that breaks refuses; one that is wrong must break")]
     pub fn meaning(&self) -> &'q str {
-        self.told(self.query.meanings.as_deref()).expect("the rule's description must say `sees_meanings`")
+        self.told(self.query.meanings).expect("the rule's description must say `sees_meanings`")
     }
 
-    fn told(&self, list: Option<&'q [Part]>) -> Option<&'q str> {
-        at(list?, self.index).map(|part| self.query.part(*part))
+    fn told(&self, texts: Option<Texts>) -> Option<&'q str> {
+        self.query.text_of(texts?, self.index)
+    }
+
+    /// What is marked of it.
+    fn marks(&self) -> impl Iterator<Item = Marked> + use<'q> {
+        let index = self.index;
+        self.query.marks.iter().filter(move |mark| mark.field == index).map(|mark| mark.says)
     }
 }

@@ -14,6 +14,7 @@ mod query;
 mod review;
 mod rule;
 mod select;
+mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 

@@ -3,7 +3,7 @@
 
 use crate::{
     Attribute, Date, Decided, Query, Reason, Row, Value,
-    bindings::exports::paasla::rule::ruling::{self as raw, Part},
+    bindings::exports::paasla::rule::ruling::{self as raw, TextNumber, Texts},
     iri::same,
     narrow::Narrow,
 };
@@ -48,12 +48,12 @@ impl<'q> Term<'q> {
     /// The full IRI.
     #[must_use]
     pub fn iri(&self) -> &'q str {
-        self.query.part(self.term.iri)
+        self.query.text_at(self.term.iri)
     }
 
     /// The IRIs of all broader terms.
     pub fn broader(&self) -> impl Iterator<Item = &'q str> + use<'q> {
-        self.query.parts(&self.term.broader)
+        self.query.texts(self.term.broader)
     }
 
     /// Whether this is the term `iri`, or narrower.
@@ -80,18 +80,18 @@ impl<'q> Bundle<'q> {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &'q str {
-        self.query.part(self.bundle.id)
+        self.query.text_at(self.bundle.id)
     }
 
     /// The action it serves.
     #[must_use]
     pub fn action(&self) -> &'q str {
-        self.query.part(self.bundle.action)
+        self.query.text_at(self.bundle.action)
     }
 
     /// The services that its queries ask, one for each query.
     pub fn services(&self) -> impl Iterator<Item = &'q str> + use<'q> {
-        self.query.parts(&self.bundle.services)
+        self.query.texts(self.bundle.services)
     }
 }
 
@@ -106,25 +106,26 @@ impl<'q> Grant<'q> {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &'q str {
-        self.query.part(self.grant.id)
+        self.query.text_at(self.grant.id)
     }
 
     /// The act that gave it.
     #[must_use]
     pub fn reference(&self) -> Option<&'q str> {
-        self.grant.reference.map(|part| self.query.part(part))
+        self.grant.reference.map(|number| self.query.text_at(number))
     }
 
     /// Its caps: for each the span of time (`hour`, `day`, `month` or `year`), and how many persons.
     pub fn quotas(&self) -> impl Iterator<Item = (&'q str, u32)> + use<'q> {
         let query = self.query;
-        self.grant.quotas.iter().map(|quota| (query.part(quota.window), quota.persons))
+        let quotas = self.grant.quotas.iter().flatten();
+        quotas.map(|quota| (query.text_at(quota.window), quota.persons))
     }
 
     /// What else data managers noted for rules.
     #[must_use]
     pub fn attributes(&self) -> &'q [Attribute] {
-        &self.grant.attributes
+        self.grant.attributes.as_deref().unwrap_or_default()
     }
 
     /// An attribute by its name; `Absent` if there is none.
@@ -168,23 +169,32 @@ impl Query {
         Date(self.date)
     }
 
-    /// A part of the text; the host tells none that is not there.
-    pub(crate) fn part(&self, part: Part) -> &str {
+    /// A text by its number; the host tells none that is not there.
+    pub(crate) fn text_at(&self, number: TextNumber) -> &str {
         let range = || {
-            let start = usize::try_from(part.start).ok()?;
-            Some(start..start.checked_add(usize::try_from(part.length).ok()?)?)
+            let number = usize::try_from(number).ok()?;
+            let end = |place| usize::try_from(*self.ends.get(place)?).ok();
+            let start = if number == 0 { Some(0) } else { end(number - 1) };
+            Some(start?..end(number)?)
         };
         range().and_then(|range| self.text.get(range)).unwrap_or_default()
     }
 
-    pub(crate) fn parts<'q>(&'q self, parts: &'q [Part]) -> impl Iterator<Item = &'q str> + use<'q> {
-        parts.iter().map(|part| self.part(*part))
+    /// Texts with numbers that follow one another.
+    pub(crate) fn texts(&self, texts: Texts) -> impl Iterator<Item = &str> {
+        let Texts { first, count } = texts;
+        (first..first.saturating_add(count)).map(|number| self.text_at(number))
+    }
+
+    /// One of several texts.
+    pub(crate) fn text_of(&self, texts: Texts, place: u32) -> Option<&str> {
+        (place < texts.count).then(|| self.text_at(texts.first.saturating_add(place)))
     }
 
     /// Who asks.
     #[must_use]
     pub fn client(&self) -> Client<'_> {
-        let mut parts = self.part(self.client).split('/');
+        let mut parts = self.text_at(self.client).split('/');
         let mut next = || parts.next().unwrap_or_default();
         Client { instance: next(), class: next(), member: next(), subsystem: parts.next() }
     }
@@ -192,49 +202,49 @@ impl Query {
     /// The host's id of the query.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.part(self.id)
+        self.text_at(self.id)
     }
 
     /// The door it came through: `xroad` or `rr`.
     #[must_use]
     pub fn channel(&self) -> &str {
-        self.part(self.channel)
+        self.text_at(self.channel)
     }
 
     /// The service asked, by name.
     #[must_use]
     pub fn service(&self) -> &str {
-        self.part(self.service)
+        self.text_at(self.service)
     }
 
     /// On whose behalf the client says it asks.
     #[must_use]
     pub fn represented(&self) -> Option<&str> {
-        self.represented.map(|part| self.part(part))
+        self.represented.map(|number| self.text_at(number))
     }
 
     /// The official, as the client names them.
     #[must_use]
     pub fn official(&self) -> Option<&str> {
-        self.official.map(|part| self.part(part))
+        self.official.map(|number| self.text_at(number))
     }
 
     /// The AI agent that acts for the official, as the client names it.
     #[must_use]
     pub fn agent(&self) -> Option<&str> {
-        self.agent.map(|part| self.part(part))
+        self.agent.map(|number| self.text_at(number))
     }
 
     /// The case or document, as the client names it.
     #[must_use]
     pub fn case_reference(&self) -> Option<&str> {
-        self.case_reference.map(|part| self.part(part))
+        self.case_reference.map(|number| self.text_at(number))
     }
 
     /// The provision of law that the client relies on, in its own words.
     #[must_use]
     pub fn provision(&self) -> Option<&str> {
-        self.provision.map(|part| self.part(part))
+        self.provision.map(|number| self.text_at(number))
     }
 
     /// Why the data is asked for.
@@ -270,18 +280,18 @@ impl Query {
     /// How persons are asked about: `keys` or `search`.
     #[must_use]
     pub fn subjects_kind(&self) -> &str {
-        self.part(self.subjects.kind)
+        self.text_at(self.subjects.kind)
     }
 
     /// The categories of personal data that it touches or could give away, each once: full IRIs.
     pub fn categories(&self) -> impl Iterator<Item = &str> {
-        self.parts(&self.categories)
+        self.texts(self.categories)
     }
 
     /// A category by its place.
     #[must_use]
     pub fn category(&self, index: usize) -> Option<&str> {
-        self.categories.get(index).map(|part| self.part(*part))
+        self.text_of(self.categories, u32::try_from(index).ok()?)
     }
 
     /// The access right it stands on.
@@ -293,7 +303,7 @@ impl Query {
     /// A fact of the query, by its place in `describe`'s query facts; `Absent` if the host could not learn it.
     #[must_use]
     pub fn fact(&self, index: usize) -> &Value {
-        self.facts.get(index).unwrap_or(&Value::Absent)
+        self.facts.as_ref().and_then(|facts| facts.get(index)).unwrap_or(&Value::Absent)
     }
 
     /// Starts a narrowing of this query.

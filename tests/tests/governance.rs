@@ -12,10 +12,14 @@ mod institution;
 mod keys;
 #[path = "governance/life.rs"]
 mod life;
+#[path = "governance/past.rs"]
+mod past;
 #[path = "governance/roles.rs"]
 mod roles;
 #[path = "governance/scene.rs"]
 mod scene;
+#[path = "governance/seed.rs"]
+mod seed;
 #[path = "governance/shadow.rs"]
 mod shadow;
 #[path = "governance/swap.rs"]

@@ -201,7 +201,9 @@ impl Case {
             |given: &Option<String>, otherwise: &str| told.add(given.as_deref().unwrap_or(otherwise));
         let (channel, service) = (or(&case.channel, "xroad"), or(&case.service, "person"));
         let (client, kind) = (or(&case.client, "EE/GOV/70000001/system"), or(&case.kind, "keys"));
-        Ok(Query {
+        let query = Query {
+            text: String::new(),
+            ends: Vec::new(),
             id: told.add("0196a0b0-0000-7000-8000-000000000000"),
             instant: i64::from(date.0) * 86_400_000 + 36_000_000,
             date: date.0,
@@ -229,21 +231,21 @@ impl Case {
             categories: told.add_all(&fields.categories),
             groups: told.add_all(&fields.groups),
             fields: fields.entries,
-            reveals: fields.reveals,
+            marks: fields.marks,
             names: wants("field-names").then(|| told.add_all(&case.fields)),
             meanings: wants("field-meanings").then(|| told.add_all(&case.meanings())),
             grant: Grant {
                 id: told.add("grant-1"),
                 reference: told.add_any(&case.grant.reference),
-                quotas: quotas
-                    .iter()
-                    .map(|(window, &persons)| Quota { window: told.add(window), persons })
-                    .collect(),
-                attributes: attributes(&case.grant.attributes),
+                quotas: some(
+                    quotas.iter().map(|(window, &persons)| Quota { window: told.add(window), persons }),
+                ),
+                attributes: some(attributes(&case.grant.attributes)),
             },
-            facts: facts.collect(),
-            text: told.text(),
-        })
+            facts: some(facts),
+        };
+        let (text, ends) = told.all();
+        Ok(Query { text, ends, ..query })
     }
 
     /// The names of the query's fields, in order.
@@ -270,8 +272,7 @@ impl Case {
                 Ok(Cell { field, value: value(json) })
             });
             let group = case.group.as_ref().map(|name| {
-                let places = (0..).take(query.groups.len());
-                let place = places.into_iter().find(|place| query.group(Some(*place)) == Some(name));
+                let place = (0..query.groups.count).find(|place| query.group(Some(*place)) == Some(name));
                 place.ok_or_else(|| format!("the query asks for no field of the group `{name}`"))
             });
             Ok(Row {
@@ -303,8 +304,14 @@ impl CaseQuery {
     }
 }
 
-fn attributes(given: &BTreeMap<String, Json>) -> Vec<Attribute> {
-    given.iter().map(|(name, json)| Attribute { name: name.clone(), value: value(json) }).collect()
+fn attributes(given: &BTreeMap<String, Json>) -> impl Iterator<Item = Attribute> {
+    given.iter().map(|(name, json)| Attribute { name: name.clone(), value: value(json) })
+}
+
+/// A list as the interface has it: none when it is empty.
+fn some<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let list: Vec<T> = items.collect();
+    (!list.is_empty()).then_some(list)
 }
 
 /// JSON as a value: null is absent, `yyyy-mm-dd` a date.

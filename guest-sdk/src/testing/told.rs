@@ -3,32 +3,39 @@
 
 use super::case::CaseTerm;
 use crate::{
-    __ruling::{Field, Part, Revealed, Term},
+    __ruling::{Mark, Marked, Term, TextNumber, Texts},
     Iri,
 };
 
-/// The text of a query in the making.
+/// The texts of a query in the making.
 #[derive(Default)]
-pub(super) struct Told(String);
+pub(super) struct Told {
+    text: String,
+    ends: Vec<u32>,
+}
 
 fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 impl Told {
-    /// Puts a text behind the others, and tells where it stands.
-    pub(super) fn add(&mut self, text: &str) -> Part {
-        let start = index(self.0.len());
-        self.0.push_str(text);
-        Part { start, length: index(text.len()) }
+    /// Puts a text behind the others, and tells its number.
+    pub(super) fn add(&mut self, text: &str) -> TextNumber {
+        self.text.push_str(text);
+        self.ends.push(index(self.text.len()));
+        index(self.ends.len() - 1)
     }
 
-    pub(super) fn add_any(&mut self, text: &Option<String>) -> Option<Part> {
+    pub(super) fn add_any(&mut self, text: &Option<String>) -> Option<TextNumber> {
         text.as_deref().map(|text| self.add(text))
     }
 
-    pub(super) fn add_all(&mut self, texts: &[String]) -> Vec<Part> {
-        texts.iter().map(|text| self.add(text)).collect()
+    pub(super) fn add_all(&mut self, texts: &[String]) -> Texts {
+        let first = index(self.ends.len());
+        for text in texts {
+            self.add(text);
+        }
+        Texts { first, count: index(texts.len()) }
     }
 
     pub(super) fn term(&mut self, given: Option<&CaseTerm>, otherwise: &str) -> Result<Term, String> {
@@ -41,8 +48,9 @@ impl Told {
         Ok(Term { iri: self.add(&iri(own)?), broader: self.add_all(&broader) })
     }
 
-    pub(super) fn text(self) -> String {
-        self.0
+    /// All of them, and where each ends.
+    pub(super) fn all(self) -> (String, Vec<u32>) {
+        (self.text, self.ends)
     }
 }
 
@@ -51,21 +59,22 @@ impl Told {
 pub(super) struct ToldFields {
     pub(super) categories: Vec<String>,
     pub(super) groups: Vec<String>,
-    pub(super) entries: Vec<Field>,
-    pub(super) reveals: Vec<Revealed>,
+    /// Of each field its category.
+    pub(super) entries: Vec<u32>,
+    pub(super) marks: Vec<Mark>,
 }
 
 impl ToldFields {
     /// Puts a field behind the others.
     pub(super) fn add(&mut self, category: String, group: Option<&str>, special: bool, reveals: Vec<String>) {
         let field = index(self.entries.len());
-        let group = group.map(|group| place(&mut self.groups, group.to_owned()));
-        let category = place(&mut self.categories, category);
-        self.entries.push(Field { category, group, special });
-        for revealed in reveals {
-            let category = place(&mut self.categories, revealed);
-            self.reveals.push(Revealed { field, category });
-        }
+        self.entries.push(place(&mut self.categories, category));
+        let group = group.map(|group| Marked::Grouped(place(&mut self.groups, group.to_owned())));
+        let special = special.then_some(Marked::Special);
+        let gives_away = reveals.into_iter().map(|revealed| place(&mut self.categories, revealed));
+        let gives_away = gives_away.map(Marked::GivesAway);
+        self.marks
+            .extend(group.into_iter().chain(special).chain(gives_away).map(|says| Mark { field, says }));
     }
 }
 

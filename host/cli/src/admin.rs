@@ -201,6 +201,7 @@ async fn put(store: &SqliteStore, token: &Token, action: &str, reason: &str) -> 
         before: None,
         after: Some(token.hash.clone()),
         problems: Vec::new(),
+        cancelled: Vec::new(),
     };
     store.commit(&[Act::PutToken(token.clone())], &change).await?;
     Ok(())

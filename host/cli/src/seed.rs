@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `paasla seed`: control data from readable files into the store, as a new generation.
+//! `paasla seed`: control data from readable files into the store, as a new generation. What came to work through
+//! governance stays.
 
 use std::{
     fs,
@@ -9,8 +10,15 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use paasla_core::{Grant, Policy, Rulebook, Service, Vocabulary};
-use paasla_server::app::{Pool, build};
-use paasla_store::{SqliteStore, Store as _, StoredRule};
+use paasla_server::app::{Pool, build, rulebook_digest};
+use paasla_store::{
+    Governance as _, SqliteStore, Store as _, StoreError, StoredRule,
+    governance::{
+        act::Act,
+        change::{ChangeOutcome, NewChange},
+        version::version_of,
+    },
+};
 use serde::de::DeserializeOwned;
 
 use crate::{config::Config, host};
@@ -33,6 +41,10 @@ pub(crate) struct Seed {
     /// Why.
     #[arg(long)]
     reason: String,
+    /// Put in the policies of the folder only. Without it, policies that came to work through governance (`paasla
+    /// policy`) stay.
+    #[arg(long)]
+    replace_policies: bool,
 }
 
 pub(crate) fn run(arguments: &Seed) -> Result<()> {
@@ -41,6 +53,10 @@ pub(crate) fn run(arguments: &Seed) -> Result<()> {
 }
 
 async fn seed(arguments: &Seed) -> Result<()> {
+    let reason = arguments.reason.trim();
+    if !(1..=500).contains(&reason.chars().count()) {
+        bail!("--reason must say why, in 1 to 500 characters");
+    }
     let config = Config::read(&arguments.config)?;
     let description = host::description(&config)?;
     let engine = host::engine(&config)?;
@@ -67,14 +83,28 @@ async fn seed(arguments: &Seed) -> Result<()> {
         });
         components.insert(rule.digest.clone(), bytes);
     }
-    // Nothing is stored unless all of it can be put to work.
-    build(&engine, &description, rulebook.clone(), &components, &Pool::default())?;
     let store = SqliteStore::open(&config.store.database).await?;
-    for rule in &stored {
-        store.put_rule(rule).await?;
-    }
-    let generation = store.install(&rulebook, &arguments.by, &arguments.reason).await?;
+    let done = async {
+        let newest = store.rulebook().await?;
+        if let Some(newest) = &newest {
+            let carried = carried(&store, newest, &rulebook.policies, arguments.replace_policies).await?;
+            for policy in &carried {
+                let rule = store.rule(&policy.rule).await?;
+                let rule = rule.with_context(|| format!("policy `{}`: its rule is gone", policy.name))?;
+                components.insert(rule.digest, rule.bytes);
+            }
+            rulebook.policies.extend(carried);
+        }
+        // Nothing is stored unless all of it can be put to work.
+        build(&engine, &description, rulebook.clone(), &components, &Pool::default())?;
+        for rule in &stored {
+            store.put_rule(rule).await?;
+        }
+        install(&store, newest.as_ref(), &rulebook, &arguments.by, reason).await
+    };
+    let done = done.await;
     store.close().await?;
+    let generation = done?;
     tracing::info!(
         generation,
         services = rulebook.services.len(),
@@ -83,6 +113,81 @@ async fn seed(arguments: &Seed) -> Result<()> {
         "the rulebook is in"
     );
     Ok(())
+}
+
+/// The policies at work that came through governance, which files know nothing of: they stay.
+async fn carried(
+    store: &SqliteStore,
+    newest: &Rulebook,
+    files: &[Policy],
+    replace: bool,
+) -> Result<Vec<Policy>> {
+    let (mut carried, mut both) = (Vec::new(), Vec::new());
+    for policy in &newest.policies {
+        let versions = store.versions(Some(&policy.name)).await?;
+        let known = version_of(&versions, policy);
+        // One that was seeded is a version only if it was retired since.
+        let came_so = known.is_some_and(|version| version.by != "seed" || version.token.is_some());
+        let file = files.iter().find(|file| file.name == policy.name && file.mode == policy.mode);
+        match file {
+            _ if !came_so => {}
+            None => carried.push(policy.clone()),
+            Some(file) if file == policy => {}
+            Some(_) => both.push(policy.name.as_str()),
+        }
+    }
+    if replace {
+        for policy in &carried {
+            tracing::warn!(policy = policy.name, "it came through governance, and is taken out");
+        }
+        return Ok(Vec::new());
+    }
+    if !both.is_empty() {
+        bail!(
+            "there are files for policies that came to work through governance since: {}. Take the files away to keep \
+             what is at work, or give --replace-policies to put in the policies of the folder only",
+            both.join(", ")
+        );
+    }
+    Ok(carried)
+}
+
+/// Writes the next generation with the record of the change. The same content makes none.
+async fn install(
+    store: &SqliteStore,
+    newest: Option<&Rulebook>,
+    rulebook: &Rulebook,
+    by: &str,
+    reason: &str,
+) -> Result<u64> {
+    let (before, after) = (newest.map(rulebook_digest), rulebook_digest(rulebook));
+    let expected = newest.map_or(0, |newest| newest.generation);
+    if before.as_ref() == Some(&after) {
+        return Ok(expected);
+    }
+    let change = NewChange {
+        instant: jiff::Timestamp::now().as_millisecond(),
+        who: by.to_owned(),
+        token: None,
+        institution: None,
+        action: "rulebook.seed".to_owned(),
+        target: "rulebook".to_owned(),
+        version: None,
+        reason: reason.to_owned(),
+        outcome: ChangeOutcome::Done,
+        before,
+        after: Some(after),
+        problems: Vec::new(),
+        cancelled: Vec::new(),
+    };
+    let act = Act::Install { rulebook: Box::new(rulebook.clone()), expected };
+    match store.commit(&[act], &change).await {
+        Ok(committed) => Ok(committed.generation.unwrap_or(expected)),
+        Err(StoreError::Conflict { .. }) => {
+            bail!("somebody else changed the rulebook at the same time, and nothing was put in: try again")
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn read(folder: &Path) -> Result<Rulebook> {

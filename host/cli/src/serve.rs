@@ -65,6 +65,9 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
             "--watch puts to work whatever is in a folder: it goes with an address on loopback only, not {address}"
         );
     }
+    // Before any query is decided.
+    let there = folder.as_ref().map(Folder::names).transpose()?.unwrap_or_default();
+    app.drop_leftovers(&there).await;
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let gate: Arc<dyn Gatehouse> = Arc::clone(&app) as Arc<dyn Gatehouse>;

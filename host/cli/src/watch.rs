@@ -5,7 +5,7 @@
 //! changed between two looks, so that one that is still being written is left alone; one that is no rule changes nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Read as _,
     path::Path,
     sync::Arc,
@@ -46,6 +46,14 @@ impl Folder {
         let dir = Dir::open_ambient_dir(path, ambient_authority())
             .with_context(|| format!("the drop folder {} cannot be opened", path.display()))?;
         Ok(Self { dir, seen: BTreeMap::new(), done: BTreeMap::new() })
+    }
+
+    /// The policies whose files are there.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub(crate) fn names(&self) -> Result<BTreeSet<String>> {
+        Ok(self.look()?.into_keys().collect())
     }
 
     /// Watches until it is dropped.

@@ -309,7 +309,7 @@ fn core_query(query: &sdk::Query, needs: &[FactNeed]) -> Result<paasla_core::Que
         special: field.special(),
         reveals: field.reveals().map(str::to_owned).collect(),
     };
-    let facts = needs.iter().zip(&query.facts);
+    let facts = needs.iter().zip(query.facts.iter().flatten());
     let facts =
         facts.map(|(need, value)| Ok(Attribute { name: need.name.clone(), value: core_value(value)? }));
     let grant = query.grant();

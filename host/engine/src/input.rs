@@ -22,44 +22,46 @@ pub struct RowInput {
     pub cells: Vec<(usize, Value)>,
 }
 
-/// A query in the interface's words, made once for all the policies that rule on it. Holds the text and the lists that
+/// A query in the interface's words, made once for all the policies that rule on it. Holds the texts and the lists that
 /// the borrowed record points to.
 pub(crate) struct QueryInput<'q> {
     pub(crate) query: &'q Query,
-    text: String,
-    parts: Parts,
-    purpose: Vec<wit::Part>,
-    basis: Vec<wit::Part>,
-    ground: Vec<wit::Part>,
-    services: Vec<wit::Part>,
-    categories: Vec<wit::Part>,
+    told: Told,
+    numbers: Numbers,
+    categories: wit::Texts,
     groups: Vec<&'q str>,
-    group_parts: Vec<wit::Part>,
-    fields: Vec<wit::Field>,
-    reveals: Vec<wit::Revealed>,
+    group_texts: wit::Texts,
+    fields: Vec<u32>,
+    marks: Vec<wit::Mark>,
     quotas: Vec<wit::Quota>,
     attributes: Vec<OwnedAttribute<'q>>,
 }
 
-/// Where the texts stand that are no lists.
-struct Parts {
-    id: wit::Part,
-    channel: wit::Part,
-    service: wit::Part,
-    client: wit::Part,
-    represented: Option<wit::Part>,
-    official: Option<wit::Part>,
-    agent: Option<wit::Part>,
-    case: Option<wit::Part>,
-    purpose: wit::Part,
-    basis: wit::Part,
-    ground: Option<wit::Part>,
-    provision: Option<wit::Part>,
-    /// Its id and its action.
-    bundle: Option<(wit::Part, wit::Part)>,
-    kind: wit::Part,
-    grant: wit::Part,
-    reference: Option<wit::Part>,
+/// The texts of a query, one after the other, and where each ends.
+#[derive(Clone)]
+struct Told {
+    text: String,
+    ends: Vec<u32>,
+}
+
+/// The numbers of the texts.
+struct Numbers {
+    id: u32,
+    channel: u32,
+    service: u32,
+    client: u32,
+    represented: Option<u32>,
+    official: Option<u32>,
+    agent: Option<u32>,
+    case: Option<u32>,
+    purpose: wit::Term,
+    basis: wit::Term,
+    ground: Option<wit::Term>,
+    provision: Option<u32>,
+    bundle: Option<wit::Bundle>,
+    kind: u32,
+    grant: u32,
+    reference: Option<u32>,
 }
 
 /// An attribute whose list of texts, if it has one, lives here.
@@ -119,145 +121,170 @@ fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// Puts a text behind the others, and tells where it stands.
-fn add(all: &mut String, text: &str) -> wit::Part {
-    let start = index(all.len());
-    all.push_str(text);
-    wit::Part { start, length: index(text.len()) }
-}
-
-fn add_all<'t>(all: &mut String, texts: impl IntoIterator<Item = &'t str>) -> Vec<wit::Part> {
-    texts.into_iter().map(|text| add(all, text)).collect()
-}
-
-fn broader(all: &mut String, term: &Term) -> Vec<wit::Part> {
-    add_all(all, term.broader.iter().map(String::as_str))
-}
-
-fn client(all: &mut String, client: &ClientId) -> wit::Part {
-    let ClientId { instance, class, member, subsystem } = client;
-    let start = all.len();
-    for part in [instance, class, member].into_iter().chain(subsystem) {
-        if all.len() > start {
-            all.push('/');
-        }
-        all.push_str(part);
+impl Told {
+    /// Ends the text that was begun behind the others, and tells its number.
+    fn end(&mut self) -> u32 {
+        self.ends.push(index(self.text.len()));
+        index(self.ends.len() - 1)
     }
-    wit::Part { start: index(start), length: index(all.len() - start) }
+
+    fn add(&mut self, text: &str) -> u32 {
+        self.text.push_str(text);
+        self.end()
+    }
+
+    fn add_any(&mut self, text: &Option<String>) -> Option<u32> {
+        text.as_deref().map(|text| self.add(text))
+    }
+
+    fn add_all<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) -> wit::Texts {
+        let first = self.ends.len();
+        for text in texts {
+            self.add(text);
+        }
+        wit::Texts { first: index(first), count: index(self.ends.len() - first) }
+    }
+
+    fn term(&mut self, term: &Term) -> wit::Term {
+        let iri = self.add(&term.iri);
+        wit::Term { iri, broader: self.add_all(term.broader.iter().map(String::as_str)) }
+    }
+
+    fn client(&mut self, client: &ClientId) -> u32 {
+        let ClientId { instance, class, member, subsystem } = client;
+        self.text.push_str(instance);
+        for part in [class, member].into_iter().chain(subsystem) {
+            self.text.push('/');
+            self.text.push_str(part);
+        }
+        self.end()
+    }
+}
+
+/// A list as the interface has it: none when it is empty.
+fn some<T>(list: &[T]) -> Option<&[T]> {
+    (!list.is_empty()).then_some(list)
 }
 
 impl<'q> QueryInput<'q> {
     pub(crate) fn new(query: &'q Query) -> Self {
-        let (mut categories, mut groups, mut reveals) = (Vec::with_capacity(16), Vec::new(), Vec::new());
+        let (mut categories, mut groups, mut marks) = (Vec::with_capacity(16), Vec::new(), Vec::new());
         let fields = (0..).zip(&query.fields).map(|(number, field)| {
             let category = place(&mut categories, &field.category);
-            let group = field.group.as_deref().map(|group| place(&mut groups, group));
-            for revealed in &field.reveals {
-                reveals.push(wit::Revealed { field: number, category: place(&mut categories, revealed) });
+            let mut mark = |says| marks.push(wit::Mark { field: number, says });
+            if let Some(group) = &field.group {
+                mark(wit::Marked::Grouped(place(&mut groups, group)));
             }
-            wit::Field { category, group, special: field.special }
+            if field.special {
+                mark(wit::Marked::Special);
+            }
+            for revealed in &field.reveals {
+                mark(wit::Marked::GivesAway(place(&mut categories, revealed)));
+            }
+            category
         });
         let fields = fields.collect();
-        let mut text = String::with_capacity(2048);
-        let all = &mut text;
-        let parts = Parts {
-            id: add(all, &query.id),
-            channel: add(all, &query.channel),
-            service: add(all, &query.service),
-            client: client(all, &query.client),
-            represented: query.represented.as_deref().map(|text| add(all, text)),
-            official: query.official.as_deref().map(|text| add(all, text)),
-            agent: query.agent.as_deref().map(|text| add(all, text)),
-            case: query.case.as_deref().map(|text| add(all, text)),
-            purpose: add(all, &query.purpose.iri),
-            basis: add(all, &query.legal_basis.iri),
-            ground: query.special_ground.as_ref().map(|ground| add(all, &ground.iri)),
-            provision: query.provision.as_deref().map(|text| add(all, text)),
-            bundle: query.bundle.as_ref().map(|bundle| (add(all, &bundle.id), add(all, &bundle.action))),
-            kind: add(all, &query.subjects.kind),
-            grant: add(all, &query.grant.id),
-            reference: query.grant.reference.as_deref().map(|text| add(all, text)),
+        let mut told = Told { text: String::with_capacity(2048), ends: Vec::with_capacity(64) };
+        let numbers = Numbers {
+            id: told.add(&query.id),
+            channel: told.add(&query.channel),
+            service: told.add(&query.service),
+            client: told.client(&query.client),
+            represented: told.add_any(&query.represented),
+            official: told.add_any(&query.official),
+            agent: told.add_any(&query.agent),
+            case: told.add_any(&query.case),
+            purpose: told.term(&query.purpose),
+            basis: told.term(&query.legal_basis),
+            ground: query.special_ground.as_ref().map(|ground| told.term(ground)),
+            provision: told.add_any(&query.provision),
+            bundle: query.bundle.as_ref().map(|bundle| wit::Bundle {
+                id: told.add(&bundle.id),
+                action: told.add(&bundle.action),
+                services: told.add_all(bundle.services.iter().map(String::as_str)),
+            }),
+            kind: told.add(&query.subjects.kind),
+            grant: told.add(&query.grant.id),
+            reference: told.add_any(&query.grant.reference),
         };
         let quotas = query.grant.quotas.iter();
-        let services = query.bundle.iter().flat_map(|bundle| bundle.services.iter().map(String::as_str));
         Self {
             query,
-            parts,
-            purpose: broader(all, &query.purpose),
-            basis: broader(all, &query.legal_basis),
-            ground: query.special_ground.as_ref().map(|ground| broader(all, ground)).unwrap_or_default(),
-            services: add_all(all, services),
-            categories: add_all(all, categories),
-            group_parts: add_all(all, groups.iter().copied()),
+            numbers,
+            categories: told.add_all(categories),
+            group_texts: told.add_all(groups.iter().copied()),
             groups,
             fields,
-            reveals,
+            marks,
             quotas: quotas
-                .map(|quota| wit::Quota { window: add(all, quota.window.name()), persons: quota.persons })
+                .map(|quota| wit::Quota { window: told.add(quota.window.name()), persons: quota.persons })
                 .collect(),
             attributes: query.grant.attributes.iter().map(OwnedAttribute::new).collect(),
-            text,
+            told,
         }
     }
 
     /// Calls `f` with the borrowed record. What the rule's description does not ask for is not told.
     pub(crate) fn with<R>(&self, about: &About, f: impl FnOnce(wit::Query<'_>) -> R) -> R {
-        let Self { query, parts, .. } = self;
+        let Self { query, numbers, .. } = self;
         let attributes: Vec<_> = self.attributes.iter().map(OwnedAttribute::borrow).collect();
         let known = |need: &FactNeed| query.facts.iter().find(|fact| fact.name == need.name);
         let held: Vec<_> = about.facts.iter().map(|need| known(need).map(OwnedAttribute::new)).collect();
         let facts =
             held.iter().map(|fact| fact.as_ref().map_or(wit::ValueParam::Absent, OwnedAttribute::value));
         let facts: Vec<_> = facts.collect();
-        let (told, [names, meanings]) = self.wanted(about);
+        let (more, [names, meanings]) = self.wanted(about);
+        let Told { text, ends } = more.as_ref().unwrap_or(&self.told);
         f(wit::Query {
-            text: told.as_deref().unwrap_or(&self.text),
-            id: parts.id,
+            text,
+            ends,
+            id: numbers.id,
             instant: query.instant,
             date: days(query.date),
-            channel: parts.channel,
-            service: parts.service,
+            channel: numbers.channel,
+            service: numbers.service,
             version: query.version,
-            client: parts.client,
-            represented: parts.represented,
-            official: parts.official,
-            agent: parts.agent,
-            case_reference: parts.case,
-            purpose: wit::Term { iri: parts.purpose, broader: &self.purpose },
-            legal_basis: wit::Term { iri: parts.basis, broader: &self.basis },
-            special_ground: parts.ground.map(|iri| wit::Term { iri, broader: &self.ground }),
-            provision: parts.provision,
-            bundle: parts.bundle.map(|(id, action)| wit::Bundle { id, action, services: &self.services }),
-            subjects: wit::Subjects { kind: parts.kind, count: query.subjects.count },
-            categories: &self.categories,
-            groups: &self.group_parts,
+            client: numbers.client,
+            represented: numbers.represented,
+            official: numbers.official,
+            agent: numbers.agent,
+            case_reference: numbers.case,
+            purpose: numbers.purpose,
+            legal_basis: numbers.basis,
+            special_ground: numbers.ground,
+            provision: numbers.provision,
+            bundle: numbers.bundle,
+            subjects: wit::Subjects { kind: numbers.kind, count: query.subjects.count },
+            categories: self.categories,
+            groups: self.group_texts,
             fields: &self.fields,
-            reveals: &self.reveals,
-            names: names.as_deref(),
-            meanings: meanings.as_deref(),
+            marks: &self.marks,
+            names,
+            meanings,
             grant: wit::Grant {
-                id: parts.grant,
-                reference: parts.reference,
-                quotas: &self.quotas,
-                attributes: &attributes,
+                id: numbers.grant,
+                reference: numbers.reference,
+                quotas: some(&self.quotas),
+                attributes: some(&attributes),
             },
-            facts: &facts,
+            facts: some(&facts),
         })
     }
 
-    /// The text and the lists for a rule that wants names or meanings of fields; nothing for one that wants neither.
-    fn wanted(&self, about: &About) -> (Option<String>, [Option<Vec<wit::Part>>; 2]) {
+    /// The texts for a rule that wants names or meanings of fields, and where these stand; nothing for one that wants
+    /// neither.
+    fn wanted(&self, about: &About) -> (Option<Told>, [Option<wit::Texts>; 2]) {
         let wants = [Want::FieldNames, Want::FieldMeanings].map(|want| about.wants.contains(&want));
         if wants == [false; 2] {
             return (None, [None, None]);
         }
-        let mut text = self.text.clone();
+        let mut told = self.told.clone();
         let [names, meanings] = wants;
         let fields = &self.query.fields;
         let mut list =
-            |wanted: bool, of: fn(&Field) -> &str| wanted.then(|| add_all(&mut text, fields.iter().map(of)));
+            |wanted: bool, of: fn(&Field) -> &str| wanted.then(|| told.add_all(fields.iter().map(of)));
         let lists = [list(names, |field| &field.name), list(meanings, |field| &field.iri)];
-        (Some(text), lists)
+        (Some(told), lists)
     }
 }
 

@@ -41,7 +41,7 @@ use shadow::ShadowQueue;
 use subjects::SubjectKey;
 use usage::UnderWay;
 
-pub use active::{BuildError, Pool, build};
+pub use active::{BuildError, Pool, build, digest as rulebook_digest};
 pub use quarantine::{QuarantineSettings, Then};
 
 /// What an app is made of.

@@ -114,7 +114,8 @@ pub trait Store: Governance + Send + Sync {
     async fn usage(&self, client: &ClientId, basis: &str, now_ms: i64) -> Result<Usage, StoreError>;
 
     /// Notes that one version of a policy is out of service, and returns the entry's number. While the same version
-    /// (policy, rule and settings) is out of service already, nothing is written and that entry's number is returned.
+    /// (policy, rule and settings) is out of service already, that entry's number is returned, and of it nothing is
+    /// written but that it refuses, if the new one does.
     ///
     /// # Errors
     /// None of its own.

@@ -58,6 +58,37 @@ fn a_rule_is_at_work_within_two_seconds_of_being_saved() -> Result<()> {
 }
 
 #[test]
+fn what_is_left_of_a_folder_goes_with_the_folder_and_nothing_else_changes() -> Result<()> {
+    let mut scene = scene()?;
+    let folder = scene.given.home.folder.join("drop");
+    let component = scene.component("minimisation")?;
+    fs::write(folder.join(format!("{POLICY}.toml")), settings("enforce")?)?;
+    fs::write(folder.join(format!("{POLICY}.wasm")), &component)?;
+    soon(|| Ok(!scene.sees("familyName")?))?;
+    let generation = scene.generation()?;
+    // The same files after a restart are no change.
+    scene = scene.again()?;
+    soon(|| Ok(scene.log()?.contains("from the drop folder: at work")))?;
+    ensure!(!scene.sees("familyName")? && scene.generation()? == generation);
+    // Gone while no host was running.
+    let Scene { given, host, mut office } = scene;
+    host.stop()?;
+    fs::rename(folder.join(format!("{POLICY}.wasm")), given.home.folder.join("aside"))?;
+    let host = given.start()?;
+    office.base_url.clone_from(&host.base_url);
+    scene = Scene { given, host, office };
+    ensure!(scene.sees("familyName")? && scene.office.lives(POLICY)? == [(1, "retired".to_owned())]);
+    // And a host without the folder knows nothing of it.
+    fs::rename(scene.given.home.folder.join("aside"), folder.join(format!("{POLICY}.wasm")))?;
+    soon(|| Ok(!scene.sees("familyName")?))?;
+    scene.given.home.serve_with.clear();
+    scene = scene.again()?;
+    ensure!(scene.sees("familyName")? && scene.office.lives(POLICY)? == [(1, "retired".to_owned())]);
+    ensure!(scene.office.lives("access-restriction")? == [(0, "enforced".to_owned())]);
+    scene.host.stop()
+}
+
+#[test]
 fn what_is_half_written_no_rule_or_elsewhere_changes_nothing() -> Result<()> {
     let scene = scene()?;
     let folder = scene.given.home.folder.join("drop");

@@ -110,3 +110,35 @@ fn its_key_vouches_for_its_own_clients_only_whoever_makes_the_policy() -> Result
     office::good(&scene.office.post(author, "/policies", &everywhere)?)?;
     scene.host.stop()
 }
+
+#[test]
+fn it_takes_no_place_of_the_ministrys_whichever_came_first() -> Result<()> {
+    let scene = scene()?;
+    let home = &scene.given.home;
+    let every = ["rule-author", "rule-approver", "data-manager"];
+    let theirs = office::token(home, "liis", &every, Some(MEMBER))?;
+    let second = office::token(home, "peeter", &every, Some(MEMBER))?;
+    let rule = scene.minimisation()?;
+    let body = office::policy(POLICY, &rule, &without_custody(), &json!({ "clients": [BENEFITS] }));
+    office::good(&scene.office.post(&theirs, "/policies", &body)?)?;
+    let step = |token: &str, step: &str, body: Value| {
+        scene.office.post(token, &format!("/policies/{POLICY}/{step}"), &body)
+    };
+    let why = || json!({ "reason": "only child protection needs custody data" });
+    office::good(&step(&second, "approve", why())?)?;
+    // The name was free then; now the ministry has put in a policy of its own under it.
+    let policies = home.examples.join("control/policies");
+    let file = fs::read_to_string(policies.join("access-restriction.toml"))?;
+    let own = file.replace("name = \"access-restriction\"", &format!("name = \"{POLICY}\""));
+    fs::write(policies.join(format!("{POLICY}.toml")), own)?;
+    home.seed(&scene.given.register, &scene.given.rules)?;
+    refuses(&step(&theirs, "activate", why())?, 403, "policy_not_own", "token")?;
+    refuses(&step(&theirs, "shadow", why())?, 403, "policy_not_own", "token")?;
+    // Nor at a set time.
+    let later = json!({ "reason": "later", "at": "2999-01-01T00:00:00Z" });
+    refuses(&step(&theirs, "activate", later)?, 403, "policy_not_own", "token")?;
+    let views = scene.office.see(&format!("/policies/{POLICY}"))?;
+    let ministrys = views.as_array().into_iter().flatten().find(|view| view["life"] == "enforced");
+    ensure!(ministrys.is_some_and(|view| view["version"].is_null()), "{views}");
+    scene.host.stop()
+}

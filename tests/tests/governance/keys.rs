@@ -90,3 +90,59 @@ fn or_refuse_whatever_they_would_decide() -> Result<()> {
     soon(|| Ok(scene.ask()?.status == 200))?;
     scene.host.stop()
 }
+
+#[test]
+fn what_is_to_be_refused_is_refused_where_a_previous_version_stands_ready() -> Result<()> {
+    let previous = "[governance]\nrevoked = \"refuse\"\n[quarantine]\nthen = \"previous\"";
+    let scene = Scene::with(previous)?;
+    let rule = scene.minimisation()?;
+    scene.office.enforce(POLICY, &rule, &with_names(), &json!({}))?;
+    scene.office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
+    revoke(&scene, &scene.office.key)?;
+    ensure!(scene.ask()?.is_refused("host.policy-quarantined"));
+    // Also after a restart.
+    let scene = scene.again()?;
+    ensure!(scene.ask()?.is_refused("host.policy-quarantined"));
+    scene.host.stop()
+}
+
+/// A policy whose rule breaks at its first query, and whose version before was signed by the old key alone.
+fn broken(scene: &Scene, old: &SigningKey) -> Result<()> {
+    let office = &scene.office;
+    office.trust(old, "the ministry, long ago", &json!({}))?;
+    let component = scene.component("special-categories")?;
+    good(&office.post(&office.author, "/rules", &paasla_tests::Office::upload(&component, Some(old)))?)?;
+    let accept = json!({ "accept": [] });
+    office.enforce(POLICY, &office::digest(&component), &accept, &json!({ "services": ["person"] }))?;
+    ensure!(scene.ask()?.status == 200);
+    let rule = scene.minimisation()?;
+    let mut body = office::policy(POLICY, &rule, &with_names(), &json!({ "services": ["person"] }));
+    body["limits"] = json!({ "fuel": 100 });
+    good(&office.post(&office.author, "/policies", &body)?)?;
+    office.step(POLICY, "approve")?;
+    office.step(POLICY, "activate")?;
+    ensure!(scene.ask()?.status == 503, "it breaks");
+    ensure!(scene.ask()?.status == 200, "the version before rules");
+    Ok(())
+}
+
+#[test]
+fn what_a_revoked_key_alone_signed_does_not_stand_in_for_another_version() -> Result<()> {
+    let scene = Scene::with("[quarantine]\nfaults = 1\nthen = \"previous\"")?;
+    let old = SigningKey::from_bytes(&[8; 32]);
+    broken(&scene, &old)?;
+    let told = revoke(&scene, &old)?;
+    ensure!(told.get("policies") == Some(&json!([])), "it signed nothing that is at work: {told}");
+    ensure!(scene.ask()?.is_refused("host.policy-quarantined"));
+    scene.host.stop()
+}
+
+#[test]
+fn nor_does_what_has_expired() -> Result<()> {
+    let scene = Scene::with("[quarantine]\nfaults = 1\nthen = \"previous\"")?;
+    broken(&scene, &SigningKey::from_bytes(&[8; 32]))?;
+    scene.alter(POLICY, 1, |version| version.expires_at = Some(1))?;
+    let scene = scene.again()?;
+    ensure!(scene.ask()?.is_refused("host.policy-quarantined"));
+    scene.host.stop()
+}

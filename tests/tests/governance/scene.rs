@@ -4,6 +4,14 @@
 use std::{fs, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
+use paasla_store::{
+    Governance as _, SqliteStore, Store as _,
+    governance::{
+        act::Act,
+        change::{ChangeOutcome, NewChange},
+        version::PolicyVersion,
+    },
+};
 use paasla_tests::{Ask, Given, Got, Host, Office, ask::agent};
 use serde_json::{Value, json};
 
@@ -35,6 +43,15 @@ impl Scene {
     pub(crate) fn start(given: Given) -> Result<Self> {
         let host = given.start()?;
         let office = Office::open(&given.home, &host.base_url)?;
+        Ok(Self { given, host, office })
+    }
+
+    /// Stops the host and starts it once more; the people are the same.
+    pub(crate) fn again(self) -> Result<Self> {
+        let Self { given, host, mut office } = self;
+        host.stop()?;
+        let host = given.start()?;
+        office.base_url.clone_from(&host.base_url);
         Ok(Self { given, host, office })
     }
 
@@ -73,6 +90,41 @@ impl Scene {
     /// Acts on control data, newest first.
     pub(crate) fn changes(&self) -> Result<Vec<Value>> {
         self.office.see("/changes?limit=1000")?.as_array().cloned().context("a list")
+    }
+
+    /// Changes what the store knows of a version, as time would, or another program.
+    pub(crate) fn alter(
+        &self,
+        name: &str,
+        number: u32,
+        alter: impl FnOnce(&mut PolicyVersion),
+    ) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let store = SqliteStore::open(self.given.home.database()).await?;
+            let versions = store.versions(Some(name)).await?;
+            let version = versions.into_iter().find(|version| version.version == number);
+            let mut version = version.context("there is such a version")?;
+            alter(&mut version);
+            let change = NewChange {
+                instant: 1,
+                who: "time".to_owned(),
+                token: None,
+                institution: None,
+                action: "test".to_owned(),
+                target: String::new(),
+                version: None,
+                reason: "a test".to_owned(),
+                outcome: ChangeOutcome::Done,
+                before: None,
+                after: None,
+                problems: Vec::new(),
+                cancelled: Vec::new(),
+            };
+            store.commit(&[Act::SetVersion(version)], &change).await?;
+            store.close().await?;
+            Ok(())
+        })
     }
 
     pub(crate) fn log(&self) -> Result<String> {

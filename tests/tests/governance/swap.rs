@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Queries while the rulebook changes: none fails, none sees two generations. `cargo xtask soak` does the same for longer.
+//! And the way back: it compiles nothing, so it takes no time.
 
 use std::{
     collections::BTreeMap,
+    fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use paasla_tests::{Ask, ask::agent};
 use serde_json::json;
 
-use super::scene::{FIELDS, POLICY, Scene, generation, with_names, without_names};
+use super::scene::{FIELDS, POLICY, Scene, generation, needs, small, with_names, without_names};
 
 #[test]
 fn no_query_fails_and_none_sees_two_generations() -> Result<()> {
@@ -72,5 +75,41 @@ fn no_query_fails_and_none_sees_two_generations() -> Result<()> {
     told.sort_unstable();
     told.dedup();
     ensure!(told.len() > 10, "queries saw {} generations only", told.len());
+    scene.host.stop()
+}
+
+#[test]
+fn the_way_back_compiles_nothing_and_takes_little() -> Result<()> {
+    let mut given = small()?;
+    // A program of its own, which it starts once more for each rule that it compiles; and an empty cache.
+    let program = given.home.folder.join("paasla");
+    if fs::hard_link(&given.home.paasla, &program).is_err() {
+        fs::copy(&given.home.paasla, &program)?;
+    }
+    let shared = std::mem::replace(&mut given.home.paasla, program.clone());
+    given.home.cache = None;
+    given.home.seed(&given.register, &given.rules)?;
+    let mut scene = Scene::start(given)?;
+    let rule = scene.minimisation()?;
+    scene.office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
+    let hidden = scene.generation()?;
+    scene.office.enforce(POLICY, &rule, &with_names(), &json!({}))?;
+    let shown = scene.generation()?;
+    // From here on nothing can be compiled, and nothing that was is found again.
+    fs::remove_file(&program)?;
+    fs::remove_dir_all(scene.given.home.folder.join("cache"))?;
+    let mut took = Vec::new();
+    for number in 0..10 {
+        let began = Instant::now();
+        scene.office.roll_back(Some(if number % 2 == 0 { hidden } else { shown }))?;
+        took.push(began.elapsed());
+        ensure!(scene.sees("familyName")? == (number % 2 == 1));
+    }
+    took.sort_unstable();
+    ensure!(took[took.len() / 2] < Duration::from_millis(250), "the way back took {took:?}");
+    let other = paasla_tests::office::policy("other", &rule, &needs(&["pd:Name"]), &json!({}));
+    let got = scene.office.post(&scene.office.author, "/policies", &other)?;
+    ensure!(got.status != 201, "something was compiled after all: {}", got.text);
+    scene.given.home.paasla = shared;
     scene.host.stop()
 }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::SigningKey;
 use paasla_engine::travelling::{CaseFiles, with_cases};
-use paasla_tests::{Got, Office, office};
+use paasla_tests::{Ask, Got, Office, ask::agent, office};
 use serde_json::{Value, json};
 
 use super::scene::{POLICY, Scene, configure, refuses, small, soon, without_names};
@@ -228,6 +228,11 @@ fn a_rule_that_breaks_in_shadow_or_in_force_harms_as_little_as_can_be() -> Resul
     ensure!(scene.ask()?.is_refused("host.policy-quarantined"));
     ensure!(office.lives(POLICY)? == [(1, "quarantined".to_owned())] && scene.log()?.contains("QUARANTINE"));
     // Outside its scope all goes on, and one command puts everything as it was.
+    let (client, person) = (scene.given.world.client("public_task"), &scene.given.world.persons.adult);
+    let other = Ask::rr(client, "avalik", &[person], json!({ "isikuandmed": ["Perekonnanimi"] }));
+    let got = other.send(&agent(), &scene.host.base_url)?;
+    ensure!(got.status == 200 && got.records().len() == 1, "{}", got.text);
+    ensure!(scene.ask()?.is_refused("host.policy-quarantined"), "in its scope it still does not");
     office.roll_back(Some(1))?;
     let mut now = stable(&scene.ask()?)?;
     now["decision"]["generation"] = json!(1);

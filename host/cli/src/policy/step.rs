@@ -68,8 +68,8 @@ fn take(verb: &str, step: &Step, at: Option<Timestamp>, expires: Option<Timestam
 pub(super) fn roll_back(Rollback { to, reason, remote }: &Rollback) -> Result<()> {
     let done = remote.client()?.post("/rulebook/rollback", &json!({ "to": to, "reason": reason }))?;
     show::one(remote.json, &done, |done| {
-        let content = to.map_or_else(|| "the one before".to_owned(), |to| format!("generation {to}"));
-        format!("Generation {} is at work, with the content of {content}.", show::text(done, "/generation"))
+        let (generation, content) = (show::text(done, "/generation"), show::text(done, "/contentOf"));
+        format!("Generation {generation} is at work, with the content of generation {content}.")
     })
 }
 
@@ -85,8 +85,10 @@ pub(super) fn stands(view: &Value) -> String {
     if matches!(life.as_str(), "shadow" | "approved" | "scheduled") && view.pointer("/approvedBy").is_some() {
         text += &format!(", approved by {}", show::text(view, "/approvedBy"));
     }
+    // What is out of force keeps its time: that is no news.
+    let is_over = matches!(life.as_str(), "retired" | "rejected");
     for (place, word) in [("/activateAt", "in force from"), ("/expiresAt", "until")] {
-        if view.pointer(place).is_some_and(Value::is_i64) {
+        if !is_over && view.pointer(place).is_some_and(Value::is_i64) {
             text += &format!(", {word} {}", show::instant(view, place));
         }
     }
@@ -102,6 +104,8 @@ mod tests {
         let view = json!({ "name": "minors", "version": 2, "life": "scheduled", "activateAt": 1_000, "expiresAt": 2_000 });
         let until = "in force from 1970-01-01T00:00:01Z, until 1970-01-01T00:00:02Z";
         assert_eq!(stands(&view), format!("minors version 2: scheduled, {until}"));
+        let retired = json!({ "name": "minors", "version": 2, "life": "retired", "expiresAt": 2_000 });
+        assert_eq!(stands(&retired), "minors version 2: retired");
         assert_eq!(
             stands(&json!({ "name": "minors", "version": null, "life": "enforced" })),
             "minors: enforced"

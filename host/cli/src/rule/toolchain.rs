@@ -11,6 +11,9 @@ use anyhow::{Context as _, Result, bail};
 /// The target of every rule: no operating system, so nothing to import.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
+/// Bytes of a rule's stack. What needs more traps, in its own cases first of all.
+const STACK: u32 = 16 << 10;
+
 /// The oldest compiler that rules can be compiled with: the workspace's `rust-version`.
 const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 
@@ -82,10 +85,9 @@ impl Toolchain {
     /// Makes a cargo command use it. `remap` are folders whose names must not reach the binary.
     pub(crate) fn apply(&self, command: &mut Command, remap: &[(PathBuf, &str)]) {
         let mut flags = vec![
-            // Every ruling begins with its whole memory written anew, so it should be small: little stack,
-            "-Clink-arg=-zstack-size=32768".to_owned(),
-            // and room for a query of a hundred fields; what needs more asks for more pages.
-            "-Clink-arg=--initial-memory=131072".to_owned(),
+            // Every ruling begins with its whole memory written anew, so it should be small: little stack, and no more
+            // pages than the rule has data. The SDK asks for another where there would be no room for a query.
+            format!("-Clink-arg=-zstack-size={STACK}"),
         ];
         match self {
             Self::Installed => {

@@ -12,7 +12,7 @@ use paasla_engine::Activated;
 
 use super::quarantine::Watch;
 
-pub use build::{BuildError, PolicyError, build, try_policy};
+pub use build::{BuildError, PolicyError, build, digest, try_policy};
 pub use pool::Pool;
 
 /// One generation, ready to decide by. Never changes; a new one takes its place.
@@ -41,7 +41,15 @@ pub(crate) struct Shadow {
 #[derive(Debug, Clone)]
 pub(crate) struct AtWork {
     current: Arc<Version>,
-    previous: Option<Arc<Version>>,
+    previous: Option<Previous>,
+}
+
+/// A version that stands ready to take the place of another.
+#[derive(Debug, Clone)]
+struct Previous {
+    version: Arc<Version>,
+    /// Until when it may: milliseconds since 1970-01-01T00:00:00Z.
+    until: Option<i64>,
 }
 
 /// One version of a policy, and the watch over it.
@@ -85,8 +93,9 @@ impl Active {
 
     /// Whether a version is at work in it, in force or in shadow, or stands ready to.
     pub(crate) fn holds(&self, version: &Arc<Version>) -> bool {
-        let previous =
-            |at_work: &AtWork| at_work.previous.as_ref().is_some_and(|own| Arc::ptr_eq(own, version));
+        let previous = |at_work: &AtWork| {
+            at_work.previous.as_ref().is_some_and(|own| Arc::ptr_eq(&own.version, version))
+        };
         self.policies.iter().any(|at_work| Arc::ptr_eq(&at_work.current, version) || previous(at_work))
             || self.shadows.iter().any(|own| Arc::ptr_eq(&own.version, version))
     }
@@ -143,17 +152,32 @@ impl AtWork {
     }
 
     fn versions(&self) -> impl Iterator<Item = &Version> {
-        std::iter::once(&self.current).chain(&self.previous).map(Arc::as_ref)
+        std::iter::once(&self.current).chain(self.previous.iter().map(|own| &own.version)).map(Arc::as_ref)
     }
 
-    /// The first version that is in service.
+    /// The version that rules. None when its own is out of service and none may stand in for it, or the entry says that
+    /// everything is refused.
     fn in_service(&self) -> Option<&Version> {
-        self.versions().find(|version| !version.watch.is_out())
+        let watch = &self.current.watch;
+        if !watch.is_out() {
+            return Some(&self.current);
+        }
+        if watch.refuses() { None } else { self.stand_in() }
+    }
+
+    /// The previous version, if it may rule now.
+    fn stand_in(&self) -> Option<&Version> {
+        let Previous { version, until } = self.previous.as_ref()?;
+        let may = until.is_none_or(|until| jiff::Timestamp::now().as_millisecond() < until);
+        (may && !version.watch.is_out()).then_some(version)
     }
 
     /// What rules once a version is out of service.
     pub(crate) fn without(&self, version: &Version) -> Option<&Version> {
-        let mut others = self.versions().filter(|other| !Arc::ptr_eq(&other.watch, &version.watch));
-        others.find(|other| !other.watch.is_out())
+        let is_same = |other: &Version| Arc::ptr_eq(&other.watch, &version.watch);
+        if is_same(&self.current) {
+            return self.stand_in().filter(|other| !is_same(other));
+        }
+        Some(&*self.current).filter(|current| !current.watch.is_out())
     }
 }

@@ -2,12 +2,14 @@
 //! How governance changes while queries run: from a rule that is brought in to a policy in force, and back.
 //!
 //! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`turn`] (the
-//! one way in which the rulebook changes) -> [`schedule`] (what happens by itself). Every act leaves a change in the
-//! store, in the same transaction; one that is refused leaves one too, and nothing else.
+//! one way in which the rulebook changes) -> [`schedule`] (what happens by itself). [`past`] says what may come back.
+//! Every act leaves a change in the store, in the same transaction; one that is refused leaves one too, and nothing else.
 
 pub mod actor;
 pub mod dropped;
+mod expiry;
 pub mod keys;
+pub(crate) mod past;
 pub mod policies;
 pub mod refusal;
 pub mod rulebook;
@@ -29,6 +31,9 @@ use serde::Deserialize;
 
 use self::{actor::Actor, refusal::Refusal};
 use super::{App, Then, active::Pool};
+
+/// How many characters a reason may have.
+const LONGEST_REASON: usize = 500;
 
 /// How governance is done here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -108,13 +113,14 @@ impl Deed<'_> {
             before,
             after,
             problems: Vec::new(),
+            cancelled: Vec::new(),
         }
     }
 
     /// The reason, which must be there.
     pub(crate) fn check_reason(&self) -> Result<(), Refusal> {
         let length = self.reason.trim().chars().count();
-        if (1..=500).contains(&length) {
+        if (1..=LONGEST_REASON).contains(&length) {
             return Ok(());
         }
         let message = "say why, in 1 to 500 characters; it is kept with the change";
@@ -143,7 +149,9 @@ impl App {
         let (action, who) = (deed.action, deed.actor.who.as_str());
         tracing::warn!(action, who, target, ?problems, "an act of governance is refused");
         if refusal.status < 500 {
-            let change = Deed { target, ..deed }.change(None, None);
+            // What is kept is as short as a reason may be.
+            let reason: String = deed.reason.trim().chars().take(LONGEST_REASON).collect();
+            let change = Deed { target, reason: &reason, ..deed }.change(None, None);
             let change = NewChange { outcome: ChangeOutcome::Refused, problems, ..change };
             if let Err(error) = self.store.commit(&[], &change).await {
                 tracing::error!(action, %error, "a refused act could not be noted");

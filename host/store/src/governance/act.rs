@@ -12,6 +12,14 @@ use crate::rule::StoredRule;
 pub enum Act {
     /// Stores a rule and how it came in. A rule that is there already stays as it is.
     PutRule(StoredRule, Admission),
+    /// Notes that somebody brought a rule once more. Nothing happens when they did before, or when it is not known how
+    /// the rule came in.
+    AddBringer {
+        /// The rule: SHA-256 of its bytes, lower-case hex.
+        rule: String,
+        /// Who brought it.
+        by: String,
+    },
     /// Adds a signature, or replaces the one of the same key.
     PutSignature(Signature),
     /// Adds a key, or replaces what is known of it.
@@ -47,6 +55,17 @@ pub struct Admission {
     pub at: i64,
     /// How many of its cases ran in the sandbox, and passed.
     pub cases: u64,
+    /// Who brought it again, after the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_by: Vec<String>,
+}
+
+impl Admission {
+    /// Whether somebody brought it, first or later.
+    #[must_use]
+    pub fn was_brought_by(&self, who: &str) -> bool {
+        self.by == who || self.also_by.iter().any(|other| other == who)
+    }
 }
 
 /// A signature on a rule.

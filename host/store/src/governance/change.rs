@@ -38,6 +38,9 @@ pub struct NewChange {
     /// Codes of the problems for which it was refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// Versions of policies (`spare 2`) that were to come into force at a set time, which this cancelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancelled: Vec<String>,
 }
 
 /// How an act ended.

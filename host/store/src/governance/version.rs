@@ -32,9 +32,12 @@ pub struct PolicyVersion {
     /// When it is to come into force; none when no time is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activate_at: Option<i64>,
-    /// When it goes out of force by itself.
+    /// When it goes out of force by itself. Kept when it is out of force, so that nothing brings it back after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
+    /// What was in force when it last came into force, and gets its place back when it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Box<Policy>>,
 }
 
 /// Where a version stands, as far as the rulebook does not say.
@@ -57,6 +60,26 @@ impl PolicyVersion {
     pub fn digest(&self) -> String {
         digest_of(&self.policy)
     }
+
+    /// Whether it was rejected: then another version may have the same content, and what becomes of that is not its.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.state == VersionState::Rejected
+    }
+
+    /// Its number with its name: `spare 2`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{} {}", self.policy.name, self.version)
+    }
+}
+
+/// The version that a policy is, of those of its name: the newest with its content that was not rejected.
+#[must_use]
+pub fn version_of<'a>(versions: &'a [PolicyVersion], policy: &Policy) -> Option<&'a PolicyVersion> {
+    let digest = digest_of(policy);
+    let mut good = versions.iter().rev().filter(|version| !version.is_rejected());
+    good.find(|version| version.digest() == digest)
 }
 
 /// SHA-256 of a policy whatever its mode, lower-case hex: of its JSON with members sorted.

@@ -54,13 +54,15 @@ pub(super) async fn put(writer: &SqlitePool, entry: &NewQuarantine) -> Result<i6
     .map_err(failure)?;
     let id = match id {
         Some(id) => id,
+        // The stricter of both holds.
         None => sqlx::query_scalar(
-            "SELECT id FROM quarantine \
-             WHERE policy = $1 AND rule = $2 AND settings = $3 AND lifted_at IS NULL",
+            "UPDATE quarantine SET action = iif($4 = 'refuse', $4, action) \
+             WHERE policy = $1 AND rule = $2 AND settings = $3 AND lifted_at IS NULL RETURNING id",
         )
         .bind(&entry.policy)
         .bind(&entry.rule)
         .bind(&entry.settings)
+        .bind(entry.action.name())
         .fetch_one(&mut *transaction)
         .await
         .map_err(failure)?,

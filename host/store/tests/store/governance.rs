@@ -33,6 +33,7 @@ fn change(action: &str, target: &str) -> NewChange {
         before: None,
         after: Some(digest(b"after")),
         problems: Vec::new(),
+        cancelled: Vec::new(),
     }
 }
 
@@ -115,7 +116,8 @@ pub(crate) async fn tokens_keys_and_signatures_are_kept(home: &impl Home) {
         revoked_at: None,
     };
     let signature = Signature { rule: digest.clone(), key: "k".into(), signature: "ff".into(), at: NOW };
-    let admission = Admission { by: "mari".into(), institution: None, at: NOW, cases: 3 };
+    let admission =
+        Admission { by: "mari".into(), institution: None, at: NOW, cases: 3, also_by: Vec::new() };
     let acts = [
         Act::PutToken(token("a")),
         Act::PutToken(token("b")),
@@ -140,7 +142,15 @@ pub(crate) async fn tokens_keys_and_signatures_are_kept(home: &impl Home) {
     assert_eq!(store.keys().await.unwrap(), [revoked]);
     assert_eq!(store.token(&gone.hash).await.unwrap(), Some(gone.clone()));
     assert_eq!(store.tokens().await.unwrap().len(), 2);
-    assert_eq!(store.admission(&digest).await.unwrap(), Some(admission));
+    assert_eq!(store.admission(&digest).await.unwrap(), Some(admission.clone()));
+    // Who brings it again is noted once, beside the first.
+    for by in ["jaan", "mari", "jaan"] {
+        store.commit(&[Act::AddBringer { rule: digest.clone(), by: by.into() }], &note).await.unwrap();
+    }
+    store.commit(&[Act::AddBringer { rule: "nothing".into(), by: "mari".into() }], &note).await.unwrap();
+    let both = Admission { also_by: vec!["jaan".into()], ..admission };
+    assert!(both.was_brought_by("jaan") && both.was_brought_by("mari") && !both.was_brought_by("liis"));
+    assert_eq!(store.admission(&digest).await.unwrap(), Some(both));
     assert!(!gone.is_good(NOW) && token("b").is_good(NOW));
 }
 
@@ -158,6 +168,7 @@ pub(crate) async fn versions_are_counted_and_never_overwritten(home: &impl Home)
         approved_by: None,
         activate_at: None,
         expires_at: None,
+        replaced: None,
     };
     let note = change("policy.create", &policy.name);
     store.commit(&[Act::NewVersion(version(1)), Act::NewVersion(version(2))], &note).await.unwrap();

@@ -43,6 +43,11 @@ pub(crate) async fn is_noted_once_while_it_lasts(home: &impl Home) {
     assert!(second > first);
     assert_eq!(store.quarantined().await.unwrap(), [Quarantine { id: second, entry: again, lifted: None }]);
     assert_eq!(ids(&store.quarantine_history().await.unwrap()), [first, second]);
+    // Of two reasons the stricter holds, whichever came first.
+    assert_eq!(store.put_quarantine(&entry("minors")).await.unwrap(), second);
+    let kept = store.quarantined().await.unwrap();
+    assert_eq!((ids(&kept), kept[0].entry.action), (vec![second], Action::Refuse));
+    assert_eq!((kept[0].entry.faults, kept[0].entry.since), (9, NOW + 1), "the rest stays");
 }
 
 pub(crate) async fn is_lifted_by_name_and_signed(home: &impl Home) {

@@ -11,8 +11,8 @@ use paasla_engine::{ActivateError, Engine, Rule};
 use paasla_register::Description;
 use sha2::{Digest as _, Sha256};
 
-use super::{Active, AtWork, Shadow, Version, check::check, pool::Pool};
-use crate::app::usage;
+use super::{Active, AtWork, Previous, Shadow, Version, check::check, pool::Pool};
+use crate::app::{governance::past::StandIn, usage};
 
 /// Why a rulebook cannot be put to work: everything that is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +69,8 @@ pub fn build(
 }
 
 /// SHA-256 of a rulebook whatever its number, lower-case hex.
-pub(super) fn digest(rulebook: &Rulebook) -> String {
+#[must_use]
+pub fn digest(rulebook: &Rulebook) -> String {
     let parts =
         serde_json::to_vec(&(&rulebook.vocabulary, &rulebook.services, &rulebook.grants, &rulebook.policies));
     hex::encode(Sha256::digest(parts.unwrap_or_default()))
@@ -95,23 +96,23 @@ impl Active {
     /// Makes earlier versions of its policies ready, each to take the place of the one at work when that is taken out
     /// of service. A version that cannot be made ready is left out, and the log says why. Compiles, like [`build`].
     #[must_use]
-    pub fn with_previous(
+    pub(crate) fn with_previous(
         mut self,
         engine: &Engine,
         description: &Description,
-        previous: &[Policy],
+        previous: &[StandIn],
         rules: &BTreeMap<String, Vec<u8>>,
         pool: &Pool,
     ) -> Self {
         let loaded = BTreeMap::new();
         let mut workshop = Workshop { engine, description, rulebook: &self.rulebook, rules, pool, loaded };
-        for policy in previous {
+        for StandIn { policy, until } in previous {
             let Some(at_work) = self.policies.iter_mut().find(|at_work| at_work.policy().name == policy.name)
             else {
                 continue;
             };
             match pool.version(policy, || workshop.make(policy)) {
-                Ok(version) => at_work.previous = Some(version),
+                Ok(version) => at_work.previous = Some(Previous { version, until: *until }),
                 Err(why) => tracing::warn!(
                     policy = policy.name,
                     rule = policy.rule,

@@ -2,7 +2,7 @@
 //! Rules from a folder, for those who write rules: what is put there is at work a moment later, without signatures and
 //! approval. A host that serves anybody else must not be started so.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use paasla_core::{Limits, Mode, Policy, Scope};
 use paasla_engine::{
@@ -13,7 +13,7 @@ use paasla_store::{
     StoredRule,
     governance::{
         act::{Act, Admission},
-        version::{PolicyVersion, VersionState, digest_of},
+        version::{PolicyVersion, VersionState, version_of},
     },
 };
 use serde::Deserialize;
@@ -101,11 +101,21 @@ impl App {
             summary: rule.about.summary.clone(),
         };
         let by = deed.actor.who.clone();
-        let admission = Admission { by: by.clone(), institution: None, at: now(), cases: 0 };
+        let admission =
+            Admission { by: by.clone(), institution: None, at: now(), cases: 0, also_by: Vec::new() };
         let versions = self.store.versions(Some(name)).await?;
-        let digest = digest_of(&policy);
-        let version = match versions.iter().find(|version| version.digest() == digest) {
-            Some(known) => PolicyVersion { state: VersionState::Served, ..known.clone() },
+        let known = version_of(&versions, &policy);
+        // As after a restart: nothing is new, and no generation is made for that.
+        if let Some(known) = known.filter(|_| active.rulebook.policies.contains(&policy)) {
+            return Ok(view(&active, known));
+        }
+        let version = match known {
+            Some(known) => PolicyVersion {
+                state: VersionState::Served,
+                activate_at: None,
+                expires_at: None,
+                ..known.clone()
+            },
             None => PolicyVersion {
                 version: versions.last().map_or(0, |last| last.version).saturating_add(1),
                 policy: policy.clone(),
@@ -117,6 +127,7 @@ impl App {
                 approved_by: None,
                 activate_at: None,
                 expires_at: None,
+                replaced: None,
             },
         };
         let is_new = !versions.iter().any(|known| known.version == version.version);
@@ -131,7 +142,7 @@ impl App {
                 .policies
                 .retain(|own| own.name != name || (own.mode != mode && !is_dropped(&versions, own)));
             rulebook.policies.push(policy.clone());
-            Ok(Turn { rulebook, acts: vec![put.clone()] })
+            Ok(Turn::new(rulebook, vec![put.clone()]))
         })
         .await?;
         Ok(view(&self.active.load(), &version))
@@ -154,10 +165,41 @@ impl App {
         self.take_turn(deed, |active| {
             let mut rulebook = active.rulebook.clone();
             rulebook.policies.retain(|own| own.name != name || !is_dropped(&versions, own));
-            Ok(Turn { rulebook, acts: Vec::new() })
+            Ok(Turn::new(rulebook, Vec::new()))
         })
         .await?;
         Ok(())
+    }
+
+    /// Takes out every policy that came from the folder and whose file is not there: for the start of a host, since files
+    /// go while none is running, and a host may be started without the folder. Each problem is in the log.
+    pub async fn drop_leftovers(&self, there: &BTreeSet<String>) {
+        let versions = match self.store.versions(None).await {
+            Ok(versions) => versions,
+            Err(error) => {
+                tracing::error!(%error, "policies of the drop folder could not be looked for");
+                return;
+            }
+        };
+        let active = self.active.load_full();
+        let left: BTreeSet<&str> = active
+            .rulebook
+            .policies
+            .iter()
+            .filter(|own| !there.contains(&own.name) && is_dropped(&versions, own))
+            .map(|own| own.name.as_str())
+            .collect();
+        for name in left {
+            match self.drop_out(name).await {
+                Ok(()) => tracing::warn!(
+                    policy = name,
+                    "it came from a drop folder, and its file is not there: it is retired"
+                ),
+                Err(refusal) => {
+                    tracing::error!(policy = name, problems = ?refusal.problems, "it could not be retired")
+                }
+            }
+        }
     }
 
     /// Runs the cases that travel with a component, and logs those that fail.
@@ -179,6 +221,5 @@ impl App {
 
 /// Whether a policy came from the folder.
 fn is_dropped(versions: &[PolicyVersion], policy: &Policy) -> bool {
-    let digest = digest_of(policy);
-    versions.iter().any(|version| version.by == FOLDER && version.digest() == digest)
+    version_of(versions, policy).is_some_and(|version| version.by == FOLDER && version.token.is_none())
 }

@@ -51,8 +51,9 @@ impl App {
     /// # Errors
     /// When it is no key, or was revoked.
     pub async fn add_key(&self, actor: &Actor, new: NewKey, reason: &str) -> Result<TrustKey, Refusal> {
-        let target = new.owner.clone();
-        let deed = Deed { actor, action: "key.add", target: &target, version: None, reason };
+        let public = public_key(&new.public_key);
+        let id = public.map(|public| hex::encode(Sha256::digest(public.as_bytes()))).unwrap_or_default();
+        let deed = Deed { actor, action: "key.add", target: &id, version: None, reason };
         let work = async {
             deed.check_reason()?;
             actor.check_ministry()?;
@@ -60,11 +61,10 @@ impl App {
                 let message = "say whose key it is, in 1 to 100 characters";
                 return Err(Refusal::invalid("owner_missing", "/owner", message));
             }
-            let public = public_key(&new.public_key).ok_or_else(|| {
+            let public = public.ok_or_else(|| {
                 let message = "this is no Ed25519 public key: PEM or 32 bytes in hex are wanted";
                 Refusal::invalid("key_invalid", "/publicKey", message)
             })?;
-            let id = hex::encode(Sha256::digest(public.as_bytes()));
             let _turn = self.governor.turn.lock().await;
             if let Some(known) = self.store.keys().await?.into_iter().find(|key| key.id == id) {
                 if known.is_in_force() && known.scope == new.scope && known.owner == new.owner {
@@ -82,7 +82,7 @@ impl App {
                 added_at: now(),
                 revoked_at: None,
             };
-            self.store.commit(&[Act::PutKey(key.clone())], &deed.change(None, Some(id))).await?;
+            self.store.commit(&[Act::PutKey(key.clone())], &deed.change(None, Some(id.clone()))).await?;
             Ok(key)
         };
         match work.await {
@@ -107,7 +107,8 @@ impl App {
         deed.check_reason()?;
         deed.actor.check_ministry()?;
         let _turn = self.governor.turn.lock().await;
-        self.catch_up().await?;
+        // A key must be revocable whatever another program put into the store.
+        self.newest_or_unfit().await?;
         let mut keys = self.store.keys().await?;
         let key = keys.iter_mut().find(|key| key.id == id);
         let key = key.ok_or_else(|| Refusal::not_found("key", id))?;
@@ -122,11 +123,10 @@ impl App {
         let put = Act::PutKey(key.clone());
         if then == Revoked::Retire && !touched.is_empty() {
             let gone: Vec<String> = touched.iter().map(digest_of).collect();
-            self.take_turn(deed, |active| {
+            self.take_turn_anyway(deed, |active| {
                 let mut rulebook = active.rulebook.clone();
                 rulebook.policies.retain(|own| !gone.contains(&digest_of(own)));
-                let acts = vec![put.clone()];
-                Ok(Turn { rulebook, acts })
+                Ok(Turn::new(rulebook, vec![put.clone()]))
             })
             .await?;
         } else {
@@ -136,6 +136,7 @@ impl App {
             }
             let id = Some(id.to_owned());
             self.store.commit(&[put], &deed.change(id.clone(), id)).await?;
+            self.look_at_stand_ins().await;
         }
         tracing::warn!(key = id, owner = key.owner, ?policies, ?then, "a key was revoked");
         Ok(RevokedKey { key, policies, then })

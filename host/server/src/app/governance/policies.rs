@@ -91,6 +91,7 @@ impl App {
             approved_by: None,
             activate_at: None,
             expires_at: None,
+            replaced: None,
         };
         let change =
             deed.of(version.version).change(versions.last().map(PolicyVersion::digest), Some(digest));

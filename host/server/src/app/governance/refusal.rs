@@ -34,6 +34,17 @@ impl Refusal {
         Self::new(409, code, "state", message)
     }
 
+    /// Two at a time.
+    pub(crate) fn changed_meanwhile() -> Self {
+        Self::conflict("changed_meanwhile", "somebody else changed it at the same time; look and try again")
+    }
+
+    /// Whether it says something of the host, or of the moment, and nothing of what was asked for.
+    pub(crate) fn is_passing(&self) -> bool {
+        let passing = |code: &str| matches!(code, "rulebook_wrong" | "changed_meanwhile");
+        self.status >= 500 || self.problems.iter().any(|problem| passing(problem.code))
+    }
+
     /// Something that this actor may not do.
     #[must_use]
     pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
@@ -58,10 +69,7 @@ impl Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict { .. } => Self::conflict(
-                "changed_meanwhile",
-                "somebody else changed it at the same time; look and try again",
-            ),
+            StoreError::Conflict { .. } => Self::changed_meanwhile(),
             StoreError::NotFound { what, key } => Self::not_found(what, &key),
             StoreError::UnknownRule { digest, .. } => Self::not_found("rule", &digest),
             error => {

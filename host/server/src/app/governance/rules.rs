@@ -102,7 +102,8 @@ impl App {
         deed.check_reason()?;
         let _turn = self.governor.turn.lock().await;
         let known = self.store.rule(digest).await?;
-        let is_known = known.is_some() && self.store.admission(digest).await?.is_some();
+        let admission = self.store.admission(digest).await?;
+        let is_known = known.is_some() && admission.is_some();
         let (fresh, mut problems) = self.fresh(digest, &new.signatures).await?;
         let unsigned = new.signatures.is_empty() && self.store.signatures(digest).await?.is_empty();
         if unsigned && self.governor.settings.signatures {
@@ -110,6 +111,10 @@ impl App {
             problems.push(Problem::new("rule_unsigned", "/signatures", message));
         }
         let mut acts: Vec<Act> = Vec::new();
+        // Whoever brings a rule that is there does not approve its policies either.
+        if admission.is_some_and(|known| !known.was_brought_by(&deed.actor.who)) {
+            acts.push(Act::AddBringer { rule: digest.to_owned(), by: deed.actor.who.clone() });
+        }
         if !is_known {
             let engine = self.governor.engine.clone();
             let (component, cases) = (new.component.clone(), new.cases);
@@ -129,6 +134,7 @@ impl App {
                         institution: deed.actor.owner(),
                         at: now(),
                         cases: u64::try_from(cases).unwrap_or(u64::MAX),
+                        also_by: Vec::new(),
                     };
                     acts.push(Act::PutRule(stored, admission));
                 }

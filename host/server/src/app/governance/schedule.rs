@@ -2,7 +2,13 @@
 //! What happens by itself: policies come into force and go out of it at the times that were set, and what another
 //! program put into the store is taken over.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use paasla_store::governance::{
     act::Act,
@@ -24,21 +30,27 @@ use crate::app::App;
 /// The newest generation that could not be put to work, so that it is told once.
 static NOT_READY: AtomicU64 = AtomicU64::new(0);
 
+/// Versions for which something is due that could not be done, so that it is told once.
+static WAITING: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 impl App {
     /// Looks whether something is due, and does it. For every second.
     pub async fn look_at_rulebook(&self) {
         let _turn = self.governor.turn.lock().await;
         match self.catch_up().await {
             Ok(()) => {}
+            // What is due waits: it would be made from a rulebook that is not the newest.
             Err(NotReady::Store(error)) => {
-                tracing::warn!(%error, "the store cannot be read for a newer rulebook")
+                tracing::warn!(%error, "the store cannot be read for a newer rulebook");
+                return;
             }
             Err(error) => {
                 let newest = self.store.newest().await.unwrap_or(0);
                 if NOT_READY.swap(newest, Ordering::Relaxed) != newest {
                     tracing::error!(generation = newest, %error, "the newest rulebook cannot be put to work: the one \
-                                    before it stays");
+                                    before it stays, and what is due waits");
                 }
+                return;
             }
         }
         if let Err(refusal) = self.do_what_is_due().await {
@@ -48,39 +60,71 @@ impl App {
 
     async fn do_what_is_due(&self) -> Result<(), Refusal> {
         let versions = self.store.versions(None).await?;
-        for version in versions {
+        for version in &versions {
             let now = now();
-            let stands = life(&self.active.load(), &version);
             let due = |at: Option<i64>| at.is_some_and(|at| at <= now);
-            let step = match stands {
-                Life::Scheduled | Life::Shadow if due(version.activate_at) => Step::Activate,
-                Life::Enforced | Life::Quarantined if due(version.expires_at) => Step::Retire,
+            let done = match life(&self.active.load(), version) {
+                Life::Scheduled | Life::Shadow if due(version.activate_at) => {
+                    self.activate_due(version).await
+                }
+                Life::Enforced | Life::Quarantined if due(version.expires_at) => {
+                    let of_name = self.store.versions(Some(&version.policy.name)).await?;
+                    self.expire(version, &of_name).await
+                }
                 _ => continue,
             };
-            let actor = Actor::host();
-            let reason = match step {
-                Step::Retire => "the time that was set for it has come: it expires",
-                _ => "the time that was set for it has come",
+            let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+            let Err(Refusal { problems, .. }) = done else {
+                waiting.remove(&version.label());
+                continue;
             };
-            let action = if step == Step::Retire { "policy.expire" } else { "policy.activate" };
-            let deed = Deed { actor: &actor, action, target: &version.policy.name, version: None, reason };
-            let options = StepOptions { version: Some(version.version), ..StepOptions::default() };
-            if let Err(refusal) = self.step_in_turn(deed, step, options).await {
-                self.give_up(deed, version.clone(), refusal).await?;
+            // It is still due, and tried again.
+            if waiting.insert(version.label()) {
+                tracing::error!(
+                    version = version.label(),
+                    ?problems,
+                    "what is due for a policy cannot be done now"
+                );
             }
         }
         Ok(())
     }
 
-    /// What is due cannot be done: that is noted, and not tried again, unless the host itself was at fault.
-    async fn give_up(&self, deed: Deed<'_>, version: PolicyVersion, refusal: Refusal) -> Result<(), Refusal> {
-        let problems: Vec<String> = refusal.problems.iter().map(|problem| problem.code.to_owned()).collect();
-        tracing::error!(policy = deed.target, ?problems, "what was due for a policy could not be done");
-        if refusal.status >= 500 {
+    /// Puts a version in force whose time has come. If it cannot be, that is noted, and not tried again; unless the host
+    /// is at fault.
+    async fn activate_due(&self, version: &PolicyVersion) -> Result<(), Refusal> {
+        let actor = Actor::host();
+        let reason = "the time that was set for it has come";
+        let target = version.policy.name.as_str();
+        let deed = Deed { actor: &actor, action: "policy.activate", target, version: None, reason };
+        let options = StepOptions { version: Some(version.version), ..StepOptions::default() };
+        // What was done a moment ago may have cancelled it.
+        let of_name = self.store.versions(Some(target)).await?;
+        if !of_name.iter().any(|own| own.version == version.version && own.activate_at == version.activate_at)
+        {
             return Ok(());
         }
+        match self.step_in_turn(deed, Step::Activate, options).await {
+            Ok(_) => Ok(()),
+            Err(refusal) if refusal.is_passing() => Err(refusal),
+            Err(refusal) => self.give_up(deed.of(version.version), version, refusal).await,
+        }
+    }
+
+    async fn give_up(
+        &self,
+        deed: Deed<'_>,
+        version: &PolicyVersion,
+        refusal: Refusal,
+    ) -> Result<(), Refusal> {
+        let problems: Vec<String> = refusal.problems.iter().map(|problem| problem.code.to_owned()).collect();
+        tracing::error!(
+            policy = deed.target,
+            ?problems,
+            "a policy cannot come into force at the time that was set"
+        );
         let digest = Some(version.digest());
-        let version = PolicyVersion { activate_at: None, expires_at: None, ..version };
+        let version = PolicyVersion { activate_at: None, ..version.clone() };
         let change = deed.change(digest.clone(), digest);
         let change = NewChange { outcome: ChangeOutcome::Refused, problems, ..change };
         self.store.commit(&[Act::SetVersion(version)], &change).await?;

@@ -4,14 +4,14 @@
 use paasla_core::{Mode, Policy};
 use paasla_store::governance::{
     act::Act,
-    version::{PolicyVersion, VersionState, digest_of},
+    version::{PolicyVersion, VersionState, digest_of, version_of},
 };
 use serde::Deserialize;
 
 use super::{
     Deed,
     actor::Actor,
-    now,
+    now, past,
     refusal::Refusal,
     turn::Turn,
     view::{Life, PolicyView, life, view},
@@ -115,10 +115,10 @@ impl App {
         let version = chosen(deed.target, &versions, options.version)?;
         deed.actor.check_owner(deed.target, version.institution.as_deref())?;
         match step {
-            Step::Shadow => self.shadow_step(deed, &active, version).await,
+            Step::Shadow => self.shadow_step(deed, &active, &versions, version).await,
             Step::Approve => self.approve(deed, &active, version).await,
             Step::Reject => self.reject(deed, &active, version).await,
-            Step::Activate | Step::Retire => self.activate(deed, &active, version, options).await,
+            Step::Activate | Step::Retire => self.activate(deed, &active, &versions, version, options).await,
         }
     }
 
@@ -126,6 +126,7 @@ impl App {
         &self,
         deed: Deed<'_>,
         active: &Active,
+        versions: &[PolicyVersion],
         version: PolicyVersion,
     ) -> Result<PolicyView, Refusal> {
         match life(active, &version) {
@@ -135,6 +136,7 @@ impl App {
             }
             _ => {}
         }
+        check_place(active, versions, &version)?;
         self.refuse_unvouched(&version).await?;
         self.install(deed, &version, vec![], |policies| {
             policies.retain(|own| !(own.name == version.policy.name && own.mode == Mode::Shadow));
@@ -157,9 +159,10 @@ impl App {
         }
         if self.governor.settings.four_eyes {
             let admission = self.store.admission(&version.policy.rule).await?;
-            let uploader = admission.map(|admission| admission.by);
+            let who = deed.actor.who.as_str();
+            let brought_it = admission.is_some_and(|admission| admission.was_brought_by(who));
             let same_token = version.token.is_some() && version.token == deed.actor.token;
-            if same_token || version.by == deed.actor.who || uploader.as_ref() == Some(&deed.actor.who) {
+            if same_token || version.by == who || brought_it {
                 let message = "somebody other than who made the policy, and other than who brought in its rule, must \
                                approve it";
                 return Err(Refusal::forbidden("four_eyes", message));
@@ -186,9 +189,12 @@ impl App {
         if matches!(stands, Life::Enforced | Life::Quarantined | Life::Rejected | Life::Retired) {
             return Err(wrong_state(&version, "only what is not and was not in force can be rejected"));
         }
-        let rejected = PolicyVersion { state: VersionState::Rejected, activate_at: None, ..version };
+        let rejected =
+            PolicyVersion { state: VersionState::Rejected, activate_at: None, expires_at: None, ..version };
         if stands != Life::Shadow {
-            return self.note(deed, active, rejected).await;
+            let view = self.note(deed, active, rejected).await?;
+            self.look_at_stand_ins().await;
+            return Ok(view);
         }
         let digest = rejected.digest();
         self.install(deed, &rejected, vec![Act::SetVersion(rejected.clone())], |policies| {
@@ -201,6 +207,7 @@ impl App {
         &self,
         deed: Deed<'_>,
         active: &Active,
+        versions: &[PolicyVersion],
         version: PolicyVersion,
         options: StepOptions,
     ) -> Result<PolicyView, Refusal> {
@@ -211,26 +218,39 @@ impl App {
         if version.state != VersionState::Approved {
             return Err(wrong_state(&version, "it is not approved: `paasla policy approve` comes first"));
         }
+        check_place(active, versions, &version)?;
         self.refuse_unvouched(&version).await?;
         let now = now();
-        if options.expires.is_some_and(|expires| expires <= options.at.unwrap_or(now).max(now)) {
-            let message = "it would expire before it comes into force";
+        let expires_at = options.expires.or(version.expires_at);
+        if expires_at.is_some_and(|expires| expires <= options.at.unwrap_or(now).max(now)) {
+            let message = "it would expire before it comes into force: set a later time for that";
             return Err(Refusal::invalid("expires_too_early", "/expires", message));
         }
-        let expires_at = options.expires.or(version.expires_at);
         if let Some(at) = options.at.filter(|at| *at > now) {
             let scheduled = PolicyVersion { activate_at: Some(at), expires_at, ..version };
             return self.note(deed, active, scheduled).await;
         }
+        // Where this is what was planned, so is what was planned to follow it.
+        let as_planned = version.activate_at.is_some_and(|at| at <= now);
+        let others = past::planned(versions, |name| name == deed.target).filter(|other| {
+            other.version < version.version || (other.version > version.version && !as_planned)
+        });
+        let others: Vec<PolicyVersion> = others.cloned().collect();
         let served = PolicyVersion { state: VersionState::Served, activate_at: None, expires_at, ..version };
-        self.install(deed, &served, vec![Act::SetVersion(served.clone())], |policies| {
-            let digest = served.digest();
-            policies.retain(|own| {
-                own.name != served.policy.name || (own.mode == Mode::Shadow && digest_of(own) != digest)
+        let digest = served.digest();
+        self.take_turn(deed.of(served.version), |active| {
+            let mut rulebook = active.rulebook.clone();
+            let mut in_force = rulebook.policies.iter().filter(|own| own.mode == Mode::Enforce);
+            let replaced = in_force.find(|own| own.name == deed.target).cloned().map(Box::new);
+            rulebook.policies.retain(|own| {
+                own.name != deed.target || (own.mode == Mode::Shadow && digest_of(own) != digest)
             });
-            policies.push(Policy { mode: Mode::Enforce, ..served.policy.clone() });
+            rulebook.policies.push(Policy { mode: Mode::Enforce, ..served.policy.clone() });
+            let served = PolicyVersion { replaced, ..served.clone() };
+            Ok(Turn::new(rulebook, vec![Act::SetVersion(served)]).cancelling(&others))
         })
-        .await
+        .await?;
+        Ok(view(&self.active.load(), &served))
     }
 
     /// Takes a policy out of force, or out of shadow: the version that is asked for, or else the one in force, or else
@@ -243,24 +263,26 @@ impl App {
         number: Option<u32>,
     ) -> Result<PolicyView, Refusal> {
         let name = deed.target;
-        let wanted =
-            number.map(|_| chosen(name, versions, number)).transpose()?.map(|version| version.digest());
+        let wanted = number.map(|_| chosen(name, versions, number)).transpose()?;
+        if wanted.as_ref().is_some_and(PolicyVersion::is_rejected) {
+            return Err(not_at_work(name));
+        }
+        let wanted = wanted.map(|version| version.digest());
         let at_work = |mode: Mode| {
             let mut own = active.rulebook.policies.iter().filter(|own| own.name == name && own.mode == mode);
             own.find(|own| wanted.as_ref().is_none_or(|wanted| digest_of(own) == *wanted))
         };
         let Some(policy) = at_work(Mode::Enforce).or_else(|| at_work(Mode::Shadow)).cloned() else {
-            let message = format!("no such version of the policy `{name}` is in force or in shadow");
-            return Err(Refusal::conflict("not_at_work", message));
+            return Err(not_at_work(name));
         };
         let digest = digest_of(&policy);
-        let version = versions.iter().rev().find(|version| version.digest() == digest).cloned();
+        let version = version_of(versions, &policy).cloned();
         let owner = version.as_ref().and_then(|version| version.institution.clone());
         deed.actor.check_owner(name, owner.as_deref())?;
         // What came with a seeded rulebook becomes a version now, so that it is not forgotten.
         let (version, acts) = match version {
             Some(version) => {
-                let retired = PolicyVersion { expires_at: None, activate_at: None, ..version };
+                let retired = PolicyVersion { activate_at: None, ..version };
                 (retired.clone(), vec![Act::SetVersion(retired)])
             }
             None => {
@@ -275,14 +297,22 @@ impl App {
                     approved_by: None,
                     activate_at: None,
                     expires_at: None,
+                    replaced: None,
                 };
                 (seeded.clone(), vec![Act::NewVersion(seeded)])
             }
         };
-        self.install(deed, &version, acts, |policies| {
-            policies.retain(|own| !(own.mode == policy.mode && digest_of(own) == digest));
+        // What was to come in its place does not come by itself; what was only watched is no place.
+        let others = past::planned(versions, |other| other == name && policy.mode == Mode::Enforce)
+            .filter(|other| other.version != version.version);
+        let others: Vec<PolicyVersion> = others.cloned().collect();
+        self.take_turn(deed.of(version.version), |active| {
+            let mut rulebook = active.rulebook.clone();
+            rulebook.policies.retain(|own| !(own.mode == policy.mode && digest_of(own) == digest));
+            Ok(Turn::new(rulebook, acts.clone()).cancelling(&others))
         })
-        .await
+        .await?;
+        Ok(view(&self.active.load(), &version))
     }
 
     /// Puts a rulebook with other policies to work.
@@ -296,7 +326,7 @@ impl App {
         self.take_turn(deed.of(version.version), |active| {
             let mut rulebook = active.rulebook.clone();
             change(&mut rulebook.policies);
-            Ok(Turn { rulebook, acts: acts.clone() })
+            Ok(Turn::new(rulebook, acts.clone()))
         })
         .await?;
         Ok(view(&self.active.load(), version))
@@ -330,6 +360,27 @@ fn chosen(name: &str, versions: &[PolicyVersion], number: Option<u32>) -> Result
         Some(number) => Refusal::not_found("version", &format!("{name} {number}")),
         None => Refusal::not_found("policy", name),
     })
+}
+
+/// The place of a policy goes to a version of the same owner only: otherwise an institution could put its own in the
+/// place of the ministry's, which would widen what is seen.
+fn check_place(active: &Active, versions: &[PolicyVersion], version: &PolicyVersion) -> Result<(), Refusal> {
+    let name = &version.policy.name;
+    let held = active.rulebook.policies.iter().filter(|own| own.name == *name);
+    for owner in held.map(|own| past::owner_of(versions, own)) {
+        if owner != version.institution {
+            let whose = owner.unwrap_or_else(|| "the ministry".to_owned());
+            let message =
+                format!("the policy `{name}` that is at work belongs to {whose}: choose another name");
+            return Err(Refusal::forbidden("policy_not_own", message));
+        }
+    }
+    Ok(())
+}
+
+fn not_at_work(name: &str) -> Refusal {
+    let message = format!("no such version of the policy `{name}` is in force or in shadow");
+    Refusal::conflict("not_at_work", message)
 }
 
 fn wrong_state(version: &PolicyVersion, why: &str) -> Refusal {

@@ -5,14 +5,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use paasla_core::{Policy, Rulebook};
-use paasla_store::{StoreError, governance::act::Act};
+use paasla_store::{
+    StoreError,
+    governance::{act::Act, change::NewChange, version::PolicyVersion},
+};
 
-use super::{Deed, Governor, refusal::Refusal};
+use super::{Deed, Governor, past::StandIn, refusal::Refusal};
 use crate::app::{
     App, StartError, Then,
     active::{Active, BuildError, build},
     problem::Problem,
-    quarantine,
 };
 
 /// What is to be written with the next generation.
@@ -21,7 +23,34 @@ pub(crate) struct Turn {
     /// The next rulebook; its number is not looked at.
     pub(crate) rulebook: Rulebook,
     /// What is written with it.
-    pub(crate) acts: Vec<Act>,
+    acts: Vec<Act>,
+    /// Versions that will not come into force at the time that was set for them.
+    cancelled: Vec<String>,
+}
+
+impl Turn {
+    /// A rulebook, and what is written with it.
+    pub(crate) fn new(rulebook: Rulebook, acts: Vec<Act>) -> Self {
+        Self { rulebook, acts, cancelled: Vec::new() }
+    }
+
+    /// The same, and these versions do not come into force at the time that was set for them.
+    pub(crate) fn cancelling<'a>(mut self, planned: impl IntoIterator<Item = &'a PolicyVersion>) -> Self {
+        for version in planned {
+            self.cancelled.push(version.label());
+            self.acts.push(Act::SetVersion(PolicyVersion { activate_at: None, ..version.clone() }));
+        }
+        self
+    }
+}
+
+/// What is done where the newest rulebook in the store cannot be put to work, because of what another program put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unfit {
+    /// The change is refused: it would undo what nobody here has seen.
+    Refuse,
+    /// The change is made from the rulebook at work, and takes the place of the newest.
+    PassOver,
 }
 
 /// Why the next generation is not ready.
@@ -72,12 +101,12 @@ impl Governor {
         let earlier = match self.then {
             Then::Refuse => Vec::new(),
             // None of it is needed to begin with: what cannot be read is left out, loudly.
-            Then::Previous => quarantine::previous(&*self.store, &rulebook).await.unwrap_or_else(|error| {
+            Then::Previous => app.stand_ins(&rulebook).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "no previous version of a policy is ready: earlier rulebooks cannot be read");
                 Vec::new()
             }),
         };
-        for policy in &earlier {
+        for StandIn { policy, .. } in &earlier {
             if let Err(error) = self.fetch(std::slice::from_ref(policy), &mut rules).await {
                 tracing::error!(rule = policy.rule, %error, "a rule cannot be read");
             }
@@ -115,19 +144,43 @@ impl App {
     pub(crate) async fn take_turn(
         &self,
         deed: Deed<'_>,
+        make: impl FnMut(&Active) -> Result<Turn, Refusal>,
+    ) -> Result<u64, Refusal> {
+        self.turn(deed, Unfit::Refuse, make).await
+    }
+
+    /// The same also where the newest rulebook in the store cannot be put to work: for what must always be possible.
+    pub(crate) async fn take_turn_anyway(
+        &self,
+        deed: Deed<'_>,
+        make: impl FnMut(&Active) -> Result<Turn, Refusal>,
+    ) -> Result<u64, Refusal> {
+        self.turn(deed, Unfit::PassOver, make).await
+    }
+
+    async fn turn(
+        &self,
+        deed: Deed<'_>,
+        unfit: Unfit,
         mut make: impl FnMut(&Active) -> Result<Turn, Refusal>,
     ) -> Result<u64, Refusal> {
         let mut tries = 0;
         loop {
-            self.catch_up().await?;
+            let expected = match unfit {
+                Unfit::Refuse => {
+                    self.catch_up().await?;
+                    self.active.load().rulebook.generation
+                }
+                Unfit::PassOver => self.newest_or_unfit().await?,
+            };
             let current = self.active.load_full();
-            let expected = current.rulebook.generation;
-            let Turn { rulebook, mut acts } = make(&current)?;
+            let Turn { rulebook, mut acts, cancelled } = make(&current)?;
             let rulebook = Rulebook { generation: expected.saturating_add(1), ..rulebook };
             acts.push(Act::Install { rulebook: Box::new(rulebook.clone()), expected });
             let next = self.governor.ready(self, rulebook).await?;
             let (before, after) = (current.digest.clone(), next.digest.clone());
-            match self.store.commit(&acts, &deed.change(Some(before), Some(after))).await {
+            let change = NewChange { cancelled, ..deed.change(Some(before), Some(after)) };
+            match self.store.commit(&acts, &change).await {
                 Ok(_) => return Ok(self.put_to_work(next)),
                 // Another host was first: once more, on what it made.
                 Err(StoreError::Conflict { what: "generation", .. }) if tries < 3 => tries += 1,
@@ -148,6 +201,33 @@ impl App {
             self.put_to_work(next);
         }
         Ok(())
+    }
+
+    /// The number of the newest generation, which is at work now if it can be put to work.
+    pub(crate) async fn newest_or_unfit(&self) -> Result<u64, NotReady> {
+        match self.catch_up().await {
+            Ok(()) => Ok(self.active.load().rulebook.generation),
+            Err(error @ (NotReady::Build(_) | NotReady::Store(StoreError::Corrupt { .. }))) => {
+                let newest = self.store.newest().await?;
+                tracing::warn!(generation = newest, %error, "the newest rulebook cannot be put to work, and is passed over");
+                Ok(newest)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the rulebook at work ready once more, since other versions may stand in for those in quarantine now. The
+    /// caller holds the governor's turn.
+    pub(crate) async fn look_at_stand_ins(&self) {
+        if self.governor.then == Then::Refuse {
+            return;
+        }
+        match self.governor.ready(self, self.rulebook()).await {
+            Ok(next) => drop(self.put_to_work(next)),
+            Err(error) => {
+                tracing::error!(%error, "previous versions of policies could not be looked at: a restart does")
+            }
+        }
     }
 
     fn put_to_work(&self, next: Active) -> u64 {

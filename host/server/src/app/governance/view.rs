@@ -71,7 +71,8 @@ impl App {
     pub async fn policies(&self, name: Option<&str>) -> Result<Vec<PolicyView>, StoreError> {
         let versions = self.store.versions(name).await?;
         let active = self.active.load_full();
-        let known: Vec<String> = versions.iter().map(PolicyVersion::digest).collect();
+        let known: Vec<String> =
+            versions.iter().filter(|own| !own.is_rejected()).map(PolicyVersion::digest).collect();
         let seeded =
             active.rulebook.policies.iter().filter(|policy| name.is_none_or(|name| policy.name == name));
         let seeded = seeded.filter(|policy| !known.contains(&digest_of(policy)));
@@ -110,8 +111,12 @@ pub(crate) fn view(active: &Active, version: &PolicyVersion) -> PolicyView {
     }
 }
 
-/// Where a version stands: what the rulebook at work says, or else what became of it.
+/// Where a version stands: what the rulebook at work says, or else what became of it. One that was rejected stays so,
+/// even if another with the same content is in force.
 pub(crate) fn life(active: &Active, version: &PolicyVersion) -> Life {
+    if version.is_rejected() {
+        return Life::Rejected;
+    }
     life_in(active, &version.policy).unwrap_or(match version.state {
         VersionState::Checked => Life::Checked,
         VersionState::Approved if version.activate_at.is_some() => Life::Scheduled,

@@ -101,6 +101,19 @@ pub(crate) fn vouched(
     })
 }
 
+/// Whether nobody vouches any more for a rule in a scope, because keys were revoked; then why not. A rule for which
+/// nobody ever vouched, as one that came with a seeded rulebook, has lost nothing.
+pub(crate) fn lost(
+    keys: &[TrustKey],
+    signatures: &[Signature],
+    rule: &str,
+    scope: &Scope,
+) -> Option<Problem> {
+    let problem = vouched(keys, signatures, rule, scope).err()?;
+    let once: Vec<TrustKey> = keys.iter().map(|key| TrustKey { revoked_at: None, ..key.clone() }).collect();
+    vouched(&once, signatures, rule, scope).is_ok().then_some(problem)
+}
+
 /// Whether every query in the first scope is in the second.
 pub(crate) fn within(inner: &Scope, outer: &Scope) -> bool {
     let clients = outer.clients.is_empty()
@@ -188,6 +201,17 @@ mod tests {
         assert_eq!(code(&keys, &[sign(&unit, &own, "ab")], &scope(r#"{"clients":["EE/GOV/1/x"]}"#)), Ok(()));
         let signatures = [sign(&ministry, &all, "ab"), sign(&unit, &own, "ab")];
         assert_eq!(code(std::slice::from_ref(&revoked), &signatures, &everywhere), Err("key_revoked"));
-        assert_eq!(code(&[revoked, own], &signatures, &scope(r#"{"clients":["EE/GOV/1"]}"#)), Ok(()));
+        assert_eq!(
+            code(&[revoked.clone(), own.clone()], &signatures, &scope(r#"{"clients":["EE/GOV/1"]}"#)),
+            Ok(())
+        );
+        let lost = |keys: &[TrustKey], signatures: &[Signature]| {
+            lost(keys, signatures, "ab", &everywhere).map(|problem| problem.code)
+        };
+        assert_eq!(lost(&keys, &signatures), None);
+        assert_eq!(lost(std::slice::from_ref(&revoked), &signatures), Some("key_revoked"));
+        assert_eq!(lost(&[revoked.clone(), own.clone()], &signatures), Some("key_out_of_scope"));
+        assert_eq!(lost(&[revoked, own.clone()], &signatures[1..]), None, "it never vouched for that");
+        assert_eq!(lost(&[own], &[]), None, "nor did anybody");
     }
 }

@@ -92,6 +92,12 @@ impl Watch {
         self.out.load(Ordering::Acquire)
     }
 
+    /// Whether the version is out of service so that every query in its scope is refused, also where another version
+    /// could stand in.
+    pub(crate) fn refuses(&self) -> bool {
+        matches!(&*self.state(), State::Out { entry, .. } if entry.action == Action::Refuse)
+    }
+
     /// Counts a fault. If it is one too many the version is out of service from now on; that is told to one caller
     /// only. Faults of queries that were under way then count no more.
     pub(crate) fn note(&self, settings: &QuarantineSettings, fault: &Fault) -> Option<NewQuarantine> {

@@ -44,6 +44,6 @@ pub(super) async fn roll_back(
     body: Body,
 ) -> Answer<Json<Value>> {
     let RollBack { to, reason } = read(body).await?;
-    let generation = app.roll_back(&actor, to, &reason).await?;
-    Ok(Json(json!({ "generation": generation, "contentOf": to })))
+    let done = app.roll_back(&actor, to, &reason).await?;
+    Ok(Json(json!({ "generation": done.generation, "contentOf": done.content_of })))
 }

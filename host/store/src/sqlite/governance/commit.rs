@@ -4,11 +4,11 @@
 use serde::Serialize;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::written;
+use super::{read, written};
 use crate::{
     error::StoreError,
     governance::{
-        act::{Act, Committed},
+        act::{Act, Admission, Committed},
         change::{Change, NewChange},
         version::PolicyVersion,
     },
@@ -55,6 +55,7 @@ async fn apply(
             let statement = "INSERT INTO admission (rule, content) VALUES ($1, $2) ON CONFLICT DO NOTHING";
             run(connection, statement, &[&stored.digest, &content]).await?;
         }
+        Act::AddBringer { rule, by } => add_bringer(connection, rule, by).await?,
         Act::PutSignature(signature) => {
             let statement = "INSERT INTO signature (rule, key, content) VALUES ($1, $2, $3) \
                              ON CONFLICT (rule, key) DO UPDATE SET content = excluded.content";
@@ -76,13 +77,13 @@ async fn apply(
             let statement = "INSERT INTO policy_version (name, version, content) VALUES ($1, $2, $3) \
                              ON CONFLICT DO NOTHING";
             if write_version(connection, statement, version).await? == 0 {
-                return Err(StoreError::Conflict { what: "policy version", key: name_of(version) });
+                return Err(StoreError::Conflict { what: "policy version", key: version.label() });
             }
         }
         Act::SetVersion(version) => {
             let statement = "UPDATE policy_version SET content = $3 WHERE name = $1 AND version = $2";
             if write_version(connection, statement, version).await? == 0 {
-                return Err(StoreError::NotFound { what: "policy version", key: name_of(version) });
+                return Err(StoreError::NotFound { what: "policy version", key: version.label() });
             }
         }
         Act::LiftQuarantine(policy) => {
@@ -94,6 +95,22 @@ async fn apply(
         }
     }
     Ok(None)
+}
+
+async fn add_bringer(connection: &mut SqliteConnection, rule: &str, by: &str) -> Result<(), StoreError> {
+    let content: Option<String> = sqlx::query_scalar("SELECT content FROM admission WHERE rule = $1")
+        .bind(rule)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failure)?;
+    let Some(content) = content else { return Ok(()) };
+    let mut admission: Admission = read("admission", rule, &content)?;
+    if admission.was_brought_by(by) {
+        return Ok(());
+    }
+    admission.also_by.push(by.to_owned());
+    let content = written("admission", rule, &admission)?;
+    run(connection, "UPDATE admission SET content = $2 WHERE rule = $1", &[&rule.to_owned(), &content]).await
 }
 
 async fn write_version(
@@ -109,10 +126,6 @@ async fn write_version(
         .await
         .map_err(failure)?;
     Ok(done.rows_affected())
-}
-
-fn name_of(version: &PolicyVersion) -> String {
-    format!("{} {}", version.policy.name, version.version)
 }
 
 async fn run(
