@@ -278,6 +278,18 @@ mod tests {
         assert_eq!(children, 200);
     }
 
+    /// Nobody can make a good rule break by asking for many rows, all of them children's, under the usual limits.
+    #[test]
+    fn ten_thousand_rows_are_reviewed_under_the_usual_limits() {
+        let engine = engine().unwrap();
+        let policy = policy("minors".to_owned(), minors());
+        let policy = engine.activate(&rule(&engine, "minors").unwrap(), &policy).unwrap();
+        let child = rows(1).into_iter().find(|_| born(0) > LATEST_ADULT).unwrap();
+        let (query, children) = (usual(20), vec![child; 10_000]);
+        let (said, fuel) = policy.review(&query, &children);
+        assert_eq!(said.unwrap().len(), children.len(), "{fuel} units of fuel");
+    }
+
     #[test]
     fn every_policy_does_as_much_and_something_else() {
         for purpose in 0..PURPOSES.len() {

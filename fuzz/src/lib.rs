@@ -7,7 +7,10 @@ pub mod common;
 
 use std::{env, fs, path::Path, sync::LazyLock};
 
-use paasla_engine::{ActivateError, Activated, Engine, EngineConfig, LoadError, Ration, RuleFault, Setup};
+use paasla_engine::{
+    ActivateError, Activated, Engine, EngineConfig, LoadError, Ration, Rule, RuleFault, Setup, Start,
+    travelling::{CaseFiles, cases_in, run_case_files, with_cases},
+};
 
 /// One engine for all inputs, as in a host: what one input leaves behind, the next would meet.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
@@ -47,6 +50,13 @@ fn make_seeds(target: &str, folder: &Path) -> std::io::Result<()> {
     }
     match target {
         "load" => fs::write(folder.join("good"), common::guest::Guest::default().component()),
+        // The good rule with the cases of a seed in it.
+        "cases" => {
+            let good = common::guest::Guest::default().component();
+            let text = include_str!("../seeds/cases/good.json").to_owned();
+            let files = CaseFiles::from([("good.json".to_owned(), text)]);
+            fs::write(folder.join("component"), with_cases(&good, &files))
+        }
         // What a generator of modules makes something of: much, and without order.
         "smith" => (0..64).try_for_each(|number| fs::write(folder.join(number.to_string()), noise(number))),
         _ => Ok(()),
@@ -70,16 +80,38 @@ fn from_hex(text: &str) -> Vec<u8> {
     digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("a byte")).collect()
 }
 
+/// Panics of the compiler that are known and contained, by a part of what each says. Any other is a finding.
+const KNOWN_PANICS: &[&str] = &[];
+
+fn is_known(panic: &str) {
+    assert!(KNOWN_PANICS.iter().any(|known| panic.contains(known)), "a panic that was contained: {panic}");
+}
+
 /// Loads bytes as a rule, and lets it rule on everything if it is one.
 pub fn run(bytes: &[u8]) {
     match ENGINE.load(bytes) {
         Ok(rule) => match ENGINE.activate(&rule, &common::policy()) {
-            Ok(policy) => rules(&policy),
+            Ok(policy) => {
+                if let Start::ConfigureEachTime(why) = &policy.start
+                    && why.contains("panicked")
+                {
+                    is_known(why);
+                }
+                rules(&policy);
+            }
             Err(ActivateError::Configure(fault)) => is_the_rules(&fault),
+            Err(ActivateError::Load(error)) => is_the_bytes(&error),
             Err(_) => {}
         },
         Err(LoadError::Describe(fault)) => is_the_rules(&fault),
-        Err(error) => assert!(!matches!(error, LoadError::Host(_)), "{error}"),
+        Err(error) => is_the_bytes(&error),
+    }
+}
+
+fn is_the_bytes(error: &LoadError) {
+    match error {
+        LoadError::Crashed(how) => is_known(how),
+        error => assert!(!matches!(error, LoadError::Host(_)), "{error}"),
     }
 }
 
@@ -95,7 +127,26 @@ fn rules(policy: &Activated) {
     }
 }
 
-/// Whatever a rule does, the host is not at fault, and no sandbox is lost.
+/// Whatever a rule does, the host is not at fault and does not panic, and no sandbox is lost.
 pub fn is_the_rules(fault: &RuleFault) {
-    assert!(fault.is_the_rules(), "{fault}");
+    assert!(fault.is_the_rules() && *fault != RuleFault::Panic, "{fault}");
+}
+
+/// Takes bytes for a component with cases in it, and runs the cases if there are any: whatever they are, they pass or are
+/// told to be wrong.
+pub fn cases(bytes: &[u8]) {
+    static RULE: LazyLock<Rule> =
+        LazyLock::new(|| ENGINE.load(&common::guest::Guest::default().component()).expect("a rule"));
+    if let Ok(files) = cases_in(bytes) {
+        // Written anew they may be longer, and too long.
+        if let Ok(again) = cases_in(&with_cases(&common::guest::Guest::default().component(), &files)) {
+            assert_eq!(again, files, "what is found can be put in and found again");
+        }
+        let _ = run_case_files(&ENGINE, &RULE, &files);
+    }
+    // The same bytes as what stands in one file of cases, which is where there is most to read.
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let files = CaseFiles::from([("fuzz.json".to_owned(), text.to_owned())]);
+        let _ = run_case_files(&ENGINE, &RULE, &files);
+    }
 }

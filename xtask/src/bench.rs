@@ -40,7 +40,7 @@ pub(crate) struct Bench {
     /// Few and short measurements: a first look.
     #[arg(long)]
     quick: bool,
-    /// Write `docs/bench` also when not everything is measured. A whole run always does.
+    /// Write `docs/bench` also when not everything is measured: what is not stays as it was. A whole run always does.
     #[arg(long)]
     write: bool,
 }
@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Bench) -> Result<()> {
     step("results", file.display());
     if arguments.write || (only.is_none() && !arguments.quick) {
         let docs = workspace.root.join("docs/bench");
-        write(&docs, &results, &machine, &command_line(arguments))?;
+        write(&docs, results, &machine.told(&command_line(arguments)), only.is_none())?;
         step("report", docs.display());
     }
     Ok(())
@@ -135,9 +135,34 @@ fn command_line(arguments: &Bench) -> String {
     line
 }
 
-fn write(docs: &Path, results: &Results, machine: &Machine, command: &str) -> Result<()> {
+/// Writes the page by these results, and by those kept of earlier runs unless it was a whole one.
+fn write(docs: &Path, results: Results, run: &str, whole: bool) -> Result<()> {
     fs::create_dir_all(docs)?;
-    fs::write(docs.join("README.md"), report::page(results, machine, command))?;
-    fs::write(docs.join("rulings.svg"), plot::svg(results))?;
+    let file = docs.join("results.jsonl");
+    let kept = if whole || !file.is_file() { Results::default() } else { Results::read(&file)? };
+    let results = results.over(kept, run);
+    fs::write(&file, results.text()?)?;
+    fs::write(docs.join("README.md"), report::page(&results))?;
+    fs::write(docs.join("rulings.svg"), plot::svg(&results))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{results::tests::line, *};
+
+    #[test]
+    fn a_part_is_merged_into_the_page() {
+        let docs = tempfile::tempdir().unwrap();
+        let results = |line: String| Results::parse(&line).unwrap();
+        write(docs.path(), results(line("decide/20-fields", "paasla-fresh", 5_000)), "first", true).unwrap();
+        write(docs.path(), results(line("fsync", "disk", 70_000)), "second", false).unwrap();
+        let page = fs::read_to_string(docs.path().join("README.md")).unwrap();
+        for part in ["| decide/20-fields | `paasla-fresh` |", "| fsync | `disk` |", "first", "second"] {
+            assert!(page.contains(part), "{part} is not in\n{page}");
+        }
+        write(docs.path(), results(line("fsync", "disk", 70_000)), "third", true).unwrap();
+        let page = fs::read_to_string(docs.path().join("README.md")).unwrap();
+        assert!(!page.contains("| decide/20-fields |") && page.contains("Made by third"), "{page}");
+    }
 }

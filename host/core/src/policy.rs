@@ -66,9 +66,15 @@ pub struct Limits {
     /// Linear memory in bytes, summed over all memories of the component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// Linear memory in bytes, besides, that `review` may have for each row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_memory_bytes: Option<u64>,
     /// Bytes of all strings and lists that one call may return.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_bytes: Option<u64>,
+    /// Bytes, besides, that `review` may return for each row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_output_bytes: Option<u64>,
 }
 
 impl Scope {

@@ -9,7 +9,7 @@ use crate::{
     about::About,
     bindings::v0_1::exports::paasla::rule::ruling::Problem,
     compiler::{Code, Form, Job},
-    config::Ration,
+    config::{Budget, Ration},
     fault::RuleFault,
     load::{LoadError, Rule},
     program::{Program, ProgramError},
@@ -109,27 +109,32 @@ impl Engine {
     /// Configures a rule for a policy, and snapshots it where that can be done.
     ///
     /// # Errors
-    /// When the settings are wrong, or the rule breaks on them.
+    /// When the settings are wrong, or the rule breaks on them, or needs more for an instance than a ruling gets.
     pub fn activate(&self, rule: &Rule, policy: &Policy) -> Result<Activated, ActivateError> {
         let settings = match &policy.settings {
             serde_json::Value::Null => "{}".to_owned(),
             settings => settings.to_string(),
         };
         let name = self.name("policy", &rule.digest, &[&settings]);
-        let code = self.cached_code(&name, || self.configured(rule, &settings))?;
-        let program = Program::new(self, &code.bytes, self.config.setup.configure());
-        let program = program.map_err(|error| match error {
+        let ration = self.config.ration_for(&policy.limits);
+        // What no ruling could even begin with is not activated: an instance is made under what a ruling gets.
+        let budget = ration.decide();
+        let make = || self.configured(rule, &settings);
+        let (program, form) = self.cached_program(&name, budget, make, |error| match error {
             ProgramError::Load(what) => ActivateError::Compile(what),
             ProgramError::Fault(fault) => ActivateError::Configure(fault),
         })?;
+        if let Form::AsItIs(_) = form {
+            self.try_settings(&program, &settings, budget)?;
+        }
         Ok(Activated {
             policy: Arc::new(policy.clone()),
             about: Arc::clone(&rule.about),
-            start: code.form.into(),
+            start: form.into(),
             engine: self.clone(),
             program,
             settings: settings.into(),
-            ration: self.config.ration_for(&policy.limits),
+            ration,
         })
     }
 
@@ -160,13 +165,12 @@ impl Engine {
                 }
             }
         };
-        self.try_settings(&prepared.program, settings)?;
+        self.try_settings(&prepared.program, settings, self.config.setup.configure())?;
         let plain = self.code(Job::Compile, &rule.bytes)?;
         Ok(Code { form: Form::AsItIs(why), bytes: plain.bytes })
     }
 
-    fn try_settings(&self, program: &Program, settings: &str) -> Result<(), ActivateError> {
-        let budget = self.config.setup.configure();
+    fn try_settings(&self, program: &Program, settings: &str, budget: Budget) -> Result<(), ActivateError> {
         let mut store = self.sandbox(budget).map_err(ActivateError::Configure)?;
         let outcome = program
             .instantiate(&mut store)

@@ -3,13 +3,14 @@
 //! to do than the limits allow.
 
 use wasmparser::{
-    CanonicalOption, ComponentType, ComponentTypeDeclaration, Encoding, InstanceTypeDeclaration, Parser,
-    Payload, Validator, WasmFeatures,
+    CanonicalOption, ComponentType, ComponentTypeDeclaration, CoreType, Encoding, InstanceTypeDeclaration,
+    Parser, Payload, Validator, WasmFeatures,
 };
 
 use crate::{
     bindings::WIT,
     config::{ComponentLimits, EngineConfig},
+    instances::Tally,
     load::LoadError,
 };
 
@@ -44,7 +45,7 @@ pub(crate) fn size(bytes: &[u8], limits: &ComponentLimits) -> Result<(), LoadErr
     within("bytes", u64::try_from(bytes.len()).unwrap_or(u64::MAX), limits.bytes)
 }
 
-fn within(what: &str, found: u64, most: u64) -> Result<(), LoadError> {
+pub(crate) fn within(what: &str, found: u64, most: u64) -> Result<(), LoadError> {
     if found > most { Err(LoadError::TooMuch { what: what.to_owned(), found, most }) } else { Ok(()) }
 }
 
@@ -87,9 +88,11 @@ fn parts(bytes: &[u8], config: &EngineConfig) -> Result<Vec<String>, LoadError> 
     let limits = &config.component;
     let mut imports = Vec::new();
     let mut counts = Counts::default();
+    let mut tally = Tally::default();
     let n = u64::from;
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(invalid)? {
+        let payload = payload.map_err(invalid)?;
+        match &payload {
             Payload::Version { encoding, .. } => {
                 counts.depth += 1;
                 match encoding {
@@ -99,10 +102,15 @@ fn parts(bytes: &[u8], config: &EngineConfig) -> Result<Vec<String>, LoadError> 
             }
             Payload::End(_) => counts.depth = counts.depth.saturating_sub(1),
             Payload::TypeSection(section) => counts.types += n(section.count()),
-            Payload::CoreTypeSection(section) => counts.types += n(section.count()),
+            Payload::CoreTypeSection(section) => {
+                counts.types += n(section.count());
+                for declared in section.clone().into_iter().flatten() {
+                    counts.types = counts.types.saturating_add(core_declarations(&declared));
+                }
+            }
             Payload::ComponentTypeSection(section) => {
                 counts.types += n(section.count());
-                for declared in section.into_iter().flatten() {
+                for declared in section.clone().into_iter().flatten() {
                     counts.types = counts.types.saturating_add(declarations(&declared));
                 }
             }
@@ -116,13 +124,13 @@ fn parts(bytes: &[u8], config: &EngineConfig) -> Result<Vec<String>, LoadError> 
             Payload::TableSection(section) => {
                 counts.globals += n(section.count());
                 let most = u64::try_from(config.table_elements).unwrap_or(u64::MAX);
-                for table in section.into_iter().flatten() {
+                for table in section.clone().into_iter().flatten() {
                     within("elements of a table from the start", table.ty.initial, most)?;
                 }
             }
             Payload::MemorySection(section) => {
                 counts.globals += n(section.count());
-                for memory in section.into_iter().flatten() {
+                for memory in section.clone().into_iter().flatten() {
                     let bytes = memory.initial.saturating_mul(PAGE);
                     within("bytes of memory from the start", bytes, config.setup.memory_bytes)?;
                 }
@@ -137,23 +145,27 @@ fn parts(bytes: &[u8], config: &EngineConfig) -> Result<Vec<String>, LoadError> 
             Payload::ComponentImportSection(section) => {
                 counts.items += n(section.count());
                 if counts.depth == 1 {
-                    imports.extend(section.into_iter().flatten().map(|import| import.name.name.to_owned()));
+                    imports.extend(
+                        section.clone().into_iter().flatten().map(|import| import.name.name.to_owned()),
+                    );
                 }
             }
             Payload::ComponentCanonicalSection(section) => {
                 counts.items += n(section.count());
-                for function in section.into_iter().flatten() {
+                for function in section.clone().into_iter().flatten() {
                     only_utf8(&function)?;
                 }
             }
             _ => {}
         }
         counts.within(limits)?;
+        tally.see(&payload);
     }
+    tally.whole.within(limits)?;
     Ok(imports)
 }
 
-/// What the type of a component, an instance or a module declares, at every depth: each is as much work as a type that
+/// What the type of a component or an instance declares, at every depth: each is as much work as a type that
 /// stands by itself.
 fn declarations(declared: &ComponentType<'_>) -> u64 {
     match declared {
@@ -161,6 +173,7 @@ fn declarations(declared: &ComponentType<'_>) -> u64 {
             .iter()
             .map(|one| match one {
                 ComponentTypeDeclaration::Type(inside) => 1 + declarations(inside),
+                ComponentTypeDeclaration::CoreType(inside) => 1 + core_declarations(inside),
                 _ => 1,
             })
             .sum(),
@@ -168,10 +181,18 @@ fn declarations(declared: &ComponentType<'_>) -> u64 {
             .iter()
             .map(|one| match one {
                 InstanceTypeDeclaration::Type(inside) => 1 + declarations(inside),
+                InstanceTypeDeclaration::CoreType(inside) => 1 + core_declarations(inside),
                 _ => 1,
             })
             .sum(),
         _ => 0,
+    }
+}
+
+fn core_declarations(declared: &CoreType<'_>) -> u64 {
+    match declared {
+        CoreType::Module(inside) => u64::try_from(inside.len()).unwrap_or(u64::MAX),
+        CoreType::Rec(_) => 0,
     }
 }
 

@@ -87,10 +87,20 @@ pub(crate) fn compile(
         let bytes = wasm.precompile_component(component).map_err(failed)?;
         Ok(Code { form: Form::Instrumented, bytes })
     };
-    contained(compile).unwrap_or_else(|| Err(LoadError::Compile("the compiler panicked".to_owned())))
+    let code =
+        contained(compile).unwrap_or_else(|why| Err(LoadError::Crashed(format!("panicked: {why}"))))?;
+    let bytes = u64::try_from(code.bytes.len()).unwrap_or(u64::MAX);
+    check::within("bytes of machine code", bytes, config.component.code_bytes)?;
+    Ok(code)
 }
 
-/// Contains a panic of work on an author's bytes: none when there was one.
-pub(crate) fn contained<R>(work: impl FnOnce() -> R) -> Option<R> {
-    std::panic::catch_unwind(AssertUnwindSafe(work)).ok()
+/// Contains a panic of work on an author's bytes.
+///
+/// # Errors
+/// What the panic said.
+pub(crate) fn contained<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
+        said.or_else(|| panic.downcast_ref().cloned()).unwrap_or_else(|| "it did not say why".to_owned())
+    })
 }

@@ -18,6 +18,9 @@ pub struct Ration {
     pub row_fuel: u64,
     /// Linear memory in bytes, summed over the component's memories.
     pub memory_bytes: u64,
+    /// Linear memory in bytes, besides, that `review` may have for each row. With all its rows it gets no more than
+    /// `memory-bytes` of what no policy may exceed.
+    pub row_memory_bytes: u64,
     /// Bytes of all strings and lists that one call may return.
     pub output_bytes: u64,
     /// Bytes, besides, that `review` may return for each row.
@@ -31,6 +34,7 @@ impl Default for Ration {
             review_fuel: 10_000_000,
             row_fuel: 100_000,
             memory_bytes: 16 * MIB,
+            row_memory_bytes: 2048,
             output_bytes: MIB,
             row_output_bytes: 1024,
         }
@@ -88,6 +92,14 @@ pub struct ComponentLimits {
     pub element_segments: u64,
     /// Tables, memories and globals together.
     pub globals: u64,
+    /// Core modules that one sandbox instantiates: one module counts as often as it is instantiated.
+    pub core_instances: u32,
+    /// Linear memories of one sandbox.
+    pub memories: u32,
+    /// Tables of one sandbox.
+    pub tables: u32,
+    /// Bytes of machine code that it is compiled to.
+    pub code_bytes: u64,
     /// How long checking and compiling may take, in milliseconds.
     pub compile_ms: u64,
     /// Bytes of address space that the compiler may have. Kept only where the compiler is a process of its own.
@@ -108,6 +120,10 @@ impl Default for ComponentLimits {
             data_segments: 10_000,
             element_segments: 1_000,
             globals: 2_000,
+            core_instances: 64,
+            memories: 4,
+            tables: 16,
+            code_bytes: 256 * MIB,
             compile_ms: 20_000,
             compile_bytes: 2048 * MIB,
         }
@@ -172,6 +188,8 @@ pub struct EngineConfig {
     pub answer: AnswerLimits,
     /// Elements of one table.
     pub table_elements: usize,
+    /// Handles of a component's own resources that may be alive at one time in a sandbox.
+    pub handles: usize,
     /// Bytes of the call stack, which is not in linear memory.
     pub stack_bytes: usize,
     /// A backstop in wall time, for calls that burn no fuel; in milliseconds. Fuel ends a call long before.
@@ -190,11 +208,13 @@ impl Default for EngineConfig {
                 review_fuel: 1_000_000_000,
                 row_fuel: 10_000_000,
                 memory_bytes: 32 * MIB,
+                row_memory_bytes: MIB,
                 output_bytes: 16 * MIB,
                 row_output_bytes: 64 << 10,
             },
             answer: AnswerLimits::default(),
             table_elements: 20_000,
+            handles: 16,
             stack_bytes: 256 << 10,
             deadline_ms: 5_000,
         }
@@ -212,8 +232,9 @@ impl EngineConfig {
             review_fuel: pick(limits.review_fuel, usual.review_fuel, most.review_fuel),
             row_fuel: pick(limits.row_fuel, usual.row_fuel, most.row_fuel),
             memory_bytes: pick(limits.memory_bytes, usual.memory_bytes, most.memory_bytes),
+            row_memory_bytes: pick(limits.row_memory_bytes, usual.row_memory_bytes, most.row_memory_bytes),
             output_bytes: pick(limits.output_bytes, usual.output_bytes, most.output_bytes),
-            row_output_bytes: usual.row_output_bytes.min(most.row_output_bytes),
+            row_output_bytes: pick(limits.row_output_bytes, usual.row_output_bytes, most.row_output_bytes),
         }
     }
 
@@ -264,12 +285,13 @@ impl Ration {
         Budget { fuel: self.fuel, memory_bytes: self.memory_bytes, output_bytes: self.output_bytes }
     }
 
-    pub(crate) fn review(&self, rows: usize) -> Budget {
+    /// `most` is what no sandbox may exceed.
+    pub(crate) fn review(&self, rows: usize, most: &Self) -> Budget {
         let rows = u64::try_from(rows).unwrap_or(u64::MAX);
         let grown = |base: u64, each: u64| base.saturating_add(each.saturating_mul(rows));
         Budget {
             fuel: grown(self.review_fuel, self.row_fuel),
-            memory_bytes: self.memory_bytes,
+            memory_bytes: grown(self.memory_bytes, self.row_memory_bytes).min(most.memory_bytes),
             output_bytes: grown(self.output_bytes, self.row_output_bytes),
         }
     }

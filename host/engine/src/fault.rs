@@ -22,6 +22,12 @@ pub enum RuleFault {
         /// The limit.
         limit: usize,
     },
+    /// It made more handles of its own resources.
+    #[error("the rule held more than {limit} handles")]
+    OutOfHandles {
+        /// The limit.
+        limit: usize,
+    },
     /// Its calls stood too deep in one another.
     #[error("the rule's calls needed more than {limit} bytes of stack")]
     OutOfStack {
@@ -57,6 +63,9 @@ pub enum RuleFault {
     /// What it returned breaks the interface's rules.
     #[error("the rule returned what it must not: {0}")]
     Forbidden(&'static str),
+    /// The host's own code panicked over it. Counted as the rule's: what breaks a host must not stay in service.
+    #[error("the host panicked when it ran the rule")]
+    Panic,
     /// No sandbox was free.
     #[error("no sandbox is free")]
     Busy,
@@ -73,6 +82,7 @@ impl RuleFault {
             Self::OutOfFuel { .. } => "out-of-fuel",
             Self::OutOfMemory { .. } => "out-of-memory",
             Self::OutOfTable { .. } => "out-of-table",
+            Self::OutOfHandles { .. } => "out-of-handles",
             Self::OutOfStack { .. } => "out-of-stack",
             Self::Deadline { .. } => "deadline",
             Self::Trap(_) => "trap",
@@ -80,6 +90,7 @@ impl RuleFault {
             Self::TooMany { .. } => "too-many",
             Self::Unreadable => "unreadable-output",
             Self::Forbidden(_) => "forbidden-output",
+            Self::Panic => "panic",
             Self::Busy => "busy",
             Self::Host => "host",
         }

@@ -16,6 +16,7 @@ mod compiler;
 mod config;
 mod fault;
 mod input;
+mod instances;
 mod load;
 mod output;
 mod program;

@@ -11,7 +11,7 @@ use crate::{
     cache::Name,
     check::size,
     compiler::{Code, Form, Job},
-    config::EngineConfig,
+    config::{Budget, EngineConfig},
     fault::RuleFault,
     program::{Program, ProgramError},
     sandbox::Engine,
@@ -65,9 +65,12 @@ pub enum LoadError {
     /// It does not export `paasla:rule/ruling@0.1.0` as the interface has it.
     #[error("the component does not offer the rule interface 0.1: {0}")]
     WrongWorld(String),
-    /// It could not be compiled.
+    /// It could not be compiled, or not loaded.
     #[error("the component could not be compiled: {0}")]
     Compile(String),
+    /// The compiler broke, or something ended it: that says nothing of the component, and trying again may help.
+    #[error("the compiler {0}")]
+    Crashed(String),
     /// `describe` failed.
     #[error("`describe` failed: {0}")]
     #[serde(skip)]
@@ -155,13 +158,12 @@ impl Engine {
 
     fn prepare(&self, digest: &str, bytes: &[u8]) -> Result<Prepared, LoadError> {
         let name = self.name("prepared", digest, &[]);
-        let code = self.cached_code(&name, || self.code(Job::Prepare, bytes))?;
-        let program = Program::new(self, &code.bytes, self.config.setup.describe());
-        let program = program.map_err(|error| match error {
+        let (budget, make) = (self.config.setup.describe(), || self.code(Job::Prepare, bytes));
+        let (program, form) = self.cached_program(&name, budget, make, |error| match error {
             ProgramError::Load(what) => LoadError::Compile(what),
             ProgramError::Fault(fault) => LoadError::Describe(fault),
         })?;
-        Ok(Prepared { program, form: code.form })
+        Ok(Prepared { program, form })
     }
 
     fn describe(&self, program: &Program) -> Result<About, LoadError> {
@@ -187,27 +189,39 @@ impl Engine {
         self.cache.as_ref()?.get(name)
     }
 
-    /// Code from the cache, or made now and kept. Its form stands before it, as a line of JSON.
-    pub(crate) fn cached_code<E>(
+    /// A program from the cache, or made now and kept once it has been seen to work. What the cache holds and cannot be
+    /// loaded is made anew.
+    pub(crate) fn cached_program<E>(
         &self,
         name: &Name,
+        budget: Budget,
         make: impl FnOnce() -> Result<Code, E>,
-    ) -> Result<Code, E> {
-        let known = self.cached(name).and_then(|mut content| {
-            let end = content.iter().position(|byte| *byte == b'\n')?;
-            let form = serde_json::from_slice(content.get(..end)?).ok()?;
-            content.drain(..=end);
-            Some(Code { form, bytes: content })
-        });
-        if let Some(code) = known {
-            return Ok(code);
+        failed: impl FnOnce(ProgramError) -> E,
+    ) -> Result<(Program, Form), E> {
+        if let Some(Code { form, bytes }) = self.cached(name).and_then(as_code) {
+            match Program::new(self, &bytes, budget) {
+                Ok(program) => return Ok((program, form)),
+                Err(error @ ProgramError::Fault(_)) => return Err(failed(error)),
+                Err(ProgramError::Load(why)) => {
+                    tracing::warn!(%why, "compiled code in the cache cannot be loaded: made again");
+                }
+            }
         }
         let code = make()?;
+        let program = Program::new(self, &code.bytes, budget).map_err(failed)?;
         if let (Some(cache), Ok(mut content)) = (&self.cache, serde_json::to_vec(&code.form)) {
             content.push(b'\n');
             content.extend_from_slice(&code.bytes);
             cache.put(name, &content);
         }
-        Ok(code)
+        Ok((program, code.form))
     }
+}
+
+/// An entry of the cache: a form, as a line of JSON, and the code.
+fn as_code(mut content: Vec<u8>) -> Option<Code> {
+    let end = content.iter().position(|byte| *byte == b'\n')?;
+    let form = serde_json::from_slice(content.get(..end)?).ok()?;
+    content.drain(..=end);
+    Some(Code { form, bytes: content })
 }

@@ -69,7 +69,9 @@ impl Program {
 
     /// A fresh instance.
     pub(crate) fn instantiate(&self, store: &mut Store<Guard>) -> wasmtime::Result<Instance> {
-        self.pre.instantiate(store)
+        let instance = self.pre.instantiate(&mut *store)?;
+        store.data_mut().begun = true;
+        Ok(instance)
     }
 
     fn function(
@@ -78,7 +80,7 @@ impl Program {
         index: &ComponentExportIndex,
     ) -> wasmtime::Result<Func> {
         let function = instance.get_func(store, index);
-        function.ok_or_else(|| wasmtime::Error::msg("a function that was there is gone"))
+        function.ok_or_else(|| RuleFault::Host.into())
     }
 
     pub(crate) fn describe(

@@ -6,6 +6,7 @@ use wasmtime::{Store, component::Instance};
 
 use crate::{
     activate::{Activated, Start},
+    compiler::contained,
     config::Budget,
     fault::RuleFault,
     input::{QueryInput, RowInput, RowsInput},
@@ -52,7 +53,7 @@ impl Activated {
         let (said, fuel) = self.call(self.ration.decide(), |program, store, instance| {
             input.with(&self.about, |query| program.decide(store, instance, query))
         });
-        (said.and_then(|said| self.checks(input.query).decided(said)), fuel)
+        (said.and_then(|said| checked(|| self.checks(input.query).decided(said))), fuel)
     }
 
     /// Reviews all rows of one query in one fresh sandbox. Gives the fuel used in any case.
@@ -60,12 +61,15 @@ impl Activated {
         let reads = |field| self.reads(query, field);
         let input = QueryInput::new(query);
         let rows_input = RowsInput::new(&input, rows, &self.about.row_facts, reads);
-        let (said, fuel) = self.call(self.ration.review(rows.len()), |program, store, instance| {
-            input.with(&self.about, |query| {
-                rows_input.with(|rows| program.review(store, instance, query, rows))
-            })
-        });
-        (said.and_then(|said| self.checks(query).reviewed(said, rows, reads)), fuel)
+        let (said, fuel) = self.call(
+            self.ration.review(rows.len(), &self.engine.config.most),
+            |program, store, instance| {
+                input.with(&self.about, |query| {
+                    rows_input.with(|rows| program.review(store, instance, query, rows))
+                })
+            },
+        );
+        (said.and_then(|said| checked(|| self.checks(query).reviewed(said, rows, reads))), fuel)
     }
 
     /// The fuel that deciding one query may use.
@@ -77,7 +81,7 @@ impl Activated {
     /// The fuel that reviewing so many rows may use.
     #[must_use]
     pub fn review_fuel(&self, rows: usize) -> u64 {
-        self.ration.review(rows).fuel
+        self.ration.review(rows, &self.engine.config.most).fuel
     }
 
     /// Whether the rule reads raw values of a field of the query.
@@ -105,19 +109,31 @@ impl Activated {
             Ok(store) => store,
             Err(fault) => return (Err(fault), 0),
         };
-        let said = self.instance(&mut store).and_then(|instance| call(&self.program, &mut store, &instance));
-        let fuel = budget.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-        (said.map_err(|error| self.engine.fault(&store, budget, &error)), fuel)
+        let run =
+            || self.instance(&mut store).and_then(|instance| call(&self.program, &mut store, &instance));
+        let said = contained(run).unwrap_or_else(|_| Err(RuleFault::Panic.into()));
+        let said = said.map_err(|error| self.engine.fault(&store, budget, &error));
+        let fuel = match said {
+            // Where the clock ends a call, what it has burnt is not written down: it counts as all of it.
+            Err(RuleFault::Deadline { .. }) => budget.fuel,
+            _ => budget.fuel.saturating_sub(store.get_fuel().unwrap_or(0)),
+        };
+        (said, fuel)
     }
 
     fn instance(&self, store: &mut Store<Guard>) -> wasmtime::Result<Instance> {
         let instance = self.program.instantiate(store)?;
         if self.start != Start::Snapshot {
             let configured = self.program.configure(store, &instance, &self.settings)?;
-            configured.map_err(|_| wasmtime::Error::msg("settings accepted once were refused"))?;
+            configured.map_err(|_| RuleFault::Forbidden("a problem with settings that it took before"))?;
         }
         Ok(instance)
     }
+}
+
+/// What comes of looking at an answer. A panic there is a fault like one in the call.
+fn checked<R>(check: impl FnOnce() -> Result<R, RuleFault>) -> Result<R, RuleFault> {
+    contained(check).unwrap_or(Err(RuleFault::Panic))
 }
 
 /// One sandbox that is used again and again. No host does this: what a rule keeps from one query would reach the
@@ -163,3 +179,6 @@ impl Reused<'_> {
         (said.and_then(|said| policy.checks(query).decided(said)), fuel)
     }
 }
+
+#[cfg(test)]
+mod tests;

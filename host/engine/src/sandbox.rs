@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The WebAssembly engine, set up so that the same call always does the same, and one sandbox per call.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolConcurrencyLimitError,
@@ -11,7 +18,7 @@ use wasmtime::{
 use crate::{
     cache::CodeCache,
     compiler::Compiler,
-    config::{Budget, EngineConfig},
+    config::{Budget, ComponentLimits, EngineConfig},
     fault::RuleFault,
 };
 
@@ -29,6 +36,8 @@ pub struct Engine {
     pub(crate) config: Arc<EngineConfig>,
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) cache: Option<Arc<CodeCache>>,
+    /// How many sandboxes are alive, where no pool counts them.
+    alive: Option<Arc<AtomicU32>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -50,11 +59,14 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
         config.check().map_err(EngineError)?;
         let broken = |error: wasmtime::Error| EngineError(format!("{error:#}"));
-        let wasm = match wasmtime::Engine::new(&pooled(&config).map_err(broken)?) {
-            Ok(wasm) => wasm,
+        let (wasm, alive) = match wasmtime::Engine::new(&pooled(&config).map_err(broken)?) {
+            Ok(wasm) => (wasm, None),
             Err(error) => {
                 tracing::warn!(%error, "no pool of sandboxes on this machine, each is allocated on demand");
-                wasmtime::Engine::new(&base(&config).map_err(broken)?).map_err(broken)?
+                (
+                    wasmtime::Engine::new(&base(&config).map_err(broken)?).map_err(broken)?,
+                    Some(Arc::default()),
+                )
             }
         };
         let weak = wasm.weak();
@@ -69,7 +81,7 @@ impl Engine {
             })
             .map_err(|error| EngineError(error.to_string()))?;
         let compiler = Arc::new(Compiler::InProcess);
-        Ok(Self { wasm, config: Arc::new(config), compiler, cache: None })
+        Ok(Self { wasm, config: Arc::new(config), compiler, cache: None, alive })
     }
 
     /// The same engine with another compiler.
@@ -100,15 +112,23 @@ impl Engine {
 
     /// A fresh sandbox for one call.
     pub(crate) fn sandbox(&self, budget: Budget) -> Result<Store<Guard>, RuleFault> {
-        let guard = Guard::new(budget.memory_bytes, self.config.table_elements);
+        let guard = Guard::new(budget.memory_bytes, &self.config, self.place()?);
         let mut store = Store::try_new(&self.wasm, guard).map_err(|_| RuleFault::Host)?;
         store.limiter(|guard| guard);
         store.set_fuel(budget.fuel).map_err(|_| RuleFault::Host)?;
         store.set_hostcall_fuel(usize::try_from(budget.output_bytes).unwrap_or(usize::MAX));
-        store.set_max_component_handles(16);
+        store.set_max_component_handles(self.config.handles);
         let ticks = self.config.deadline_ms / u64::try_from(TICK.as_millis()).unwrap_or(1);
         store.set_epoch_deadline(ticks.max(1) + 1);
         Ok(store)
+    }
+
+    /// A place for a sandbox, where no pool gives out places.
+    fn place(&self) -> Result<Option<Place>, RuleFault> {
+        let Some(alive) = &self.alive else { return Ok(None) };
+        let place = Place(Arc::clone(alive));
+        let before = alive.fetch_add(1, Ordering::Relaxed);
+        if before < self.config.instances { Ok(Some(place)) } else { Err(RuleFault::Busy) }
     }
 
     /// What went wrong in a sandbox, told apart by type.
@@ -116,20 +136,45 @@ impl Engine {
         if error.is::<PoolConcurrencyLimitError>() {
             return RuleFault::Busy;
         }
-        let Guard { refused_memory, refused_table, .. } = *store.data();
+        if let Some(own) = error.downcast_ref::<RuleFault>() {
+            return own.clone();
+        }
+        let Guard { refused_memory, refused_table, begun, .. } = *store.data();
+        let out_of_memory = RuleFault::OutOfMemory { limit: budget.memory_bytes };
+        let out_of_table = RuleFault::OutOfTable { limit: self.config.table_elements };
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => RuleFault::OutOfFuel { limit: budget.fuel },
             Some(Trap::Interrupt) => RuleFault::Deadline { limit_ms: self.config.deadline_ms },
             Some(Trap::StackOverflow) => RuleFault::OutOfStack { limit: self.config.stack_bytes },
-            _ if refused_memory => RuleFault::OutOfMemory { limit: budget.memory_bytes },
-            _ if refused_table => RuleFault::OutOfTable { limit: self.config.table_elements },
+            // What a rule does that cannot go on without: it gives up. Another trap is another matter.
+            Some(Trap::UnreachableCodeReached) if refused_memory => out_of_memory,
+            Some(Trap::UnreachableCodeReached) if refused_table => out_of_table,
             Some(trap) => RuleFault::Trap(trap.to_string()),
-            // The one thing that wasmtime tells by its message only; a test holds it to that.
-            None if format!("{error:#}").contains("too much data is being copied") => {
+            // Two things that wasmtime tells by their message only; tests hold it to that.
+            None if says(error, "too much data is being copied") => {
                 RuleFault::OutputTooLarge { limit: budget.output_bytes }
             }
+            None if says(error, "store handle limit exceeded") => {
+                RuleFault::OutOfHandles { limit: self.config.handles }
+            }
+            None if !begun && refused_memory => out_of_memory,
+            None if !begun && refused_table => out_of_table,
             None => RuleFault::Unreadable,
         }
+    }
+}
+
+fn says(error: &wasmtime::Error, this: &str) -> bool {
+    format!("{error:#}").contains(this)
+}
+
+/// Held by a sandbox as long as it is alive.
+#[derive(Debug)]
+struct Place(Arc<AtomicU32>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -139,14 +184,26 @@ pub(crate) struct Guard {
     memory_limit: usize,
     memory_used: usize,
     table_limit: usize,
+    component: ComponentLimits,
     refused_memory: bool,
     refused_table: bool,
+    /// Whether there is an instance: what is refused before ends it.
+    pub(crate) begun: bool,
+    _place: Option<Place>,
 }
 
 impl Guard {
-    fn new(memory_bytes: u64, table_limit: usize) -> Self {
-        let memory_limit = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
-        Self { memory_limit, memory_used: 0, table_limit, refused_memory: false, refused_table: false }
+    fn new(memory_bytes: u64, config: &EngineConfig, place: Option<Place>) -> Self {
+        Self {
+            memory_limit: usize::try_from(memory_bytes).unwrap_or(usize::MAX),
+            memory_used: 0,
+            table_limit: config.table_elements,
+            component: config.component,
+            refused_memory: false,
+            refused_table: false,
+            begun: false,
+            _place: place,
+        }
     }
 }
 
@@ -168,15 +225,15 @@ impl ResourceLimiter for Guard {
     }
 
     fn instances(&self) -> usize {
-        64
+        usize::try_from(core_instances(&self.component)).unwrap_or(usize::MAX)
     }
 
     fn tables(&self) -> usize {
-        16
+        usize::try_from(self.component.tables).unwrap_or(usize::MAX)
     }
 
     fn memories(&self) -> usize {
-        4
+        usize::try_from(self.component.memories).unwrap_or(usize::MAX)
     }
 }
 
@@ -209,21 +266,29 @@ pub(crate) fn base(limits: &EngineConfig) -> wasmtime::Result<Config> {
     Ok(config)
 }
 
+/// One more than a component may have: what reads its state for a snapshot is an instance, too.
+fn core_instances(limits: &ComponentLimits) -> u32 {
+    limits.core_instances.saturating_add(1)
+}
+
 fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
     let mut config = base(limits)?;
     let count = limits.instances;
     let memory = limits.most.memory_bytes.max(limits.setup.memory_bytes);
+    let ComponentLimits { memories, tables, .. } = limits.component;
+    let core_instances = core_instances(&limits.component);
     let mut pool = PoolingAllocationConfig::new();
+    // Most rules have one memory and few tables; but one that has as much as it may must find room alone.
     // Writing so little anew costs less than asking the kernel which pages were written to.
     pool.total_component_instances(count)
-        .total_core_instances(count.saturating_mul(4))
-        .total_memories(count.saturating_mul(2))
-        .total_tables(count.saturating_mul(4))
-        .max_core_instances_per_component(64)
-        .max_memories_per_component(4)
-        .max_tables_per_component(8)
+        .total_core_instances(count.saturating_mul(4).max(core_instances))
+        .total_memories(count.saturating_mul(2).max(memories))
+        .total_tables(count.saturating_mul(4).max(tables))
+        .max_core_instances_per_component(core_instances)
+        .max_memories_per_component(memories)
+        .max_tables_per_component(tables)
         .max_memories_per_module(1)
-        .max_tables_per_module(1)
+        .max_tables_per_module(tables)
         .max_memory_size(usize::try_from(memory).unwrap_or(usize::MAX))
         .table_elements(limits.table_elements)
         .linear_memory_keep_resident(KEPT)

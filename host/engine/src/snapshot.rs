@@ -4,7 +4,7 @@
 
 use futures_util::FutureExt as _;
 use wasmtime::{
-    Store,
+    Store, Trap,
     component::{ComponentNamedList, Instance, Lift, WasmList},
 };
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
@@ -37,10 +37,14 @@ impl Engine {
         settings: &str,
     ) -> Result<Configured, RuleFault> {
         let wizer = Wizer::new();
+        // The author's bytes are read here once more, in the host: the snapshot is written into what was parsed, and that
+        // cannot be handed from one process to another. They are only read and copied, not compiled, and they are bytes
+        // that `check` took: valid, and with no more parts, and no larger ones, than the limits allow. A panic is
+        // contained.
         let context = match contained(|| wizer.instrument_component(bytes)) {
-            Some(Ok((context, _))) => context,
-            Some(Err(error)) => return Ok(Configured::NotPossible(format!("{error:#}"))),
-            None => return Ok(Configured::NotPossible("its instrumentation panicked".to_owned())),
+            Ok(Ok((context, _))) => context,
+            Ok(Err(error)) => return Ok(Configured::NotPossible(format!("{error:#}"))),
+            Err(why) => return Ok(Configured::NotPossible(format!("its instrumentation panicked: {why}"))),
         };
         let setup = self.config.setup;
         let budget = setup.configure();
@@ -60,15 +64,19 @@ impl Engine {
         let mut state = State { store, instance, longest: 0, failed: None };
         let snapshot = contained(|| wizer.snapshot_component(&context, &mut state).now_or_never());
         if let Some(error) = state.failed {
+            // Too slow this time is not for ever.
+            if error.downcast_ref() == Some(&Trap::Interrupt) {
+                return Err(RuleFault::Deadline { limit_ms: self.config.deadline_ms });
+            }
             return Ok(Configured::NotPossible(format!("{error:#}")));
         }
         match snapshot {
-            Some(Some(Ok(bytes))) => Ok(Configured::Snapshot(bytes)),
-            Some(Some(Err(error))) => Ok(Configured::NotPossible(format!("{error:#}"))),
-            Some(None) => {
+            Ok(Some(Ok(bytes))) => Ok(Configured::Snapshot(bytes)),
+            Ok(Some(Err(error))) => Ok(Configured::NotPossible(format!("{error:#}"))),
+            Ok(None) => {
                 Ok(Configured::NotPossible("the snapshot would have to wait for something".to_owned()))
             }
-            None => Ok(Configured::NotPossible("its snapshot panicked".to_owned())),
+            Err(why) => Ok(Configured::NotPossible(format!("its snapshot panicked: {why}"))),
         }
     }
 }

@@ -23,8 +23,9 @@ use crate::{
     sandbox::base,
 };
 
-/// Machine code is at most so many times as large as the component may be.
-const GROWTH: u64 = 64;
+/// Bytes of the line before the machine code, at most, besides the component's own names, which JSON may write six
+/// times as long.
+const LINE: u64 = 64 << 10;
 /// How much lower the priority of a worker is (`nice`).
 const NICE: i32 = 10;
 /// Threads that one worker compiles with, at most.
@@ -40,7 +41,8 @@ struct Order {
 
 #[derive(Serialize, Deserialize)]
 enum Reply {
-    Done(Form),
+    /// Compiled; so many bytes of machine code follow.
+    Done(Form, usize),
     Refused(LoadError),
 }
 
@@ -78,7 +80,7 @@ fn serve(input: impl Read, mut output: impl Write) -> io::Result<()> {
         Err(error) => Err(LoadError::Host(format!("the compiler could not be set up: {error:#}"))),
     };
     let (reply, code) = match done {
-        Ok(code) => (Reply::Done(code.form), code.bytes),
+        Ok(code) => (Reply::Done(code.form, code.bytes.len()), code.bytes),
         Err(error) => (Reply::Refused(error), Vec::new()),
     };
     serde_json::to_writer(&mut output, &reply)?;
@@ -148,14 +150,24 @@ pub(crate) fn ask(
             LoadError::CompileMemory { limit: config.component.compile_bytes }
         } else {
             tracing::warn!(%status, ?words, "the compiler ended without an answer");
-            LoadError::Compile("the compiler crashed".to_owned())
+            crashed()
         });
     };
     let (line, code) = out.split_at(end);
     match serde_json::from_slice(line).map_err(|error| host("could not be understood", error.into()))? {
-        Reply::Done(form) => Ok(Code { form, bytes: code.get(1..).unwrap_or_default().to_vec() }),
+        Reply::Done(form, length) => match code.get(1..).filter(|bytes| bytes.len() == length) {
+            Some(bytes) => Ok(Code { form, bytes: bytes.to_vec() }),
+            None => {
+                tracing::warn!(%status, ?words, "the compiler ended in the middle of its answer");
+                Err(crashed())
+            }
+        },
         Reply::Refused(error) => Err(error),
     }
+}
+
+fn crashed() -> LoadError {
+    LoadError::Crashed("crashed".to_owned())
 }
 
 /// All that a worker wrote.
@@ -177,7 +189,8 @@ fn talk(
     else {
         return Err(gone());
     };
-    let most = config.component.bytes.saturating_mul(GROWTH);
+    let line = config.component.bytes.saturating_mul(6).saturating_add(LINE);
+    let most = config.component.code_bytes.saturating_add(line);
     let (send, answered) = mpsc::channel();
     thread::scope(|scope| {
         // A worker that ends early does not read to the end: what it says, or does not say, tells why.

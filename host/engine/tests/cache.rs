@@ -13,13 +13,15 @@
 )]
 
 mod common;
+#[path = "cache/own.rs"]
+mod own;
 
 use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use paasla_core::{Query, Ruling};
@@ -120,7 +122,7 @@ fn is_made_again(folder: &Path) {
 fn is_not_used(folder: &Path) {
     let engine = cached(engine(), folder).with_compiler(no_compiler());
     let error = made(&engine, &repeating().component(), "one").unwrap_err();
-    assert_eq!(error, LoadError::Compile("the compiler crashed".to_owned()));
+    assert_eq!(error, LoadError::Crashed("crashed".to_owned()));
 }
 
 #[test]
@@ -383,7 +385,8 @@ fn many_writers_at_once() {
     assert!(entries(home.path()).keys().all(|name| !name.ends_with(".draft")));
 }
 
-/// The start of a host with two hundred policies compiles nothing, and takes little time.
+/// The start of a host with two hundred policies compiles nothing, and takes well under a second where the machine has
+/// nothing else to do.
 #[test]
 fn two_hundred_policies_start_without_a_compiler() {
     let home = TempDir::new().unwrap();
@@ -394,8 +397,12 @@ fn two_hundred_policies_start_without_a_compiler() {
     for name in &names {
         first.activate(&rule, &policy_with(serde_json::json!({ "say": name }))).unwrap();
     }
+    let began = Instant::now();
     let dry = cached(engine(), home.path()).with_compiler(no_compiler());
     let all: Vec<_> = names.iter().map(|name| made(&dry, &component, name).unwrap()).collect();
+    let took = began.elapsed();
+    println!("200 policies from the cache in {took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     for (policy, name) in all.iter().zip(&names) {
         assert!(said(policy).contains(name.as_str()));
     }

@@ -39,4 +39,12 @@ impl Machine {
             date: answer("date", &["-u", "+%F"]).context("`date` does not answer")?,
         })
     }
+
+    /// A run by this command, as the report tells it.
+    pub(crate) fn told(&self, command: &str) -> String {
+        let Self { processor, cores, kernel, compiler, date, load } = self;
+        format!(
+            "`{command}` on {date}: {processor}, {cores} cores, {kernel}, {compiler}; the load average before was {load}"
+        )
+    }
 }

@@ -4,25 +4,37 @@
 use std::fmt::Write as _;
 
 use super::{
-    machine::Machine,
     results::{Line, Results, is_ours},
     thresholds::{Threshold, thresholds as all_thresholds},
 };
 
 /// The whole page.
-pub(crate) fn page(results: &Results, machine: &Machine, command: &str) -> String {
-    let Machine { processor, cores, kernel, compiler, date, load } = machine;
+pub(crate) fn page(results: &Results) -> String {
     format!(
-        "# Measurements\n\n\
-         Made by `{command}` on {date}: {processor}, {cores} cores, {kernel}, {compiler}.\n\
-         Before it began the machine's load average was {load}; on a quiet machine it is near 0.\n\
-         Everything on this page is from one run on one machine; ratios travel, times do not.\n\n\
+        "# Measurements\n\n{}\n\
+         On a quiet machine the load average is near 0. Ratios travel, times do not.\n\n\
          ![Median times](rulings.svg)\n\n\
          ## What they must show\n\n{}\n\
          ## Every scenario\n\n{}\n{HOW}",
+        runs(results),
         thresholds(&all_thresholds(results)),
         scenarios(results),
     )
+}
+
+/// When, where and by which commands it was measured.
+fn runs(results: &Results) -> String {
+    let runs = results.runs();
+    if let [(run, _)] = runs.as_slice() {
+        return format!("Made by {run}.\nEverything on this page is from one run on one machine.");
+    }
+    let mut text =
+        "Made by several runs. What is from different runs is compared only where it must be shown.\n"
+            .to_owned();
+    for (run, scenarios) in runs {
+        let _ = write!(text, "\n- {run}: {}", scenarios.join(", "));
+    }
+    text + "\n"
 }
 
 const HOW: &str = "## How to read this
@@ -84,6 +96,9 @@ fn ratio(line: &Line, ours: &Line) -> String {
     if line.system == ours.system || ours.median_ns == 0 {
         return String::new();
     }
+    if line.run != ours.run {
+        return "another run".to_owned();
+    }
     #[expect(clippy::cast_precision_loss, reason = "no time is near 2^53 ns")]
     let ratio = line.median_ns as f64 / ours.median_ns as f64;
     if ratio < 10.0 { format!("{ratio:.2} ×") } else { format!("{ratio:.0} ×") }
@@ -139,7 +154,10 @@ fn verdict(met: Option<bool>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::results::tests::line, *};
+    use super::{
+        super::{machine::Machine, results::tests::line},
+        *,
+    };
 
     fn results() -> Results {
         let lines = [
@@ -198,10 +216,29 @@ mod tests {
             date: "2026-11-22".to_owned(),
             load: "0.05".to_owned(),
         };
-        let page = page(&results(), &machine, "cargo xtask bench");
-        for part in
-            ["`cargo xtask bench`", "Some Processor, 2 cores", "5.00 µs | met", "**not met**", "not measured"]
-        {
+        let page = page(&results().over(Results::default(), &machine.told("cargo xtask bench")));
+        for part in [
+            "Made by `cargo xtask bench` on 2026-11-22",
+            "Some Processor, 2 cores",
+            "5.00 µs | met",
+            "**not met**",
+            "not measured",
+        ] {
+            assert!(page.contains(part), "{part} is not in\n{page}");
+        }
+    }
+
+    /// What is from another run is not put beside ours as if it were from one.
+    #[test]
+    fn several_runs_are_told_apart() {
+        let again = Results::parse(&line("decide/20-fields", "regorus", 30_000)).unwrap();
+        let both = again.over(results().over(Results::default(), "one"), "two");
+        let page = page(&both);
+        for part in [
+            "\n- one: decide/20-fields\n",
+            "\n- two: decide/20-fields\n",
+            "| 30.0 µs | 60.0 µs | another run |",
+        ] {
             assert!(page.contains(part), "{part} is not in\n{page}");
         }
     }

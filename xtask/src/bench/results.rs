@@ -21,6 +21,9 @@ pub(crate) struct Line {
     pub(crate) per_second: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_per_policy: Option<u64>,
+    /// The run that it is from, where results of several are kept together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) run: Option<String>,
 }
 
 impl Line {
@@ -50,6 +53,43 @@ impl Results {
         };
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         Ok(Self(lines.map(line).collect::<Result<_>>()?))
+    }
+
+    /// Takes the place of what was kept of the same systems in the same scenarios; what was not measured stays. `run` says
+    /// which run it was.
+    #[must_use]
+    pub(crate) fn over(self, mut kept: Self, run: &str) -> Self {
+        for line in self.0 {
+            let line = Line { run: Some(run.to_owned()), ..line };
+            match kept.0.iter_mut().find(|old| old.name() == line.name()) {
+                Some(old) => *old = line,
+                None => kept.0.push(line),
+            }
+        }
+        kept
+    }
+
+    /// The runs, in the order of their first lines, each with its scenarios.
+    pub(crate) fn runs(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut runs: Vec<(&str, Vec<&str>)> = Vec::new();
+        for line in &self.0 {
+            let run = line.run.as_deref().unwrap_or_default();
+            let scenario = line.scenario.as_str();
+            match runs.iter_mut().find(|(known, _)| *known == run) {
+                Some((_, scenarios)) if scenarios.contains(&scenario) => {}
+                Some((_, scenarios)) => scenarios.push(scenario),
+                None => runs.push((run, vec![scenario])),
+            }
+        }
+        runs
+    }
+
+    /// All lines as they stand in a file.
+    ///
+    /// # Errors
+    /// When a line cannot be written as JSON.
+    pub(crate) fn text(&self) -> Result<String> {
+        self.0.iter().map(|line| Ok(serde_json::to_string(line)? + "\n")).collect()
     }
 
     pub(crate) fn lines(&self) -> &[Line] {
@@ -102,6 +142,30 @@ pub(super) mod tests {
         assert_eq!(serde_json::to_string(&results.lines()[0]).unwrap(), text);
         assert_eq!(results.find("fsync", "disk").unwrap().p99_ns, 140_000);
         assert!(results.find("fsync", "paasla").is_none());
+    }
+
+    /// A part that is measured again takes the place of that part only.
+    #[test]
+    fn what_was_not_measured_again_stays() {
+        let kept =
+            [line("decide/1", "paasla-fresh", 5), line("decide/1", "regorus", 50), line("fsync", "disk", 7)];
+        let kept = Results::parse(&kept.join("\n")).unwrap().over(Results::default(), "all of it");
+        let new = [line("decide/1", "regorus", 40), line("review/1", "paasla-fresh", 9)];
+        let both = Results::parse(&new.join("\n")).unwrap().over(kept, "a part");
+        let told: Vec<_> = both.lines().iter().map(|line| (line.name(), line.median_ns)).collect();
+        let name = |name: &str, ns| (name.to_owned(), ns);
+        let expected = [
+            name("decide/1/paasla-fresh", 5),
+            name("decide/1/regorus", 40),
+            name("fsync/disk", 7),
+            name("review/1/paasla-fresh", 9),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(
+            both.runs(),
+            [("all of it", vec!["decide/1", "fsync"]), ("a part", vec!["decide/1", "review/1"])]
+        );
+        assert_eq!(Results::parse(&both.text().unwrap()).unwrap().lines(), both.lines());
     }
 
     #[test]

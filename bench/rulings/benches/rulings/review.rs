@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use paasla_bench::given::{self, LATEST_ADULT, born, usual};
-use paasla_core::{Date, Limits, Policy};
+use paasla_core::Date;
 use paasla_engine::{Activated, Engine};
 
 use crate::{cedar, rego, run::Run};
@@ -16,17 +16,10 @@ fn births(count: usize) -> Result<Vec<i32>> {
     (0..count).map(|row| days(born(row))).collect()
 }
 
-/// The policy, with as much memory as a policy may have: 10,000 rows are more than the usual ration is for.
+/// The policy under the usual limits.
 fn policy(engine: &Engine) -> Result<Activated> {
     let rule = given::rule(engine, "minors")?;
-    let most = &engine.config().most;
-    let limits = Limits {
-        row_fuel: Some(most.row_fuel),
-        memory_bytes: Some(most.memory_bytes),
-        output_bytes: Some(most.output_bytes),
-        ..Limits::default()
-    };
-    let policy = Policy { limits, ..given::policy("minors".to_owned(), given::minors()) };
+    let policy = given::policy("minors".to_owned(), given::minors());
     engine.activate(&rule, &policy).context("the policy cannot be activated")
 }
 

@@ -34,6 +34,7 @@ pub fn limits() -> EngineConfig {
         review_fuel: FUEL,
         row_fuel: 0,
         memory_bytes: MEMORY,
+        row_memory_bytes: 0,
         output_bytes: OUTPUT,
         row_output_bytes: 0,
     };

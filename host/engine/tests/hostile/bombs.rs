@@ -3,15 +3,20 @@
 
 use std::time::{Duration, Instant};
 
+use paasla_core::Ruling;
 use paasla_engine::{ComponentLimits, Engine, EngineConfig, LoadError, RuleFault};
 
-use crate::common::{MEMORY, engine, engine_for, guest::Guest, is_well, limits, policy, refused, refused_by};
+use crate::common::{
+    MEMORY, engine, engine_for, guest::Guest, is_well, limits, policy, query, refused, refused_by,
+};
 use crate::worker::worker;
 
 /// Sections of a component, by their number in the binary format.
 pub const MODULE: u8 = 1;
 pub const CORE_INSTANCE: u8 = 2;
+pub const CORE_TYPE: u8 = 3;
 pub const COMPONENT: u8 = 4;
+pub const COMPONENT_INSTANCE: u8 = 5;
 pub const TYPE: u8 = 7;
 
 pub fn leb(mut number: usize) -> Vec<u8> {
@@ -58,6 +63,12 @@ pub fn declaring(types: usize) -> Vec<u8> {
     [vec![1, 0x42], list(types, &[0x01, 0x7f])].concat()
 }
 
+/// A core type of a module that declares so many types.
+pub fn core_declaring(types: usize) -> Vec<u8> {
+    // One core type: 0x50 a module type; each declaration 0x01 a type, a function without parameters and results.
+    [vec![1, 0x50], list(types, &[0x01, 0x60, 0, 0])].concat()
+}
+
 /// A function that takes a compiler long: so many loops in one another, each of which changes so many locals.
 fn slow_function(loops: usize, locals: usize) -> String {
     let declared = "(local i64) ".repeat(locals);
@@ -71,6 +82,26 @@ fn slow_function(loops: usize, locals: usize) -> String {
     format!("(func {declared} {body})")
 }
 
+/// The good guest, and so many instances of one more module.
+pub fn instantiating(text: &str, count: usize) -> Vec<u8> {
+    let module = section(MODULE, &wat::parse_str(text).unwrap());
+    // The good guest's own module is number 0. Each instance: 0x00 of a module, its number, no arguments.
+    [Guest::default().component(), module, section(CORE_INSTANCE, &list(count, &[0, 1, 0]))].concat()
+}
+
+/// A component that instantiates one within so many times, and that one a module so many times: few parts, and many
+/// instances.
+fn multiplied(times: usize) -> Vec<u8> {
+    let head = b"\0asm\x0d\0\x01\0";
+    let module = section(MODULE, b"\0asm\x01\0\0\0");
+    let inner = [&head[..], &module, &section(CORE_INSTANCE, &list(times, &[0, 0, 0]))].concat();
+    let instances = section(COMPONENT_INSTANCE, &list(times, &[0, 0, 0]));
+    let outer = [&head[..], &section(COMPONENT, &inner), &instances].concat();
+    // The good guest has a component of its own, number 0.
+    let one = section(COMPONENT_INSTANCE, &[1, 0, 1, 0]);
+    [Guest::default().component(), section(COMPONENT, &outer), one].concat()
+}
+
 /// Everything that is too much, and what the host says of it under the usual limits.
 fn bombs() -> Vec<(Vec<u8>, &'static str)> {
     let module = |field: &str, count: usize| with_module(&format!("(module {})", field.repeat(count)));
@@ -81,6 +112,11 @@ fn bombs() -> Vec<(Vec<u8>, &'static str)> {
         (with_section(TYPE, &list(100_000, &[0x7f])), "types"),
         (with_section(TYPE, &declaring(100_000)), "types"),
         (with_section(TYPE, &list(1_000, &declaring(100)[1..])), "types"),
+        (with_section(CORE_TYPE, &core_declaring(100_000)), "types"),
+        (with_section(CORE_TYPE, &list(1_000, &core_declaring(100)[1..])), "types"),
+        // A core type in a type of a component, and in one of an instance.
+        (with_section(TYPE, &[&[1, 0x41, 1, 0][..], &core_declaring(100_000)[1..]].concat()), "types"),
+        (with_section(TYPE, &[&[1, 0x42, 1, 0][..], &core_declaring(100_000)[1..]].concat()), "types"),
         (module("(type (func))", 100_000), "types"),
         (with_section(CORE_INSTANCE, &list(100_000, &[1, 0])), "imports, exports, aliases and instances"),
         (module("(func)", 100_000), "functions"),
@@ -91,6 +127,10 @@ fn bombs() -> Vec<(Vec<u8>, &'static str)> {
         (with_module(&format!("(module (func {}))", "nop ".repeat(1 << 20))), "bytes of one function"),
         (with_module("(module (memory 65536))"), "bytes of memory from the start"),
         (with_module("(module (table 10000000 funcref))"), "elements of a table from the start"),
+        (instantiating("(module)", 1_000), "core modules instantiated"),
+        (instantiating("(module (memory 0))", 60), "memories instantiated"),
+        (instantiating("(module (table 0 funcref))", 60), "tables instantiated"),
+        (multiplied(10), "core modules instantiated"),
         (with_section(0, &[&leb(0)[..], &vec![0; 60_000_000]].concat()), "bytes"),
     ]
 }
@@ -158,13 +198,42 @@ fn sixty_megabytes_under_raised_limits() {
     let harmless = with_section(0, &[&leb(0)[..], &vec![0; 60_000_000]].concat());
     let rule = engine.load(&harmless).unwrap();
     engine.activate(&rule, &policy()).unwrap();
-    // The same as data of a memory that is larger than a rule may have.
+    // As code: no function of it is larger than it may be. What is never reached is read, and costs little to compile.
+    let constant = "i64.const -9223372036854775808 drop ";
+    let function = format!("(func unreachable {})", constant.repeat(20_000));
+    let code = with_module(&format!("(module {})", function.repeat(255)));
+    assert!((60_000_000..64 << 20).contains(&code.len()), "{}", code.len());
+    let rule = engine.load(&code).unwrap();
+    assert_eq!(engine.activate(&rule, &policy()).unwrap().decide(&query()).0, Ok(Ruling::Abstain));
+    // As data that nobody uses, in segments.
+    let segment = format!("(data \"{}\")", "x".repeat(1 << 20));
+    let data = with_module(&format!("(module {})", segment.repeat(58)));
+    assert!((60_000_000..64 << 20).contains(&data.len()), "{}", data.len());
+    let rule = engine.load(&data).unwrap();
+    assert_eq!(engine.activate(&rule, &policy()).unwrap().decide(&query()).0, Ok(Ruling::Abstain));
+    // As data of a memory that is larger than a rule may have.
     let guest = Guest { data: vec![7; 5_000_000], ..Guest::default() };
     let text = guest.text().replace(r#"(memory (export "memory") 4)"#, r#"(memory (export "memory") 1000)"#);
     let error = refused_by(&engine, &crate::common::guest::component_of(&text));
     let (found, most) = (1000 << 16, MEMORY);
     let what = "bytes of memory from the start".to_owned();
     assert_eq!(error, LoadError::TooMuch { what, found, most });
+}
+
+/// Machine code that is more than the host keeps, wherever it is compiled.
+#[test]
+pub fn more_machine_code_than_the_host_takes() {
+    let most = 1_000;
+    let component = ComponentLimits { code_bytes: most, ..ComponentLimits::default() };
+    for engine in [engine_for(component), engine_for(component).with_compiler(worker())] {
+        match engine.load(&Guest::default().component()).unwrap_err() {
+            LoadError::TooMuch { what, found, most: limit } => {
+                assert_eq!((what.as_str(), limit), ("bytes of machine code", most));
+                assert!(found > most);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// Several memories count together.

@@ -9,12 +9,9 @@ use paasla_engine::{ActivateError, Engine, EngineConfig, LoadError, RuleFault};
 use serde_json::{Value, json};
 
 use crate::common::{
-    OUTPUT,
-    answer::{
-        attribute, condition, exception, narrowing_for, obligation, reason, reviewed, row_ruling, value,
-        words,
-    },
-    guest::Guest,
+    MEMORY, OUTPUT,
+    answer::{exception, narrowing_for, reviewed, row_ruling},
+    guest::{Guest, WIT, component_with},
     limits, policy, query, rows,
 };
 
@@ -24,6 +21,7 @@ const BY_THEMSELVES: &[(&str, fn())] = &[
     ("/deadline-ms", crate::run::a_loop_with_boundless_fuel_ends_at_the_deadline),
     ("/component/compile-ms", crate::bombs::a_compilation_that_takes_too_long),
     ("/component/compile-bytes", crate::bombs::a_compilation_that_takes_too_much_memory),
+    ("/component/code-bytes", crate::bombs::more_machine_code_than_the_host_takes),
 ];
 
 /// What becomes of a rule when a limit, given with its number, is too low.
@@ -174,6 +172,16 @@ fn of_rulings() -> Vec<Limit> {
     let memory =
         |place| Limit::new(place, growing.clone(), (1 << 16, 1 << 20), Broken::Decide(out_of_memory));
     let output = |place| Limit::new(place, hiding.clone(), (0, 1_000), Broken::Decide(output_too_large));
+    let growing = leaked(format!("{ONE_PAGE_MORE} (i32.const 1024)"));
+    let growing_in_review = Guest { review: growing, ..Guest::default() }.component();
+    let row_memory = |place| {
+        Limit::new(
+            place,
+            growing_in_review.clone(),
+            (0, 1 << 20),
+            Broken::Review(|limit| out_of_memory((4 << 16) + limit)),
+        )
+    };
     let row_output =
         |place| Limit::new(place, reviewing.clone(), (0, 1_000), Broken::Review(output_too_large));
     vec![
@@ -197,6 +205,17 @@ fn of_rulings() -> Vec<Limit> {
         ),
         memory("/ration/memory-bytes"),
         own(memory("/most/memory-bytes"), Limits { memory_bytes: all(), ..Limits::default() }),
+        besides(
+            row_memory("/ration/row-memory-bytes"),
+            &[("/ration/memory-bytes", 4 << 16), ("/most/row-memory-bytes", MEMORY)],
+        ),
+        besides(
+            own(
+                row_memory("/most/row-memory-bytes"),
+                Limits { row_memory_bytes: all(), ..Limits::default() },
+            ),
+            &[("/ration/memory-bytes", 4 << 16)],
+        ),
         output("/ration/output-bytes"),
         own(output("/most/output-bytes"), Limits { output_bytes: all(), ..Limits::default() }),
         besides(
@@ -204,92 +223,13 @@ fn of_rulings() -> Vec<Limit> {
             &[("/ration/output-bytes", 0), ("/most/row-output-bytes", OUTPUT)],
         ),
         besides(
-            row_output("/most/row-output-bytes"),
-            &[("/ration/output-bytes", 0), ("/ration/row-output-bytes", OUTPUT)],
+            own(
+                row_output("/most/row-output-bytes"),
+                Limits { row_output_bytes: all(), ..Limits::default() },
+            ),
+            &[("/ration/output-bytes", 0)],
         ),
     ]
-}
-
-/// What an answer may hold. Each rule's answer holds two of it, or a text of seven bytes.
-fn of_answers() -> Vec<Limit> {
-    let two = |item: Vec<u8>| item.repeat(2);
-    let narrow = |reasons, conditions, obligations, more: Vec<(usize, Vec<u8>)>| {
-        let data = narrowing_for(reasons, (0, 0), conditions, obligations, &more);
-        Guest { decide: "i32.const 2048", data, row_facts: 1, ..Guest::default() }.component()
-    };
-    let reasons = two(reason((2300, 7), (2310, 7), None));
-    let conditions = two(condition(0, 0, &value(1, &[1]), 0));
-    let obligations = two(obligation((2340, 13), (2600, 1)));
-    let count = attribute((2360, 5), &value(2, &[1]));
-    let texts = condition(0, 0, &value(5, &words((2600, 2))), 0);
-    let text = condition(0, 0, &value(3, &words((2300, 7))), 0);
-    let described = |list: (usize, (u32, u32)), at: usize, bytes: Vec<u8>| {
-        let mut said = crate::common::guest::description((0, 0));
-        said[list.0 * 8..list.0 * 8 + 8].copy_from_slice(&words(list.1));
-        let data = crate::common::answer::image(&[(2048, said), (at, bytes)]);
-        Guest { describe: "i32.const 2048", data, ..Guest::default() }.component()
-    };
-    let problem = two([words((2300, 3)), words((2300, 7))].concat());
-    let problems =
-        [vec![(2048, vec![1]), (2052, words((2500, 2))), (2300, b"hostile".to_vec())], vec![(2500, problem)]];
-    let problems = crate::common::answer::image(&problems.concat());
-    let problems = Guest { configure: "i32.const 2048", data: problems, ..Guest::default() }.component();
-    let many = |place, bytes, broken| Limit::new(place, bytes, (0, 1_000), broken);
-    let decide = |place, bytes, broken| many(place, bytes, Broken::Decide(broken));
-    vec![
-        decide("/answer/reasons", narrow((2500, 2), (0, 0), (0, 0), vec![(2500, reasons)]), |most| {
-            too_many("reasons", most)
-        }),
-        decide(
-            "/answer/conditions",
-            narrow((2200, 1), (2504, 2), (0, 0), vec![(2504, conditions)]),
-            |most| too_many("conditions", most),
-        ),
-        decide(
-            "/answer/obligations",
-            narrow((2200, 1), (0, 0), (2500, 2), vec![(2500, obligations), (2600, count)]),
-            |most| too_many("obligations", most),
-        ),
-        decide(
-            "/answer/texts",
-            narrow((2200, 1), (2504, 1), (0, 0), vec![(2504, texts), (2600, two(words((2300, 7))))]),
-            |most| too_many("texts in a value", most),
-        ),
-        decide("/answer/text-bytes", narrow((2200, 1), (2504, 1), (0, 0), vec![(2504, text)]), |most| {
-            too_many("bytes in a text", most)
-        }),
-        Limit {
-            problems: true,
-            ..many("/answer/problems", problems.clone(), Broken::Configure(|most| too_many("problems", most)))
-        },
-        Limit {
-            problems: true,
-            ..many(
-                "/answer/text-bytes",
-                problems,
-                Broken::Configure(|most| too_many("bytes in a problem", most)),
-            )
-        },
-        many(
-            "/answer/described",
-            described((6, (3000, 2)), 3000, two(words((512, 7)))),
-            Broken::Description("facts, categories"),
-        ),
-        many(
-            "/answer/described-chars",
-            described((6, (3000, 1)), 3000, words((0, 300))),
-            Broken::Description("characters"),
-        ),
-        many(
-            "/answer/schema-bytes",
-            described((3, (3000, 7)), 3000, br#"{"a":1}"#.to_vec()),
-            Broken::Description("`settings-schema`"),
-        ),
-    ]
-}
-
-fn too_many(what: &'static str, most: u64) -> RuleFault {
-    RuleFault::TooMany { what, limit: usize::try_from(most).unwrap() }
 }
 
 fn of_tables_and_the_stack() -> Vec<Limit> {
@@ -308,9 +248,27 @@ fn of_tables_and_the_stack() -> Vec<Limit> {
         ..Guest::default()
     };
     vec![
+        Limit::new("/handles", resourceful(), (0, 100), Broken::Decide(out_of_handles)),
         Limit::new("/table-elements", growing.component(), (9, 1_000), Broken::Decide(out_of_table)),
         Limit::new("/stack-bytes", deep.component(), (64 << 10, 1 << 20), Broken::Decide(out_of_stack)),
     ]
+}
+
+/// Makes five handles of a resource of its own, and keeps them.
+fn resourceful() -> Vec<u8> {
+    let import = r#"(module (import "[export]paasla:rule/things@0.1.0" "[resource-new]thing" (func $new (param i32) (result i32)))"#;
+    let decide = "(local $i i32)
+                  (loop (drop (call $new (i32.const 0)))
+                    (br_if 0 (i32.lt_s (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5))))
+                  (i32.const 1024)";
+    let text = Guest { decide, ..Guest::default() }.text().replacen("(module", import, 1);
+    let wit = WIT.replace("export ruling;", "export ruling;\n export things;")
+        + "\ninterface things { resource thing; }";
+    component_with(&text, &wit)
+}
+
+fn out_of_handles(most: u64) -> RuleFault {
+    RuleFault::OutOfHandles { limit: usize::try_from(most).unwrap() }
 }
 
 fn out_of_table(most: u64) -> RuleFault {
@@ -337,8 +295,9 @@ fn limits_of_rulings() {
     let found: std::collections::BTreeMap<_, _> = lowest(of_rulings()).into_iter().collect();
     assert_eq!(found["/ration/memory-bytes"], 5 << 16);
     assert_eq!(found["/most/memory-bytes"], 5 << 16);
+    assert_eq!(found["/ration/row-memory-bytes"], 1 << 16);
     // What the policy sets itself is worth as much as what the host gives.
-    for limit in ["fuel", "review-fuel", "row-fuel", "output-bytes", "row-output-bytes"] {
+    for limit in ["fuel", "review-fuel", "row-fuel", "row-memory-bytes", "output-bytes", "row-output-bytes"] {
         assert_eq!(found[&*format!("/ration/{limit}")], found[&*format!("/most/{limit}")], "{limit}");
     }
     assert_eq!(found["/ration/review-fuel"], found["/ration/row-fuel"], "one row");
@@ -346,14 +305,15 @@ fn limits_of_rulings() {
 
 #[test]
 fn limits_of_answers() {
-    let found: Vec<_> = lowest(of_answers()).into_iter().map(|(_, number)| number).collect();
+    let found: Vec<_> =
+        lowest(crate::limits_of_answers::all()).into_iter().map(|(_, number)| number).collect();
     assert_eq!(found, [2, 2, 2, 2, 7, 2, 7, 2, 300, 7]);
 }
 
 #[test]
 fn limits_of_tables_and_the_stack() {
     let found = lowest(of_tables_and_the_stack());
-    assert_eq!(found[0], ("/table-elements", 11));
+    assert_eq!(found[..2], [("/handles", 5), ("/table-elements", 11)]);
 }
 
 /// Each with a rule that has three more of it than another: both must fit exactly.
@@ -368,7 +328,7 @@ fn limits_of_components() {
 
 #[test]
 fn every_limit_is_tested() {
-    let counted = [of_setup(), of_rulings(), of_answers(), of_tables_and_the_stack()];
+    let counted = [of_setup(), of_rulings(), crate::limits_of_answers::all(), of_tables_and_the_stack()];
     let components = crate::limits_of_components::all().into_iter().map(|(limit, _)| limit.place);
     let tested: BTreeSet<_> = counted.iter().flatten().map(|limit| limit.place).chain(components).collect();
     let tested: BTreeSet<_> =

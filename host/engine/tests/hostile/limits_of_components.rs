@@ -3,7 +3,8 @@
 
 use crate::{
     bombs::{
-        COMPONENT, CORE_INSTANCE, MODULE, TYPE, declaring, list, nest, section, with_module, with_section,
+        COMPONENT, CORE_INSTANCE, CORE_TYPE, MODULE, TYPE, core_declaring, declaring, instantiating, list,
+        nest, section, with_module, with_section,
     },
     common::guest::Guest,
     limits::{Broken, Limit},
@@ -27,6 +28,12 @@ pub fn all() -> Vec<(Limit, Vec<u8>)> {
     let of = |place, what, bytes, three_more| {
         (Limit::new(place, bytes, (0, 10_000), Broken::TooMuch(what)), three_more)
     };
+    // Each costs address space, so that no more than some are tried. The good guest has no table of its own.
+    let few = |place, what, module| {
+        let count = if place == "/component/memories" { 0 } else { 1 };
+        let limit = Limit::new(place, instantiating(module, count), (0, 100), Broken::TooMuch(what));
+        (limit, instantiating(module, count + 3))
+    };
     let items = "imports, exports, aliases and instances";
     let globals = "tables, memories and globals";
     let nops = |count: usize| with_module(&format!("(module (func {}))", "nop ".repeat(count)));
@@ -44,6 +51,12 @@ pub fn all() -> Vec<(Limit, Vec<u8>)> {
         of("/component/modules", "core modules", good(), and(&section(MODULE, b"\0asm\x01\0\0\0").repeat(3))),
         of("/component/types", "types", good(), with_section(TYPE, &list(3, &[0x7f]))),
         of("/component/types", "types", with_section(TYPE, &declaring(1)), with_section(TYPE, &declaring(4))),
+        of(
+            "/component/types",
+            "types",
+            with_section(CORE_TYPE, &core_declaring(1)),
+            with_section(CORE_TYPE, &core_declaring(4)),
+        ),
         of("/component/items", items, good(), with_section(CORE_INSTANCE, &list(3, &[1, 0]))),
         of("/component/functions", "functions", fields("(func)", 1), fields("(func)", 4)),
         of("/component/function-bytes", "bytes of one function", nops(1_000), nops(1_003)),
@@ -54,6 +67,9 @@ pub fn all() -> Vec<(Limit, Vec<u8>)> {
             fields("(elem func)", 1),
             fields("(elem func)", 4),
         ),
+        few("/component/core-instances", "core modules instantiated", "(module)"),
+        few("/component/memories", "memories instantiated", "(module (memory 0))"),
+        few("/component/tables", "tables instantiated", "(module (table 0 funcref))"),
         of("/component/globals", globals, good(), fields("(global i32 (i32.const 0))", 3)),
     ]
 }

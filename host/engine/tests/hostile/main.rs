@@ -16,6 +16,7 @@ mod common;
 
 mod bombs;
 mod limits;
+mod limits_of_answers;
 mod limits_of_components;
 mod load;
 mod output;

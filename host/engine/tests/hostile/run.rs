@@ -3,12 +3,15 @@
 
 use std::{thread, time::Duration};
 
-use paasla_core::Ruling;
-use paasla_engine::{Engine, EngineConfig, LoadError, Ration, RuleFault, Start};
+use paasla_core::{Limits, Policy, Ruling};
+use paasla_engine::{
+    ActivateError, Activated, CodeCache, ComponentLimits, Engine, EngineConfig, LoadError, Ration, RuleFault,
+    Start,
+};
 
 use crate::common::{
     FUEL, MEMORY, SETUP_FUEL, activate, activate_bytes, configure_fault, engine, fault, fault_of,
-    guest::Guest, is_well, limits, query, refused, review_fault, rows,
+    guest::Guest, is_well, limits, policy, query, refused, review_fault, rows,
 };
 
 const LOOP: &str = "(loop (br 0)) unreachable";
@@ -75,9 +78,68 @@ pub fn a_loop_with_boundless_fuel_ends_at_the_deadline() {
     let config = EngineConfig { ration: endless, most: endless, deadline_ms: 50, ..limits() };
     let engine = Engine::new(config).unwrap();
     let looping = activate(&engine, &Guest { decide: LOOP, review: LOOP, ..Guest::default() });
-    assert_eq!(looping.decide(&query()).0, Err(RuleFault::Deadline { limit_ms: 50 }));
-    assert_eq!(looping.review(&query(), &rows()).0, Err(RuleFault::Deadline { limit_ms: 50 }));
+    // All of its fuel counts as used: how much it was, the clock does not say.
+    let deadline = || Err(RuleFault::Deadline { limit_ms: 50 });
+    assert_eq!(looping.decide(&query()), (deadline(), u64::MAX));
+    let (said, cost) = looping.review(&query(), &rows());
+    assert_eq!((said.unwrap_err(), cost), (RuleFault::Deadline { limit_ms: 50 }, u64::MAX));
     is_well(&engine);
+}
+
+/// On a machine where no pool can be had, each sandbox is allocated on demand: there are no more than there may be.
+#[test]
+fn without_a_pool_there_are_no_more_sandboxes_either() {
+    // So many memories that no address space has room for them.
+    let component = ComponentLimits { memories: 1 << 20, ..ComponentLimits::default() };
+    let endless = Ration { fuel: u64::MAX, ..limits().ration };
+    let config = EngineConfig {
+        instances: 2,
+        component,
+        ration: endless,
+        most: endless,
+        deadline_ms: 2_000,
+        ..limits()
+    };
+    let engine = Engine::new(config).unwrap();
+    let looping = activate(&engine, &Guest { decide: LOOP, ..Guest::default() });
+    let good = activate(&engine.clone(), &Guest::default());
+    thread::scope(|scope| {
+        let holders: Vec<_> = (0..2).map(|_| scope.spawn(|| held(&looping))).collect();
+        let busy = std::iter::repeat_with(|| {
+            thread::sleep(Duration::from_millis(1));
+            good.decide(&query())
+        });
+        let all_hold =
+            |holders: &[thread::ScopedJoinHandle<'_, _>]| holders.iter().all(|one| !one.is_finished());
+        let busy = busy.take_while(|_| all_hold(&holders)).find(|(said, _)| said.is_err());
+        assert_eq!(busy, Some((Err(RuleFault::Busy), 0)));
+        for holder in holders {
+            assert_eq!(holder.join().unwrap(), Err(RuleFault::Deadline { limit_ms: 2_000 }));
+        }
+    });
+    is_well(&engine);
+}
+
+/// A component that needs as much as one may is never told that nothing is free, however few sandboxes there are.
+#[test]
+fn the_largest_component_finds_room_in_the_smallest_pool() {
+    let engine = Engine::new(EngineConfig { instances: 1, ..limits() }).unwrap();
+    let ComponentLimits { core_instances, memories, tables, .. } = ComponentLimits::default();
+    let more = |text, count: u32| crate::bombs::instantiating(text, usize::try_from(count).unwrap() - 1);
+    for bytes in [
+        more("(module)", core_instances),
+        more("(module (memory 0))", memories),
+        more("(module (table 0 funcref))", tables),
+        crate::bombs::with_module(&format!("(module {})", "(table 0 funcref)".repeat(16))),
+    ] {
+        assert_eq!(activate_bytes(&engine, &bytes).decide(&query()).0, Ok(Ruling::Abstain));
+    }
+}
+
+/// Decides when a sandbox is free: a good query may have it just then.
+fn held(looping: &Activated) -> Result<Ruling, RuleFault> {
+    let said = std::iter::repeat_with(|| looping.decide(&query()).0);
+    said.take(100_000).find(|said| *said != Err(RuleFault::Busy)).unwrap()
 }
 
 /// The one sandbox that there is holds a loop: the next query is told at once, and answered when it has ended.
@@ -90,7 +152,7 @@ pub fn without_a_free_sandbox_a_query_is_told_so() {
     let looping = activate(&engine, &Guest { decide: LOOP, ..Guest::default() });
     let good = activate(&engine, &Guest::default());
     thread::scope(|scope| {
-        let holder = scope.spawn(|| looping.decide(&query()).0);
+        let holder = scope.spawn(|| held(&looping));
         let busy = std::iter::repeat_with(|| {
             thread::sleep(Duration::from_millis(1));
             good.decide(&query())
@@ -218,15 +280,18 @@ fn large_copies_burn_fuel_by_their_size() {
 /// What is called after an answer was read (`post-return`) is held to the same.
 #[test]
 fn misbehaviour_after_the_answer_is_a_fault() {
-    let name = "cabi_post_paasla:rule/ruling@0.1.0#decide";
-    let after = |body: &str| {
-        let more = format!(r#"(func (export "{name}") (param i32) {body})"#);
-        fault_of(&Guest { more: more.leak(), ..Guest::default() }.component())
+    let name = "cabi_post_paasla:rule/ruling@0.1.0#";
+    let after = |function: &str, body: &str| {
+        let more = format!(r#"(func (export "{name}{function}") (param i32) {body})"#);
+        let guest = Guest { more: more.leak(), ..Guest::default() };
+        if function == "decide" { fault_of(&guest.component()) } else { review_fault(&guest) }
     };
-    assert!(matches!(after("unreachable"), RuleFault::Trap(_)));
-    assert_eq!(after("(loop (br 0))"), RuleFault::OutOfFuel { limit: FUEL });
-    let growing = "(drop (memory.grow (i32.const 1000))) unreachable";
-    assert_eq!(after(growing), RuleFault::OutOfMemory { limit: MEMORY });
+    for function in ["decide", "review"] {
+        assert!(matches!(after(function, "unreachable"), RuleFault::Trap(_)));
+        assert_eq!(after(function, "(loop (br 0))"), RuleFault::OutOfFuel { limit: FUEL });
+        let growing = "(drop (memory.grow (i32.const 1000))) unreachable";
+        assert_eq!(after(function, growing), RuleFault::OutOfMemory { limit: MEMORY });
+    }
 }
 
 /// A rule that cannot be snapshotted is configured each time; when that breaks, the query is refused.
@@ -241,11 +306,79 @@ fn a_rule_that_is_configured_each_time_is_held_to_the_same() {
     assert_eq!(good.decide(&query()).0, Ok(Ruling::Abstain));
     let bad = Guest { more, decide: LOOP, ..Guest::default() };
     assert_eq!(fault_of(&bad.component()), RuleFault::OutOfFuel { limit: FUEL });
-    // Cheap enough to be activated with, too dear for a query.
+    // Cheap enough to be configured with, too dear for a query: it could never rule.
     let dear = "(local $i i32) (loop (local.set $i (i32.add (local.get $i) (i32.const 1)))
                   (br_if 0 (i32.lt_u (local.get $i) (i32.const 1000000)))) (i32.const 1024)";
     let dear = Guest { more, configure: dear, ..Guest::default() };
-    assert_eq!(fault_of(&dear.component()), RuleFault::OutOfFuel { limit: FUEL });
+    assert_eq!(configure_fault(&dear), RuleFault::OutOfFuel { limit: FUEL });
+}
+
+/// A `configure` that takes more memory than a ruling gets leaves a policy that could never rule: it is not activated,
+/// whether it could be snapshotted or not, also when its code comes from the cache.
+#[test]
+fn a_policy_that_could_never_rule_is_not_activated() {
+    let ration = Ration { memory_bytes: MEMORY / 2, ..limits().ration };
+    let folder = tempfile::tempdir().unwrap();
+    let cache = CodeCache::open(folder.path(), b"a secret", 1 << 30).unwrap();
+    let engine = Engine::new(EngineConfig { ration, ..limits() }).unwrap().with_cache(cache);
+    let configure =
+        "(if (i32.eq (memory.grow (i32.const 40)) (i32.const -1)) (then unreachable)) (i32.const 1024)";
+    let generous = Limits { memory_bytes: Some(MEMORY), ..Limits::default() };
+    for more in ["", "(table $t 1 funcref) (func $unused (table.set $t (i32.const 0) (ref.null func)))"] {
+        let rule = engine.load(&Guest { configure, more, ..Guest::default() }.component()).unwrap();
+        let out = ActivateError::Configure(RuleFault::OutOfMemory { limit: MEMORY / 2 });
+        assert_eq!(engine.activate(&rule, &policy()).unwrap_err(), out, "{more}");
+        // With more, it can.
+        let generous = Policy { limits: generous.clone(), ..policy() };
+        let activated = engine.activate(&rule, &generous).unwrap();
+        assert_eq!(activated.decide(&query()).0, Ok(Ruling::Abstain));
+        assert_eq!(engine.activate(&rule, &policy()).unwrap_err(), out, "{more}");
+    }
+    is_well(&engine);
+}
+
+/// Memory for rows, besides, is for `review` only, and never more than a policy may have at most.
+#[test]
+fn memory_grows_with_the_rows() {
+    let ration = Ration { memory_bytes: 4 << 16, row_memory_bytes: 1 << 16, ..limits().ration };
+    let most = Ration { memory_bytes: 7 << 16, ..ration };
+    let engine = Engine::new(EngineConfig { ration, most, ..limits() }).unwrap();
+    let review =
+        "(drop (memory.grow (i32.const 3))) (if (i32.lt_u (memory.size) (i32.const 7)) (then unreachable))
+                  (i32.const 1024)";
+    let growing = activate(&engine, &Guest { review, decide: review, ..Guest::default() });
+    let out = |pages: u64| RuleFault::OutOfMemory { limit: pages << 16 };
+    assert_eq!(growing.decide(&query()).0, Err(out(4)));
+    let many = |count| (0..count).flat_map(|_| rows()).collect::<Vec<_>>();
+    let review = |count| growing.review(&query(), &many(count)).0;
+    assert_eq!(review(2), Err(out(6)));
+    assert_eq!(review(3), Ok(vec![]));
+    assert_eq!(review(100), Ok(vec![]));
+    let more =
+        "(drop (memory.grow (i32.const 4))) (if (i32.lt_u (memory.size) (i32.const 8)) (then unreachable))
+                (i32.const 1024)";
+    let growing = activate(&engine, &Guest { review: more, ..Guest::default() });
+    assert_eq!(growing.review(&query(), &many(100)).0, Err(out(7)));
+}
+
+/// More memory was wanted and not given, but that is not what it broke by.
+#[test]
+fn a_fault_is_told_by_what_it_was() {
+    let refused =
+        "(drop (memory.grow (i32.const -1))) (drop (table.grow $t (ref.null func) (i32.const 20000)))";
+    let more = "(table $t 1 funcref)";
+    let after = |body: &str| {
+        let decide = format!("{refused} {body}").leak();
+        fault_of(&Guest { decide, more, ..Guest::default() }.component())
+    };
+    let divided = after("(i32.div_u (i32.const 1) (i32.const 0))");
+    assert!(matches!(&divided, RuleFault::Trap(what) if what.contains("divide by zero")), "{divided:?}");
+    assert_eq!(after("(i32.const -16)"), RuleFault::Unreadable);
+    assert_eq!(after("unreachable"), RuleFault::OutOfMemory { limit: MEMORY });
+    // A list of a quarter of a gigabyte: it is what it says, not what was refused before.
+    let long = "(i32.store8 (i32.const 2048) (i32.const 2)) (i32.store (i32.const 2060) (i32.const 0x2000))
+                (i32.store (i32.const 2064) (i32.const 10000)) (i32.const 2048)";
+    assert_eq!(after(long), RuleFault::OutputTooLarge { limit: crate::common::OUTPUT });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use paasla_core::Ruling;
-use paasla_engine::{ActivateError, Compiler, ComponentLimits, Engine, LoadError};
+use paasla_engine::{ActivateError, Compiler, ComponentLimits, Engine, LoadError, Start};
 
 use crate::common::{
     activate, answer::narrowing, engine, engine_for, guest::Guest, is_well, policy, query, refused,
@@ -38,9 +38,14 @@ pub fn is_running(program: &Path) -> bool {
 /// An engine with a program for a compiler that is none.
 fn engine_with(program: &str, arguments: &[&str], compile_ms: u64) -> Engine {
     // A small component bounds what a worker may write, too.
-    let component = ComponentLimits { compile_ms, bytes: 64 << 10, ..ComponentLimits::default() };
+    let component =
+        ComponentLimits { compile_ms, bytes: 64 << 10, code_bytes: 4 << 20, ..ComponentLimits::default() };
     let arguments = arguments.iter().map(Into::into).collect();
     engine_for(component).with_compiler(Compiler::Worker { program: program.into(), arguments })
+}
+
+pub fn crashed() -> LoadError {
+    LoadError::Crashed("crashed".to_owned())
 }
 
 fn outcome(program: &str, arguments: &[&str]) -> LoadError {
@@ -85,14 +90,14 @@ fn refusals_from_elsewhere_are_the_same() {
 
 #[test]
 fn a_worker_that_ends_at_once() {
-    assert_eq!(outcome("/bin/false", &[]), LoadError::Compile("the compiler crashed".to_owned()));
-    assert_eq!(outcome("/bin/true", &[]), LoadError::Compile("the compiler crashed".to_owned()));
+    assert_eq!(outcome("/bin/false", &[]), crashed());
+    assert_eq!(outcome("/bin/true", &[]), crashed());
 }
 
 #[test]
 fn a_worker_that_is_killed() {
     let error = outcome("/bin/sh", &["-c", "kill -SEGV $$"]);
-    assert_eq!(error, LoadError::Compile("the compiler crashed".to_owned()));
+    assert_eq!(error, crashed());
 }
 
 #[test]
@@ -132,10 +137,39 @@ fn a_worker_that_talks_without_end() {
 #[test]
 fn a_worker_that_gives_something_else() {
     for code in ["", "no machine code", r"\177ELF\002\001\001"] {
-        let script = format!("cat >/dev/null; echo '{{\"Done\":\"Instrumented\"}}'; printf '{code}'");
+        let length = if code.starts_with('\\') { 7 } else { code.len() };
+        let script =
+            format!("cat >/dev/null; echo '{{\"Done\":[\"Instrumented\",{length}]}}'; printf '{code}'");
         let error = outcome("/bin/sh", &["-c", &script]);
         assert!(matches!(error, LoadError::Compile(_)), "{code}: {error:?}");
     }
+}
+
+/// It is ended while it writes: what came of it is no answer, and is not kept.
+#[test]
+fn a_worker_that_is_killed_while_it_answers() {
+    let cut = r#"cat | "$0" | head -c 2000"#;
+    assert_eq!(outcome("/bin/sh", &["-c", cut, PROGRAM]), crashed());
+    let longer = r#"{ cat | "$0"; echo; }"#;
+    assert_eq!(outcome("/bin/sh", &["-c", longer, PROGRAM]), crashed());
+}
+
+/// A crash over the snapshot says nothing of the rule: it is not taken for one that cannot be snapshotted.
+#[test]
+fn a_worker_that_crashes_once_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    // Its first job after `prepare` is the snapshot: then it is killed, and not again.
+    let flag = home.path().join("was-killed");
+    let script = format!(
+        r#"read -r order; case "$order" in *Compile*) [ -e {0} ] || {{ touch {0}; kill -KILL $$; }};; esac
+           {{ echo "$order"; cat; }} | "$0""#,
+        flag.display()
+    );
+    let cache = paasla_engine::CodeCache::open(&home.path().join("code"), b"a secret", 1 << 30).unwrap();
+    let engine = engine_with("/bin/sh", &["-c", &script, PROGRAM], 20_000).with_cache(cache);
+    let rule = engine.load(&Guest::default().component()).unwrap();
+    assert_eq!(engine.activate(&rule, &policy()).unwrap_err(), ActivateError::Load(crashed()));
+    assert_eq!(engine.activate(&rule, &policy()).unwrap().start, Start::Snapshot);
 }
 
 /// It does the first job, and not the second: a rule that could be loaded cannot be activated.
@@ -146,9 +180,7 @@ fn a_worker_that_breaks_half_way() {
     let engine = engine_with("/bin/sh", &["-c", script, PROGRAM], 20_000);
     let rule = engine.load(&Guest::default().component()).unwrap();
     let error = engine.activate(&rule, &policy()).unwrap_err();
-    // What cannot be compiled as a snapshot is tried as it is; that breaks in the same manner, and says so.
-    let crashed = LoadError::Compile("the compiler crashed".to_owned());
-    assert_eq!(error, ActivateError::Load(crashed));
+    assert_eq!(error, ActivateError::Load(crashed()));
 }
 
 #[test]

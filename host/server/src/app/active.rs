@@ -11,7 +11,7 @@ use paasla_core::{Policy, Query, Rulebook};
 use paasla_engine::Activated;
 use paasla_store::governance::version::digest_of;
 
-use super::quarantine::{VersionId, Watch};
+use super::quarantine::Watch;
 
 pub use build::{BuildError, PolicyError, build, digest, try_policy};
 pub use pool::Pool;
@@ -59,6 +59,7 @@ struct Previous {
 #[derive(Debug)]
 pub(crate) struct Version {
     pub(crate) activated: Activated,
+    /// Another scope is another version, but no other watch: what broke so far goes on counting.
     pub(crate) watch: Arc<Watch>,
 }
 
@@ -189,19 +190,15 @@ impl AtWork {
 
     /// What rules once a version is out of service.
     pub(crate) fn without(&self, version: &Version) -> Option<&Version> {
-        if std::ptr::eq(&*self.current, version) {
-            return self.stand_in();
+        let is_same = |other: &Version| Arc::ptr_eq(&other.watch, &version.watch);
+        if is_same(&self.current) {
+            return self.stand_in().filter(|other| !is_same(other));
         }
         Some(&*self.current).filter(|current| !current.watch.is_out())
     }
 }
 
 impl Version {
-    fn new(activated: Activated) -> Self {
-        let watch = Arc::new(Watch::new(VersionId::of(&activated.policy)));
-        Self { activated, watch }
-    }
-
     fn rationed(&self) -> Self {
         Self { activated: self.activated.rationed(), watch: Arc::clone(&self.watch) }
     }

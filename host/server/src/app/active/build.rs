@@ -48,7 +48,8 @@ pub fn build(
     pool: &Pool,
 ) -> Result<Active, BuildError> {
     let mut problems = check(description, &rulebook);
-    let mut workshop = Workshop { engine, description, rulebook: &rulebook, rules, loaded: BTreeMap::new() };
+    let loaded = BTreeMap::new();
+    let mut workshop = Workshop { engine, description, rulebook: &rulebook, rules, pool, loaded };
     let (mut policies, mut shadows) = (Vec::new(), Vec::new());
     for policy in &rulebook.policies {
         match pool.version(policy, || workshop.make(policy).inspect(tell)) {
@@ -87,7 +88,8 @@ pub fn try_policy(
     rule: &[u8],
 ) -> Result<(), PolicyError> {
     let rules = BTreeMap::from([(policy.rule.clone(), rule.to_vec())]);
-    Workshop { engine, description, rulebook, rules: &rules, loaded: BTreeMap::new() }.make(policy).map(drop)
+    let (pool, loaded) = (&Pool::default(), BTreeMap::new());
+    Workshop { engine, description, rulebook, rules: &rules, pool, loaded }.make(policy).map(drop)
 }
 
 impl Active {
@@ -103,7 +105,7 @@ impl Active {
         pool: &Pool,
     ) -> Self {
         let loaded = BTreeMap::new();
-        let mut workshop = Workshop { engine, description, rulebook: &self.rulebook, rules, loaded };
+        let mut workshop = Workshop { engine, description, rulebook: &self.rulebook, rules, pool, loaded };
         for StandIn { policy, until } in previous {
             let Some(at_work) = self.policies.iter_mut().find(|at_work| at_work.policy().name == policy.name)
             else {
@@ -144,6 +146,7 @@ struct Workshop<'a> {
     description: &'a Description,
     rulebook: &'a Rulebook,
     rules: &'a BTreeMap<String, Vec<u8>>,
+    pool: &'a Pool,
     loaded: BTreeMap<String, Rule>,
 }
 
@@ -162,7 +165,8 @@ impl Workshop<'_> {
         if !missing.is_empty() {
             return Err(PolicyError::Facts(missing));
         }
-        Ok(Arc::new(Version::new(self.engine.activate(rule, policy)?)))
+        let activated = self.engine.activate(rule, policy)?;
+        Ok(Arc::new(Version { activated, watch: self.pool.watch(policy) }))
     }
 }
 

@@ -4,22 +4,25 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use paasla_core::Policy;
+use paasla_core::{Mode, Policy};
 use paasla_store::governance::version::digest_of;
 
 use super::{Active, Version};
+use crate::app::quarantine::{VersionId, Watch};
 
 /// Ready versions by the digest of their policy.
 ///
-/// A version is one thing however many rulebooks hold it: its faults are counted together, so that a change elsewhere
-/// does not make a policy that keeps breaking look like new.
+/// A version is one thing however many rulebooks hold it, and its faults are counted together whatever its scope: a
+/// change elsewhere, or of its scope, does not make a policy that keeps breaking look like new.
 #[derive(Debug)]
 pub struct Pool {
     most: usize,
     versions: Mutex<BTreeMap<String, Kept>>,
+    /// The watches of versions that somebody still holds, whatever their scope.
+    watches: Mutex<BTreeMap<VersionId, Weak<Watch>>>,
 }
 
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Pool {
     /// A pool that keeps so many versions, those at work not counted.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { most, versions: Mutex::default() }
+        Self { most, versions: Mutex::default(), watches: Mutex::default() }
     }
 
     /// The version of a policy, made if it is not there.
@@ -51,6 +54,23 @@ impl Pool {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         let used = next(&versions);
         Ok(Arc::clone(&versions.entry(digest).or_insert(Kept { version: made, used }).version))
+    }
+
+    /// The watch over a policy: that of its version, where one is at work or was lately. A policy in shadow has its own,
+    /// since nothing that it does counts.
+    pub(crate) fn watch(&self, policy: &Policy) -> Arc<Watch> {
+        let id = VersionId::of(policy);
+        if policy.mode == Mode::Shadow {
+            return Arc::new(Watch::new(id));
+        }
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        watches.retain(|_, watch| watch.strong_count() > 0);
+        if let Some(known) = watches.get(&id).and_then(Weak::upgrade) {
+            return known;
+        }
+        let watch = Arc::new(Watch::new(id.clone()));
+        watches.insert(id, Arc::downgrade(&watch));
+        watch
     }
 
     /// Whether a policy is ready.
@@ -91,4 +111,36 @@ impl Default for Pool {
 
 fn next(versions: &BTreeMap<String, Kept>) -> u64 {
     versions.values().map(|kept| kept.used).max().unwrap_or(0).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZeroU32, time::Duration};
+
+    use paasla_store::Action;
+
+    use super::*;
+    use crate::app::quarantine::{Fault, QuarantineSettings, Then};
+
+    fn policy(more: &str) -> Policy {
+        serde_json::from_str(&format!(r#"{{"name":"p","rule":"00"{more}}}"#)).unwrap()
+    }
+
+    #[test]
+    fn another_scope_goes_on_counting() {
+        let pool = Pool::default();
+        let two = NonZeroU32::MIN.saturating_add(1);
+        let settings = QuarantineSettings::new(two, two, Then::Refuse);
+        let fault = Fault { at: Duration::ZERO, instant: 0, kind: "trap", action: Action::Refuse };
+        let watch = pool.watch(&policy(""));
+        assert_eq!(watch.note(&settings, &fault), None);
+        let scoped = pool.watch(&policy(r#","scope":{"services":["person"]}"#));
+        assert!(scoped.note(&settings, &fault).is_some(), "it is the second of two");
+        assert!(watch.is_out());
+        let other = pool.watch(&policy(r#","settings":{"a":1}"#));
+        let shadow = pool.watch(&policy(r#","mode":"shadow""#));
+        assert!(!other.is_out() && !shadow.is_out(), "another version, and one that does not count");
+        drop((watch, scoped));
+        assert!(!pool.watch(&policy("")).is_out(), "nobody holds it: the store tells whether it is out");
+    }
 }

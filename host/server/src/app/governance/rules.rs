@@ -342,7 +342,7 @@ fn unfit(error: &LoadError) -> Problem {
         LoadError::WrongWorld(_) => "wrong_world",
         LoadError::Describe(RuleFault::Trap(_)) => "describe_fault",
         LoadError::Describe(_) | LoadError::Description(_) => "description_invalid",
-        LoadError::Host(_) => "host_failed",
+        LoadError::Host(_) | LoadError::Crashed(_) => "host_failed",
         _ => "component_unfit",
     };
     Problem::new(code, "/component", error.to_string())

@@ -19,7 +19,7 @@ use super::QuarantineSettings;
 
 /// A policy as it is at work. With another rule, other settings or other limits it is another version; its scope makes
 /// no difference.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct VersionId {
     pub(crate) policy: String,
     /// SHA-256 of the rule's bytes.
