@@ -13,19 +13,19 @@ pub struct Reason(Arc<ReasonText>);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReasonText {
     /// Who says so: the policy's name, `grant`, or `host`.
-    pub by: String,
+    pub by: Arc<str>,
     /// Stable code, e.g. `minors.birth-date-generalised`.
     pub code: String,
     /// A sentence for a person. Holds no personal data: rules see none when they write it, or are cut off.
     pub message: String,
     /// The provision of law behind it, where the rule names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provision: Option<String>,
+    pub provision: Option<Arc<str>>,
 }
 
 impl Reason {
     /// A reason without a provision.
-    pub fn new(by: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(by: impl Into<Arc<str>>, code: impl Into<String>, message: impl Into<String>) -> Self {
         ReasonText { by: by.into(), code: code.into(), message: message.into(), provision: None }.into()
     }
 }

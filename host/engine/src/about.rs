@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a rule says of itself, checked.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{bindings::v0_1::exports::paasla::rule::ruling as wit, config::AnswerLimits};
@@ -71,7 +73,7 @@ pub struct FactNeed {
 #[serde(rename_all = "camelCase")]
 pub struct ProvisionAbout {
     /// Its id, as reasons repeat it.
-    pub id: String,
+    pub id: Arc<str>,
     /// Its name for people.
     pub label: String,
     /// Where it can be read.
@@ -118,7 +120,7 @@ pub(crate) fn about(said: wit::Description, limits: &AnswerLimits) -> Result<Abo
         let need = |n: wit::FactNeed| FactNeed { name: n.name, summary: n.summary, optional: n.optional };
         list.into_iter().map(need).collect()
     };
-    let provision = |p: wit::Provision| ProvisionAbout { id: p.id, label: p.label, source: p.source };
+    let provision = |p: wit::Provision| ProvisionAbout { id: p.id.into(), label: p.label, source: p.source };
     Ok(About {
         name: said.name,
         version: said.version,

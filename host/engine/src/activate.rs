@@ -78,6 +78,8 @@ pub struct Activated {
     pub(crate) engine: Engine,
     pub(crate) program: Program,
     pub(crate) settings: Arc<str>,
+    /// The policy's name, as reasons repeat it.
+    pub(crate) name: Arc<str>,
     pub(crate) ration: Ration,
 }
 
@@ -129,6 +131,7 @@ impl Engine {
         }
         Ok(Activated {
             policy: Arc::new(policy.clone()),
+            name: policy.name.as_str().into(),
             about: Arc::clone(&rule.about),
             start: form.into(),
             engine: self.clone(),

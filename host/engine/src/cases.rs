@@ -2,7 +2,7 @@
 //! Running a rule's cases against its component: the same cases that `cargo test` runs against the Rust type, by
 //! the way that real queries go.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use jiff::{Span, civil::Date};
 use paasla_core::{
@@ -219,7 +219,7 @@ impl<'a> Reasons<'a> {
     }
 
     fn one(&self, reason: &Reason) -> sdk::Reason {
-        let place = |id: &String| self.about.provisions.iter().position(|provision| provision.id == *id);
+        let place = |id: &Arc<str>| self.about.provisions.iter().position(|provision| provision.id == *id);
         sdk::Reason {
             code: reason.code.clone(),
             message: reason.message.clone(),

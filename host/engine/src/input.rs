@@ -110,7 +110,8 @@ pub(crate) fn value<'a>(value: &'a Value, texts: &'a [&'a str]) -> wit::ValuePar
 
 /// The place of a text in a list that holds each once. Such lists are short.
 fn place<'q>(list: &mut Vec<&'q str>, text: &'q str) -> u32 {
-    let place = list.iter().position(|known| *known == text).unwrap_or_else(|| {
+    // Neighbours mostly have the same.
+    let place = list.iter().rposition(|known| *known == text).unwrap_or_else(|| {
         list.push(text);
         list.len() - 1
     });

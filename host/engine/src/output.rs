@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From the interface's words to core's, checking everything: what a rule returns is untrusted.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{Span, civil::Date};
 use paasla_core::{
@@ -17,7 +17,7 @@ use crate::{
 /// What the answer is checked against.
 pub(crate) struct Checks<'a> {
     /// The policy, for reasons.
-    pub(crate) policy: &'a str,
+    pub(crate) policy: &'a Arc<str>,
     /// The rule's own description.
     pub(crate) about: &'a About,
     /// The fields of the query.
@@ -185,11 +185,11 @@ impl Checks<'_> {
         let provision = |index: u32| {
             let found = usize::try_from(index).ok().and_then(|index| self.about.provisions.get(index));
             found
-                .map(|provision| provision.id.clone())
+                .map(|provision| Arc::clone(&provision.id))
                 .ok_or(FORBIDDEN("a provision that `describe` does not list"))
         };
         Ok(Reason::from(ReasonText {
-            by: self.policy.to_owned(),
+            by: Arc::clone(self.policy),
             code: said.code,
             message: said.message,
             provision: said.provision.map(provision).transpose()?,

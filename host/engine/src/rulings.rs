@@ -92,7 +92,7 @@ impl Activated {
 
     fn checks<'a>(&'a self, query: &'a Query) -> Checks<'a> {
         Checks {
-            policy: &self.policy.name,
+            policy: &self.name,
             about: &self.about,
             fields: &query.fields,
             limits: &self.engine.config.answer,

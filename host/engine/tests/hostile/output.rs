@@ -44,7 +44,7 @@ fn a_good_narrowing_is_taken() {
     };
     let to: Vec<_> = narrowing.exceptions.iter().map(|e| (e.field, e.to)).collect();
     assert_eq!(to, [(0, Visibility::Hide), (1, Visibility::Masked(Mask::Month))]);
-    assert_eq!(narrowing.exceptions[0].reason.by, "hostile");
+    assert_eq!(&*narrowing.exceptions[0].reason.by, "hostile");
 }
 
 #[test]

@@ -106,11 +106,11 @@ pub(super) fn internal() -> Document {
 /// A reason as it stands in answers.
 pub(super) fn reason(reason: &Reason) -> Value {
     let mut object = Map::new();
-    object.insert("by".to_owned(), reason.by.as_str().into());
+    object.insert("by".to_owned(), (&*reason.by).into());
     object.insert("code".to_owned(), reason.code.as_str().into());
     object.insert("message".to_owned(), reason.message.as_str().into());
     if let Some(provision) = &reason.provision {
-        object.insert("provision".to_owned(), provision.as_str().into());
+        object.insert("provision".to_owned(), (&**provision).into());
     }
     Value::Object(object)
 }
