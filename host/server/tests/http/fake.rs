@@ -149,10 +149,10 @@ pub(crate) fn empty() -> Answer {
 
 pub(crate) fn reason() -> Reason {
     Reason::from(ReasonText {
-        by: "minors".to_owned(),
+        by: "minors".into(),
         code: "minors.generalised".to_owned(),
         message: "The person is a minor.".to_owned(),
-        provision: Some("LasteKS § 5".to_owned()),
+        provision: Some("LasteKS § 5".into()),
     })
 }
 

@@ -26,6 +26,13 @@ const BUSY: Duration = Duration::from_secs(5);
 
 const READERS: u32 = 4;
 
+/// After how many pages (4 KiB each) of the write-ahead log they are carried over into the database. That keeps all who
+/// wait for a record waiting, and what changes often, the ends of indexes, is carried over once for many commits.
+const CHECKPOINT_PAGES: &str = "8000";
+
+/// What the connection that writes keeps in memory: the negative number is KiB.
+const CACHE_KIB: &str = "-32768";
+
 /// Makes the file if there is none, readable by its owner only. SQLite gives the files beside it the same mode.
 pub(super) async fn create(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
@@ -63,7 +70,11 @@ pub(super) async fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
 
 /// Opens the one connection that writes.
 pub(super) async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
-    let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let options = options(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("cache_size", CACHE_KIB);
     let pool = pool(1).after_connect(|connection, _| Box::pin(record::prepare(connection)));
     pool.connect_with(options).await.map_err(failure)
 }
