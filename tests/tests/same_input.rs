@@ -128,7 +128,7 @@ async fn random_queries_are_decided_the_same_twice() -> Result<()> {
             prop_assert_eq!(&policy.decide(&query), &first, "{} rules otherwise", policy.policy.name);
             prop_assert!(first.0.is_ok(), "{} breaks: {:?}", policy.policy.name, first.0);
             if let Ok(Ruling::Refuse(reason)) = &first.0 {
-                prop_assert_eq!(&reason.by, &policy.policy.name);
+                prop_assert_eq!(&*reason.by, policy.policy.name.as_str());
             }
         }
         earlier.replace(Some(query));

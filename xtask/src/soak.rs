@@ -31,9 +31,9 @@ const POLICY: &str = "soak";
 /// The policy that stands in shadow all the while.
 const SHADOW: &str = "soak-shadow";
 /// How many swaps lie between two that bring a version with settings that were never there before.
-const FRESH: u32 = 10;
+const FRESH: u32 = 250;
 /// How many versions the host keeps ready besides those at work: fewer than come, so that old ones are freed.
-const KEPT: u32 = 4;
+const KEPT: u32 = 2;
 /// What is asked for. What may be seen of the second differs between the two contents of the rulebook.
 const SELECT: &str = "personalCode,familyName,birthDate";
 

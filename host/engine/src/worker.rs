@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
+use rustix::{
+    process::{Resource, Rlimit, setpriority_process, setrlimit},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -59,11 +62,19 @@ pub fn run_compiler(input: impl Read, output: impl Write) -> ExitCode {
     }
 }
 
-/// Lowers the priority of a worker's process: on a busy machine, compiling then waits for queries. For before
-/// [`run_compiler`], and not where somebody waits for what is compiled.
+/// Lowers the priority of a worker's process, and keeps it off half of the processors: on a busy machine, compiling then
+/// waits for queries. For before [`run_compiler`], and not where somebody waits for what is compiled.
 pub fn give_way() {
     // Where the system does not let it, it compiles all the same.
     let _ = setpriority_process(None, NICE);
+    // Who wakes up on a processor that compiles waits a little even so: the other half stays free of it.
+    if let Ok(all) = sched_getaffinity(None) {
+        let own = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu));
+        let skipped = usize::try_from(all.count()).unwrap_or(1) / 2;
+        let mut half = CpuSet::new();
+        own.skip(skipped).for_each(|cpu| half.set(cpu));
+        let _ = sched_setaffinity(None, &half);
+    }
 }
 
 fn serve(input: impl Read, mut output: impl Write) -> io::Result<()> {

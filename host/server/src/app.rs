@@ -7,6 +7,7 @@
 
 pub mod active;
 pub mod answer;
+mod aside;
 pub mod ask;
 mod gate;
 pub mod governance;

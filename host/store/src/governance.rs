@@ -61,6 +61,10 @@ pub trait Governance: Send + Sync {
     /// Versions of policies, by name and number; of one name if it is given.
     async fn versions(&self, name: Option<&str>) -> Result<Vec<PolicyVersion>, StoreError>;
 
+    /// The versions of policies for which a time is set, to come into force or to go out of it, by name and number. Costs
+    /// no more the more there are without one.
+    async fn planned(&self) -> Result<Vec<PolicyVersion>, StoreError>;
+
     /// Adds what was seen in shadow, all or nothing. A changed query that is already there for the same version is not
     /// counted again. Give little at a time: records wait meanwhile. Of the queries that would have been decided
     /// otherwise about the newest [`SHADOW_CHANGES_KEPT`](shadow::SHADOW_CHANGES_KEPT) are kept for each version; they

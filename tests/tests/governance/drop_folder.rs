@@ -59,18 +59,8 @@ fn a_rule_is_at_work_within_two_seconds_of_being_saved() -> Result<()> {
     scene.host.stop()
 }
 
-/// The processor's time that programs started here and ended have used, as the system counts it: in hundredths of a second.
-fn used_by_programs() -> Result<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
-    // proc(5): the 16th and 17th field, of which two stand before.
-    let ticks = fields.split_whitespace().skip(13).take(2).map(str::parse::<u64>);
-    Ok(Duration::from_millis(10 * ticks.sum::<std::result::Result<u64, _>>()?))
-}
-
-/// One command, from a changed source to the first query that the changed rule decides; the quickest of three changes. What
-/// a rule's first build compiles is compiled before. On a machine that others use too, only that share of the time counts
-/// that the build was given of a processor.
+/// One command, from a changed source to the first query that the changed rule decides, by the clock; the quickest of five
+/// changes, since a machine may have other things to do. What a rule's first build compiles is compiled before.
 #[test]
 fn from_a_build_to_the_first_query_takes_less_than_two_seconds() -> Result<()> {
     const RULE: &str = "minors";
@@ -98,20 +88,19 @@ fn from_a_build_to_the_first_query_takes_less_than_two_seconds() -> Result<()> {
     };
     ensure!(sees_the_day()?, "it is about an adult");
     let mut took = Vec::new();
-    for (age, day) in [(99, false), (18, true), (98, false)] {
+    for (age, day) in [(99, false), (18, true), (98, false), (17, true), (97, false)] {
         fs::write(&source, before.replace(usual, &format!("adult_age: {age},")))?;
-        let (began, used) = (Instant::now(), used_by_programs()?);
+        let began = Instant::now();
         build()?;
         let built = began.elapsed();
-        let share = (used_by_programs()?.saturating_sub(used)).div_duration_f64(built).min(1.0);
         while sees_the_day()? != day {
             ensure!(began.elapsed() < Duration::from_secs(60), "it never came: {}", scene.log()?);
             std::thread::sleep(Duration::from_millis(5));
         }
-        took.push((began.elapsed().mul_f64(share), began.elapsed(), built, share));
+        took.push((began.elapsed(), built));
     }
-    println!("to the first query, by the clock, of it the build, share of a processor: {took:?}");
-    ensure!(took.iter().any(|(alone, ..)| *alone < Duration::from_secs(2)), "{took:?}");
+    println!("to the first query, and of it the build: {took:?}");
+    ensure!(took.iter().any(|(whole, _)| *whole < Duration::from_secs(2)), "{took:?}");
     scene.host.stop()
 }
 

@@ -85,7 +85,7 @@ fn interfaces_that_are_not_ours() {
         "configure: func(settings: string) -> result<_, list<problem>>;",
         "configure: func(settings: string) -> result<_, list<string>>;",
     );
-    let one_field_more = WIT.replace("special: bool,", "special: bool,\n secret: bool,");
+    let one_field_more = WIT.replace("persons: u32,", "persons: u32,\n secret: bool,");
     for wit in [without_review, other_answer, other_settings, one_field_more] {
         assert_ne!(wit, WIT, "the interface has what is to be changed");
         let error = refused(&component_with(&Guest::default().text(), &wit));

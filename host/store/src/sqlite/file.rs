@@ -26,12 +26,12 @@ const BUSY: Duration = Duration::from_secs(5);
 
 const READERS: u32 = 4;
 
+/// What each of them keeps in memory of the database: the negative number is KiB. They read little again and again.
+const READER_CACHE: &str = "-512";
+
 /// After how many pages (4 KiB each) of the write-ahead log they are carried over into the database. That keeps all who
 /// wait for a record waiting, and what changes often, the ends of indexes, is carried over once for many commits.
 const CHECKPOINT_PAGES: &str = "8000";
-
-/// What the connection that writes keeps in memory: the negative number is KiB.
-const CACHE_KIB: &str = "-32768";
 
 /// Makes the file if there is none, readable by its owner only. SQLite gives the files beside it the same mode.
 pub(super) async fn create(path: &Path) -> Result<(), StoreError> {
@@ -73,15 +73,17 @@ pub(super) async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
     let options = options(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        .pragma("cache_size", CACHE_KIB);
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
     let pool = pool(1).after_connect(|connection, _| Box::pin(record::prepare(connection)));
     pool.connect_with(options).await.map_err(failure)
 }
 
 /// Opens the connections that only read.
 pub(super) async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
-    pool(READERS).connect_with(options(path).read_only(true)).await.map_err(failure)
+    pool(READERS)
+        .connect_with(options(path).read_only(true).pragma("cache_size", READER_CACHE))
+        .await
+        .map_err(failure)
 }
 
 /// Brings the database up to date.

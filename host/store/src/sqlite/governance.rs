@@ -99,6 +99,18 @@ impl Governance for SqliteStore {
         rows.into_iter().map(|(name, content)| read("policy version", &name, &content)).collect()
     }
 
+    async fn planned(&self) -> Result<Vec<PolicyVersion>, StoreError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT name, content FROM policy_version INDEXED BY policy_version_planned \
+             WHERE content ->> '$.activateAt' IS NOT NULL OR content ->> '$.expiresAt' IS NOT NULL \
+             ORDER BY name, version",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(failure)?;
+        rows.into_iter().map(|(name, content)| read("policy version", &name, &content)).collect()
+    }
+
     async fn add_shadow(&self, seen: &[ShadowSeen], missed: &[ShadowMissed]) -> Result<(), StoreError> {
         let changes = shadow::add(&self.writer, seen, missed).await?;
         shadow::sweep_now_and_then(&self.writer, &self.readers, &self.unswept, changes).await;

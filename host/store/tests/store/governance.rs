@@ -183,6 +183,18 @@ pub(crate) async fn versions_are_counted_and_never_overwritten(home: &impl Home)
     assert_eq!(store.versions(None).await.unwrap(), expected);
     assert_eq!(store.versions(Some(&policy.name)).await.unwrap(), expected);
     assert_eq!(store.versions(Some("other")).await.unwrap(), []);
+    // Those for which a time is set, and they only.
+    assert_eq!(store.planned().await.unwrap(), []);
+    let [first, second] = expected;
+    let planned = [
+        PolicyVersion { expires_at: Some(NOW + 2), ..first },
+        PolicyVersion { activate_at: Some(NOW + 1), ..second.clone() },
+    ];
+    let acts = planned.clone().map(Act::SetVersion);
+    store.commit(&acts, &note).await.unwrap();
+    assert_eq!(store.planned().await.unwrap(), planned);
+    store.commit(&[Act::SetVersion(second)], &note).await.unwrap();
+    assert_eq!(store.planned().await.unwrap(), planned[..1]);
 }
 
 fn seen(record: &str, subsystem: &str, what: ShadowOutcome) -> ShadowSeen {

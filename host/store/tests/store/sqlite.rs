@@ -81,7 +81,7 @@ async fn a_newer_database_is_refused() {
     assert!(matches!(refused, StoreError::Newer { found: 9999, .. }), "{refused:?}");
     assert_eq!(
         refused.to_string(),
-        "the database is at version 9999, but this program knows versions up to 6 only"
+        "the database is at version 9999, but this program knows versions up to 7 only"
     );
 }
 

@@ -22,6 +22,7 @@ use super::{
 use crate::app::{
     App,
     active::{PolicyError, try_policy},
+    aside::aside,
     problem::Problem,
 };
 
@@ -144,7 +145,7 @@ impl App {
             let (rulebook, policy) = (rulebook.clone(), policy.clone());
             move || try_policy(&engine, &description, &rulebook, &policy, &rule.bytes)
         };
-        let tried = tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::internal())?;
+        let tried = aside(work).await.ok_or_else(Refusal::internal)?;
         problems.extend(tried.err().map_or_else(Vec::new, unfit));
         Refusal::all(problems)
     }

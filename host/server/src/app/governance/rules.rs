@@ -15,7 +15,7 @@ use paasla_store::{
 use serde::{Deserialize, Serialize};
 
 use super::{Deed, actor::Actor, now, refusal::Refusal, vouch};
-use crate::app::{App, problem::Problem};
+use crate::app::{App, aside::aside, problem::Problem};
 
 /// A signature as it is brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,7 +190,7 @@ impl App {
             let examined = examine(&engine, &component, cases, longest);
             (component, examined)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::internal())
+        aside(work).await.ok_or_else(Refusal::internal)
     }
 
     /// The most bytes that bringing a rule in takes: a component as large as may be in base64 (four for three), its cases

@@ -59,7 +59,7 @@ impl App {
     }
 
     async fn do_what_is_due(&self) -> Result<(), Refusal> {
-        let versions = self.store.versions(None).await?;
+        let versions = self.store.planned().await?;
         for version in &versions {
             let now = now();
             let due = |at: Option<i64>| at.is_some_and(|at| at <= now);

@@ -14,6 +14,7 @@ use super::{Deed, Governor, past::StandIn, refusal::Refusal};
 use crate::app::{
     App, StartError, Then,
     active::{Active, BuildError, build},
+    aside::aside,
     problem::Problem,
 };
 
@@ -113,11 +114,14 @@ impl Governor {
         }
         let (engine, pool) = (self.engine.clone(), Arc::clone(&self.pool));
         let description = Arc::clone(&app.description);
+        // Where everything is ready it takes a moment, and before the first rulebook no query can wait.
+        let at_once = rules.is_empty() || app.active.load().rulebook.generation == 0;
         let work = move || {
             let active = build(&engine, &description, rulebook, &rules, &pool)?;
             Ok::<_, BuildError>(active.with_previous(&engine, &description, &earlier, &rules, &pool))
         };
-        Ok(tokio::task::spawn_blocking(work).await.map_err(|_| NotReady::Broken)??)
+        let done = if at_once { tokio::task::spawn_blocking(work).await.ok() } else { aside(work).await };
+        Ok(done.ok_or(NotReady::Broken)??)
     }
 
     /// The components of policies that are not ready yet.
