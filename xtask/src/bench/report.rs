@@ -12,7 +12,8 @@ use super::{
 pub(crate) fn page(results: &Results) -> String {
     format!(
         "# Measurements\n\n{}\n\
-         On a quiet machine the load average is near 0. Ratios travel, times do not.\n\n\
+         On a quiet machine the load average is near 0. Ratios travel, times do not. Where the time goes is in \
+         [profile.md](profile.md).\n\n\
          ![Median times](rulings.svg)\n\n\
          ## What they must show\n\n{}\n\
          ## Every scenario\n\n{}\n{HOW}",
