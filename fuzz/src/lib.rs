@@ -5,7 +5,7 @@
 #[allow(missing_docs, reason = "the engine's tests describe it")]
 pub mod common;
 
-use std::{env, fs, path::Path, sync::LazyLock};
+use std::{env, fs, path::Path, sync::LazyLock, time::Duration};
 
 use paasla_engine::{
     ActivateError, Activated, Engine, EngineConfig, LoadError, Ration, Rule, RuleFault, Setup, Start,
@@ -132,6 +132,9 @@ pub fn is_the_rules(fault: &RuleFault) {
     assert!(fault.is_the_rules() && *fault != RuleFault::Panic, "{fault}");
 }
 
+/// How long the cases of one input may take together.
+const CASES: Duration = Duration::from_secs(5);
+
 /// Takes bytes for a component with cases in it, and runs the cases if there are any: whatever they are, they pass or are
 /// told to be wrong.
 pub fn cases(bytes: &[u8]) {
@@ -142,11 +145,11 @@ pub fn cases(bytes: &[u8]) {
         if let Ok(again) = cases_in(&with_cases(&common::guest::Guest::default().component(), &files)) {
             assert_eq!(again, files, "what is found can be put in and found again");
         }
-        let _ = run_case_files(&ENGINE, &RULE, &files);
+        let _ = run_case_files(&ENGINE, &RULE, &files, CASES);
     }
     // The same bytes as what stands in one file of cases, which is where there is most to read.
     if let Ok(text) = std::str::from_utf8(bytes) {
         let files = CaseFiles::from([("fuzz.json".to_owned(), text.to_owned())]);
-        let _ = run_case_files(&ENGINE, &RULE, &files);
+        let _ = run_case_files(&ENGINE, &RULE, &files, CASES);
     }
 }

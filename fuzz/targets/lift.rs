@@ -105,7 +105,7 @@ fn narrows(narrowing: &Narrowing, query: &Query) {
 }
 
 fn reason(reason: &Reason) {
-    assert_eq!(reason.by, "hostile", "the policy speaks for itself");
+    assert_eq!(&*reason.by, "hostile", "the policy speaks for itself");
     assert!((1..=80).contains(&reason.code.len()) && (1..=500).contains(&reason.message.chars().count()));
     assert!(!reason.message.chars().any(char::is_control));
 }
