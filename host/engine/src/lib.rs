@@ -19,6 +19,7 @@ mod input;
 mod instances;
 mod load;
 mod output;
+mod priority;
 mod program;
 mod rulings;
 mod sandbox;
@@ -35,8 +36,9 @@ pub use config::{AnswerLimits, ComponentLimits, EngineConfig, Ration, Setup};
 pub use fault::RuleFault;
 pub use input::RowInput;
 pub use load::{LoadError, Rule, digest_of};
+pub use priority::{give_way, lower_priority};
 #[cfg(feature = "bench")]
 pub use rulings::Reused;
 pub use rulings::{Said, decide_all};
 pub use sandbox::{Engine, EngineError};
-pub use worker::{give_way, run_compiler};
+pub use worker::run_compiler;

@@ -13,10 +13,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::{
-    process::{Resource, Rlimit, setpriority_process, setrlimit},
-    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
-};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -29,8 +26,6 @@ use crate::{
 /// Bytes of the line before the machine code, at most, besides the component's own names, which JSON may write six
 /// times as long.
 const LINE: u64 = 64 << 10;
-/// How much lower the priority of a worker is (`nice`).
-const NICE: i32 = 10;
 /// Threads that one worker compiles with, at most.
 const MOST_THREADS: usize = 4;
 /// What a worker says when it ends before it could answer, at most.
@@ -59,21 +54,6 @@ pub fn run_compiler(input: impl Read, output: impl Write) -> ExitCode {
             let _ = writeln!(io::stderr(), "{error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Lowers the priority of a worker's process, and keeps it off half of the processors: on a busy machine, compiling then
-/// waits for queries. For before [`run_compiler`], and not where somebody waits for what is compiled.
-pub fn give_way() {
-    // Where the system does not let it, it compiles all the same.
-    let _ = setpriority_process(None, NICE);
-    // Who wakes up on a processor that compiles waits a little even so: the other half stays free of it.
-    if let Ok(all) = sched_getaffinity(None) {
-        let own = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu));
-        let skipped = usize::try_from(all.count()).unwrap_or(1) / 2;
-        let mut half = CpuSet::new();
-        own.skip(skipped).for_each(|cpu| half.set(cpu));
-        let _ = sched_setaffinity(None, &half);
     }
 }
 

@@ -42,9 +42,6 @@ const AT_ONCE: usize = 64;
 /// How long what was seen waits at most before it is written.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How much lower the priority of the thread is (`nice`).
-const NICE: i32 = 10;
-
 /// Queries that wait to be compared.
 pub(crate) struct ShadowQueue {
     jobs: mpsc::Sender<Job>,
@@ -126,7 +123,9 @@ impl App {
         let Some(waiting) = waiting else { return Ok(()) };
         let (app, runtime) = (Arc::clone(self), Handle::current());
         let work = move || {
-            give_way();
+            if let Err(error) = paasla_engine::lower_priority() {
+                tracing::debug!(%error, "the thread that compares policies in shadow has the priority of others");
+            }
             runtime.block_on(app.run_shadow(waiting));
             app.shadow.ended.send_replace(true);
         };
@@ -203,14 +202,6 @@ impl App {
         if ended.is_err() {
             tracing::warn!("queries that waited to be compared with policies in shadow were dropped");
         }
-    }
-}
-
-/// Lowers the priority of this thread, where the system knows that.
-fn give_way() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "the thread that compares policies in shadow has the priority of others");
     }
 }
 
