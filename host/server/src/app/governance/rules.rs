@@ -104,7 +104,8 @@ impl App {
         deed.check_reason()?;
         let NewRule { component, cases, signatures } = new;
         let mut acts: Vec<Act> = Vec::new();
-        if !self.is_known(digest).await? {
+        // A rule that was admitted is there: the store refuses an admission without it.
+        if self.store.admission(digest).await?.is_none() {
             let (fresh, mut problems) = self.signed(digest, &signatures).await?;
             let is_signed = !fresh.is_empty() || !self.store.signatures(digest).await?.is_empty();
             // Cases are run for nobody who must have a signature and has none that counts.
@@ -134,12 +135,12 @@ impl App {
         let _turn = self.governor.turn.lock().await;
         // Somebody may have brought it in meanwhile, or revoked a key.
         let known = self.store.rule(digest).await?;
-        let is_known = self.is_known(digest).await?;
-        if is_known {
+        let admission = self.store.admission(digest).await?;
+        let is_known = admission.is_some();
+        if let Some(admission) = admission {
             acts.clear();
             // Whoever brings a rule that is there does not approve its policies either.
-            let admission = self.store.admission(digest).await?;
-            if admission.is_some_and(|known| !known.was_brought_by(&deed.actor.who)) {
+            if !admission.was_brought_by(&deed.actor.who) {
                 acts.push(Act::AddBringer { rule: digest.to_owned(), by: deed.actor.who.clone() });
             }
         }
@@ -152,11 +153,6 @@ impl App {
         }
         let view = self.rule(digest).await?.ok_or_else(Refusal::internal)?;
         Ok((view, !is_known))
-    }
-
-    /// Whether a rule was brought in before.
-    async fn is_known(&self, digest: &str) -> Result<bool, StoreError> {
-        Ok(self.store.rule(digest).await?.is_some() && self.store.admission(digest).await?.is_some())
     }
 
     /// Signatures that are not there yet, and why the rule is not signed as it must be.
