@@ -2,19 +2,8 @@
 //! A host with a hostile rule in it: what its caller is told, what stands in the record, that everybody else is answered,
 //! and that the host stays as large as it was.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "the guests are shared with the engine's tests, which may fail at any line"
-)]
-
-#[path = "../../host/engine/tests/common/answer.rs"]
-mod answer;
-#[path = "../../host/engine/tests/common/guest.rs"]
-mod guest;
+#[path = "governance/guests.rs"]
+mod guests;
 #[path = "hostile/table.rs"]
 mod table;
 
@@ -26,7 +15,7 @@ use paasla_store::{SqliteStore, Store as _};
 use paasla_tests::{Ask, Given, Got, Host, Office, ask::agent, files};
 use serde_json::{Value, json};
 
-use guest::Guest;
+use guests::guest::Guest;
 use table::Row;
 
 /// The hostile policy.

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use paasla_tests::Office;
 use serde_json::{Value, json};
 
-use super::scene::{POLICY, Scene, generation, with_names, without_names};
+use super::scene::{POLICY, Scene, generation};
 
 const KILLS: u32 = 200;
 
@@ -23,10 +23,7 @@ fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
     let mut scene = Scene::new()?;
     let rule = scene.minimisation()?;
     // Two contents that an answer tells apart. From then on each change goes from the one to the other.
-    scene.office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
-    let without = scene.generation()?;
-    scene.office.enforce(POLICY, &rule, &with_names(), &json!({}))?;
-    let with = scene.generation()?;
+    let [without, with] = scene.without_then_with(&rule)?;
     let shows: BTreeMap<String, bool> =
         [(content(&scene.office, without)?, false), (content(&scene.office, with)?, true)].into();
     ensure!(shows.len() == 2);

@@ -114,8 +114,7 @@ fn what_comes_back_by_a_roll_back_still_expires() -> Result<()> {
 fn what_expires_gives_its_place_back() -> Result<()> {
     let scene = Scene::new()?;
     let (office, rule) = (&scene.office, scene.minimisation()?);
-    office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
-    office.enforce(POLICY, &rule, &with_names(), &json!({}))?;
+    scene.without_then_with(&rule)?;
     ensure!(scene.sees("familyName")?);
     scene.alter(POLICY, 2, |version| version.expires_at = Some(1))?;
     soon(|| Ok(!scene.sees("familyName")?))?;
@@ -138,8 +137,7 @@ fn what_expires_gives_its_place_back() -> Result<()> {
 fn where_nothing_may_take_the_place_back_that_is_told_loudly() -> Result<()> {
     let scene = Scene::new()?;
     let (office, rule) = (&scene.office, scene.minimisation()?);
-    office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
-    office.enforce(POLICY, &rule, &with_names(), &json!({}))?;
+    scene.without_then_with(&rule)?;
     scene.alter(POLICY, 1, |version| version.state = VersionState::Rejected)?;
     scene.alter(POLICY, 2, |version| version.expires_at = Some(1))?;
     soon(|| Ok(office.lives(POLICY)? == [(1, "rejected".to_owned()), (2, "retired".to_owned())]))?;

@@ -65,6 +65,15 @@ impl Scene {
         self.office.push(&self.component("minimisation")?)
     }
 
+    /// Puts the policy in force without family names, and then with them: two contents of the rulebook that an answer tells
+    /// apart. Gives their generations.
+    pub(crate) fn without_then_with(&self, rule: &str) -> Result<[u64; 2]> {
+        self.office.enforce(POLICY, rule, &without_names(), &json!({}))?;
+        let without = self.generation()?;
+        self.office.enforce(POLICY, rule, &with_names(), &json!({}))?;
+        Ok([without, self.generation()?])
+    }
+
     /// The welfare authority's query about an adult.
     pub(crate) fn ask(&self) -> Result<Got> {
         self.ask_by(self.given.world.client("public_task"), &FIELDS)

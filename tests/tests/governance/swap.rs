@@ -14,16 +14,13 @@ use anyhow::{Context as _, Result, ensure};
 use paasla_tests::{Ask, ask::agent};
 use serde_json::json;
 
-use super::scene::{FIELDS, POLICY, Scene, generation, needs, small, with_names, without_names};
+use super::scene::{FIELDS, POLICY, Scene, generation, needs, small};
 
 #[test]
 fn no_query_fails_and_none_sees_two_generations() -> Result<()> {
     let scene = Scene::new()?;
     let rule = scene.minimisation()?;
-    scene.office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
-    let hidden = scene.generation()?;
-    scene.office.enforce(POLICY, &rule, &with_names(), &json!({}))?;
-    let shown = scene.generation()?;
+    let [hidden, shown] = scene.without_then_with(&rule)?;
     let stop = AtomicBool::new(false);
     let seen = thread::scope(|scope| -> Result<Vec<(u64, bool)>> {
         let work = || -> Result<Vec<(u64, bool)>> {
@@ -91,10 +88,7 @@ fn the_way_back_compiles_nothing_and_takes_little() -> Result<()> {
     given.home.seed(&given.register, &given.rules)?;
     let mut scene = Scene::start(given)?;
     let rule = scene.minimisation()?;
-    scene.office.enforce(POLICY, &rule, &without_names(), &json!({}))?;
-    let hidden = scene.generation()?;
-    scene.office.enforce(POLICY, &rule, &with_names(), &json!({}))?;
-    let shown = scene.generation()?;
+    let [hidden, shown] = scene.without_then_with(&rule)?;
     // From here on nothing can be compiled, and nothing that was is found again.
     fs::remove_file(&program)?;
     fs::remove_dir_all(scene.given.home.folder.join("cache"))?;

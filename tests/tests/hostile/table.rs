@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Hostile components, one in a row, and what the host says of each.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a row that cannot be made fails the test")]
 
-use crate::{
+use crate::guests::{
     answer::{
         condition, exception, image, narrowing, narrowing_for, obligation, reason, replacement, row_ruling,
         value, words,
