@@ -2,7 +2,7 @@
 //! The decision that every system makes: a purpose needs some categories of data, and the fields of all others are
 //! hidden. Eight purposes, twelve categories; of twenty fields about a third are hidden.
 
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use paasla_core::{Date, Field, GrantView, Limits, Mode, Policy, Query, Scope, Subjects, Term, Value};
@@ -135,20 +135,20 @@ pub fn policy(name: String, settings: serde_json::Value) -> Policy {
 
 /// A field; those after the twentieth are the same again, under other names.
 #[must_use]
-pub fn field(nth: usize) -> Field {
+pub fn field(nth: usize) -> Arc<Field> {
     let (name, iri, category) = FIELDS.get(nth % FIELDS.len()).copied().unwrap_or_default();
     let name = if nth < FIELDS.len() { name.to_owned() } else { format!("{name}{}", nth / FIELDS.len()) };
     // A personal code tells sex and birth date; both may be given away by default.
     let told: &[usize] = if category == 0 { &[2, 3] } else { &[] };
     let category_iri = |nth: usize| CATEGORIES.get(nth).copied().unwrap_or_default().to_owned();
-    Field {
+    Arc::new(Field {
         name,
         group: None,
         iri: iri.to_owned(),
         category: category_iri(category),
         special: false,
         reveals: told.iter().map(|nth| category_iri(*nth)).collect(),
-    }
+    })
 }
 
 /// A query as institutions send them, for so many fields.

@@ -72,6 +72,12 @@ impl Home {
         self.folder.join("control.sqlite")
     }
 
+    /// The folder of records, beside the control database.
+    #[must_use]
+    pub fn records(&self) -> PathBuf {
+        self.folder.join("control.sqlite-records")
+    }
+
     /// Removes the control database, records and all.
     ///
     /// # Errors
@@ -81,7 +87,10 @@ impl Home {
         for suffix in ["", "-wal", "-shm"] {
             files::remove(&PathBuf::from(format!("{}{suffix}", database.display())))?;
         }
-        Ok(())
+        match std::fs::remove_dir_all(self.records()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the configuration, and puts in the example's control data.

@@ -21,20 +21,40 @@ fn failed(got: &Got, code: &str) -> Result<()> {
     Ok(())
 }
 
-/// Another program holds the control database: no record can be written, so nothing is told.
+/// Somebody moves the records away: none can be written where it would be found, so nothing is told.
 #[tokio::test]
 async fn without_a_record_there_is_no_answer() -> Result<()> {
     let given = Given::seeded()?;
     let host = given.start()?;
     let ask = by_authority(&given, &["familyName"]);
     ensure!(ask.send(&agent(), &host.base_url)?.status == 200, "the host answers");
+    let elsewhere = given.home.folder.join("elsewhere");
+    fs::rename(given.home.records(), &elsewhere)?;
+    for _ in 0..3 {
+        failed(&ask.send(&agent(), &host.base_url)?, "record_unavailable")?;
+    }
+    fs::rename(&elsewhere, given.home.records())?;
+    ensure!(ask.send(&agent(), &host.base_url)?.status == 200, "it answers again");
+    host.stop()
+}
+
+/// Another program holds the control database: records are written all the same, and found when it lets go.
+#[tokio::test]
+async fn a_record_needs_no_database() -> Result<()> {
+    let given = Given::seeded()?;
+    let host = given.start()?;
+    let ask = by_authority(&given, &["familyName"]);
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(given.home.database());
     let mut holder = options.connect().await?;
     holder.execute("BEGIN IMMEDIATE").await?;
-    failed(&ask.send(&agent(), &host.base_url)?, "record_unavailable")?;
+    for _ in 0..3 {
+        ensure!(ask.send(&agent(), &host.base_url)?.status == 200, "the host answers");
+    }
     holder.execute("ROLLBACK").await?;
-    ensure!(ask.send(&agent(), &host.base_url)?.status == 200, "it answers again");
-    host.stop()
+    host.stop()?;
+    let store = SqliteStore::open(given.home.database()).await?;
+    ensure!(store.count_records(&RecordFilter::default()).await? == 3, "one record for each");
+    Ok(())
 }
 
 /// A rule that runs out of fuel refuses every query in its scope, each with a record that names the fault.

@@ -4,21 +4,23 @@
 use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result, ensure};
+use paasla_store::{RecordFilter, SqliteStore, Store as _};
 use paasla_tests::{Ask, Given, Got, ask::agent};
 use serde_json::json;
 use sqlx::{ConnectOptions as _, Row as _};
 
 /// The outcome and status of every record, by id.
 async fn records(given: &Given) -> Result<BTreeMap<String, (String, u16, String)>> {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(given.home.database()).read_only(true);
-    let mut store = options.connect().await?;
-    let rows = sqlx::query("SELECT id, outcome, status, content FROM record").fetch_all(&mut store).await?;
-    rows.iter()
-        .map(|row| {
-            let told = (row.try_get("outcome")?, row.try_get("status")?, row.try_get("content")?);
-            Ok((row.try_get("id")?, told))
-        })
-        .collect()
+    let store = SqliteStore::open(given.home.database()).await?;
+    let filter = RecordFilter { limit: RecordFilter::MAX_LIMIT, ..RecordFilter::default() };
+    let records = store.records(&filter).await?;
+    let told = records.into_iter().map(|record| {
+        let content = serde_json::to_string(&record)?;
+        Ok((record.id, (record.outcome.name().to_owned(), record.status, content)))
+    });
+    let told = told.collect::<Result<_>>()?;
+    store.close().await?;
+    Ok(told)
 }
 
 /// Queries that end in every way, each with its outcome. The last word of each is the outcome.

@@ -76,7 +76,7 @@ async fn every_recorded_decision_comes_out_again() -> Result<()> {
     for record in &records {
         let (Some(query), Some(decision)) = (&record.query, &record.decision) else { continue };
         let (fresh, fuel) = decide(&policies, query)?;
-        ensure!(fresh == *decision, "record {} comes out otherwise", record.id);
+        ensure!(fresh == **decision, "record {} comes out otherwise", record.id);
         for (policy, used) in fuel {
             let then = record
                 .rulings
@@ -119,7 +119,7 @@ async fn random_queries_are_decided_the_same_twice() -> Result<()> {
     let mut runner = TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
     runner.run(&input, |(fields, purpose, legal_basis, client, case)| {
         let client = client.parse().map_err(|_| TestCaseError::fail("a client"))?;
-        let query = Query { fields, purpose, legal_basis, client, case, ..sample.clone() };
+        let query = Query { fields, purpose, legal_basis, client, case, ..(*sample).clone() };
         for policy in &policies {
             let first = policy.decide(&query);
             if let Some(other) = &*earlier.borrow() {
@@ -138,7 +138,7 @@ async fn random_queries_are_decided_the_same_twice() -> Result<()> {
 }
 
 /// A query as the host tells it to rules.
-async fn sample(given: &Given, store: &SqliteStore) -> Result<Query> {
+async fn sample(given: &Given, store: &SqliteStore) -> Result<std::sync::Arc<Query>> {
     let host = given.start()?;
     let description =
         std::fs::read_to_string(Path::new(&given.home.examples).join("control/services/person.toml"))?;

@@ -9,9 +9,9 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use paasla_store::{RecordFilter, SqliteStore, Store as _};
 use paasla_tests::{Ask, Given, Host, ask::agent};
 use serde_json::json;
-use sqlx::{ConnectOptions as _, Row as _};
 
 /// How one query of many ended.
 enum Ended {
@@ -55,10 +55,17 @@ fn asked_until(given: &Given, host: &Host, signal: &str) -> Result<Vec<Ended>> {
 }
 
 async fn recorded(given: &Given) -> Result<BTreeSet<String>> {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(given.home.database());
-    let mut store = options.connect().await?;
-    let rows = sqlx::query("SELECT id FROM record").fetch_all(&mut store).await?;
-    Ok(rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?)
+    let store = SqliteStore::open(given.home.database()).await?;
+    let mut filter = RecordFilter { limit: RecordFilter::MAX_LIMIT, ..RecordFilter::default() };
+    let mut ids = BTreeSet::new();
+    loop {
+        let page = store.records(&filter).await?;
+        let Some(last) = page.last() else { break };
+        filter.before_id = Some(last.id.clone());
+        ids.extend(page.into_iter().map(|record| record.id));
+    }
+    store.close().await?;
+    Ok(ids)
 }
 
 fn answered(ended: &[Ended]) -> Result<BTreeSet<String>> {

@@ -61,6 +61,10 @@ enum Command {
     },
 }
 
+/// A query takes and gives back some hundred small pieces of memory, many of them on other threads than took them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
     if let Command::CompileWorker { give_way } = command {

@@ -2,7 +2,10 @@
 //! All rulings and the grant as one decision. Decisions form a semilattice under [`Decision::meet`]: the order
 //! and the number of rulings make no difference, and a further ruling can only narrow.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,14 +31,18 @@ pub struct FieldDecision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Why the query is refused; empty when it is allowed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub refusals: BTreeSet<Reason>,
     /// One for every field of the query, in its order.
     pub fields: Vec<FieldDecision>,
     /// What every row must fulfil.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub conditions: BTreeSet<Condition>,
     /// What must be done besides.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub obligations: BTreeSet<Obligation>,
     /// The policies that want to see the rows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub reviewers: BTreeSet<String>,
 }
 
@@ -141,7 +148,7 @@ impl Decision {
     }
 
     /// Closes the decision under what values give away (see [`close`]).
-    pub fn close(&mut self, fields: &[Field]) {
+    pub fn close(&mut self, fields: &[Arc<Field>]) {
         close(&mut self.fields, fields);
     }
 
@@ -169,7 +176,7 @@ fn narrow_fields(fields: &mut [FieldDecision], exceptions: &[Exception]) {
 /// nothing away and stays. That a field reveals its own category says nothing: its own mask is the answer to that.
 ///
 /// Closing is monotone and idempotent, so it may follow `meet` at any time.
-pub fn close(decisions: &mut [FieldDecision], fields: &[Field]) {
+pub fn close(decisions: &mut [FieldDecision], fields: &[Arc<Field>]) {
     let narrowed: BTreeSet<(Option<&str>, &str)> = fields
         .iter()
         .zip(decisions.iter())
@@ -239,7 +246,7 @@ impl RowDecision {
 
     /// Ends the row: closes it under what values give away, and redacts replaced fields unless every field in
     /// `given` (what the replacing rules saw) is shown in full.
-    pub fn settle(&mut self, fields: &[Field], given: &[usize]) {
+    pub fn settle(&mut self, fields: &[Arc<Field>], given: &[usize]) {
         close(&mut self.fields, fields);
         let all_shown = given
             .iter()

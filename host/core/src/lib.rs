@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod decision;
+pub mod entry;
 pub mod grant;
 pub mod personal_code;
 pub mod policy;
@@ -19,6 +20,7 @@ pub mod visibility;
 
 pub use client::ClientId;
 pub use decision::{Decision, FieldDecision, RowDecision};
+pub use entry::{Counted, Entry};
 pub use grant::{Grant, Quota, Window};
 pub use jiff::civil::Date;
 pub use personal_code::PersonalCode;

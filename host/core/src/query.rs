@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One query as rules see it. It holds no key values: who is asked about is no business of a rule, only how many.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -25,30 +27,38 @@ pub struct Query {
     /// Who asks.
     pub client: ClientId,
     /// On whose behalf, where stated (`X-Road-Represented-Party`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub represented: Option<String>,
     /// The official, as the client names them (`X-Road-UserId`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub official: Option<String>,
     /// The AI agent that acts for the official, where stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// The case or document (`X-Road-Issue`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
     /// Why.
     pub purpose: Term,
     /// On what ground (GDPR Art. 6(1)).
     pub legal_basis: Term,
     /// On what ground special categories are asked for (GDPR Art. 9(2)), where stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub special_ground: Option<Term>,
     /// The provision of law the client relies on, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provision: Option<String>,
     /// The bundle this query belongs to, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<Bundle>,
     /// Who is asked about: how, and how many.
     pub subjects: Subjects,
     /// The fields asked for that the grant allows, in the order asked, then those that are only looked up by.
-    pub fields: Vec<Field>,
+    pub fields: Vec<Arc<Field>>,
     /// The access right this query stands on.
     pub grant: GrantView,
     /// The facts that rules asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Attribute>,
 }
 
@@ -81,14 +91,17 @@ pub struct Field {
     /// Its name in the service, e.g. `birthDate` or `custody.otherCode`.
     pub name: String,
     /// The group of rows it belongs to (`custody`); none for the entity itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// What it means: an IRI.
     pub iri: String,
     /// Its category: a DPV personal-data IRI.
     pub category: String,
     /// Whether it is a special category (GDPR Art. 9(1)).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub special: bool,
     /// The categories that its value gives away: a personal code tells birth date and sex.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reveals: Vec<String>,
 }
 
@@ -99,9 +112,12 @@ pub struct GrantView {
     /// The grant's id.
     pub id: String,
     /// The act that gave it, e.g. the number of a decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// The caps it sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quotas: Vec<Quota>,
     /// Anything else that data managers noted for rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<Attribute>,
 }

@@ -2,6 +2,8 @@
 //! The audit entry of one query. It says who asked, why, on what ground, for which fields, about whom (as keyed
 //! hashes) and what was decided; never what the data said.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{client::ClientId, decision::Decision, query::Query};
@@ -68,28 +70,40 @@ pub struct Record {
     /// Who asked.
     pub client: ClientId,
     /// The service asked for, if its name was understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
     /// `X-Road-Id` as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
     /// `X-Road-Request-Id` as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// `X-Road-UserId` as given: the official.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub official: Option<String>,
     /// `X-Road-Issue` as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
     /// The `X-Road-PDU-*` statements as given, without the prefix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<(String, String)>,
     /// What the rules were told, so that the decision can be run again. None when it did not come that far.
-    pub query: Option<Query>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<Arc<Query>>,
     /// What was decided.
-    pub decision: Option<Decision>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Arc<Decision>>,
     /// What each policy did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rulings: Vec<RulingSummary>,
     /// Whom the query named: keyed hashes (HMAC-SHA-256, hex), never the codes themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<String>,
     /// The broadest legal basis the query stood on, under which it counts towards usage. None: it does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage_basis: Option<String>,
     /// Whose usage it counts towards: the holder of the access right, which may be a member with all its subsystems.
     /// None: the client's own.
@@ -101,4 +115,29 @@ pub struct Record {
     pub cost: u64,
     /// From arrival to the moment before the record was written, in microseconds.
     pub duration_us: u64,
+}
+
+impl Record {
+    /// How many persons it counts for: none unless it stands on a legal basis; see [`persons`].
+    #[must_use]
+    pub fn persons(&self) -> u64 {
+        let basis = self.usage_basis.as_ref();
+        basis.map_or(0, |_| persons(self.outcome, self.subjects.len(), self.returned))
+    }
+
+    /// Whose usage it counts towards.
+    #[must_use]
+    pub fn holder(&self) -> &ClientId {
+        self.usage_holder.as_ref().unwrap_or(&self.client)
+    }
+}
+
+/// How many persons a query counts for that ended so: none unless it was answered, each person once: those named, or
+/// those returned if they are more.
+#[must_use]
+pub fn persons(outcome: Outcome, named: usize, returned: u32) -> u64 {
+    match outcome {
+        Outcome::Answered => u64::try_from(named).unwrap_or(u64::MAX).max(returned.into()),
+        Outcome::Refused | Outcome::Invalid | Outcome::Failed => 0,
+    }
 }

@@ -11,7 +11,7 @@ pub struct Term {
     /// The full IRI, e.g. `https://w3id.org/dpv#IdentityVerification`.
     pub iri: String,
     /// Every broader IRI, transitively; sorted; never holds `iri` itself.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broader: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ pub struct Concept {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_et: Option<String>,
     /// The concepts directly broader than this one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broader: Vec<String>,
 }
 

@@ -2,6 +2,8 @@
 //! Invariant 2: rules only narrow, and neither their order nor their number matters.
 #![allow(missing_docs, reason = "a test has no public items")]
 
+use std::sync::Arc;
+
 use paasla_core::{
     Condition, Decision, Exception, Field, Narrowing, Obligation, Reason, Ruling, Test, Value, Visibility,
     decision::close,
@@ -63,14 +65,16 @@ fn at_most(a: &Decision, b: &Decision) -> bool {
             .all(|(a, b)| a.visibility.at_most(b.visibility) && a.reasons.is_superset(&b.reasons))
 }
 
-fn fields() -> Vec<Field> {
-    let field = |name: &str, category: &str, reveals: &[&str]| Field {
-        name: name.into(),
-        group: None,
-        iri: String::new(),
-        category: category.into(),
-        special: false,
-        reveals: reveals.iter().map(|&r| r.into()).collect(),
+fn fields() -> Vec<Arc<Field>> {
+    let field = |name: &str, category: &str, reveals: &[&str]| {
+        Arc::new(Field {
+            name: name.into(),
+            group: None,
+            iri: String::new(),
+            category: category.into(),
+            special: false,
+            reveals: reveals.iter().map(|&r| r.into()).collect(),
+        })
     };
     vec![
         field("code", "id", &["birth", "sex"]),

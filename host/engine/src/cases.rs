@@ -301,13 +301,15 @@ fn core_query(query: &sdk::Query, needs: &[FactNeed]) -> Result<paasla_core::Que
     let text = |text: Option<&str>| text.map(str::to_owned);
     // A case tells a rule no more than it wants to be told; what it is not told can be anything.
     let untold = |field: &sdk::Field<'_>| format!("urn:untold:{}", field.index());
-    let field = |field: sdk::Field<'_>| Field {
-        name: query.names.as_ref().map_or_else(|| untold(&field), |_| field.name().to_owned()),
-        group: text(field.group()),
-        iri: query.meanings.as_ref().map_or_else(|| untold(&field), |_| field.meaning().to_owned()),
-        category: field.category().to_owned(),
-        special: field.special(),
-        reveals: field.reveals().map(str::to_owned).collect(),
+    let field = |field: sdk::Field<'_>| {
+        Arc::new(Field {
+            name: query.names.as_ref().map_or_else(|| untold(&field), |_| field.name().to_owned()),
+            group: text(field.group()),
+            iri: query.meanings.as_ref().map_or_else(|| untold(&field), |_| field.meaning().to_owned()),
+            category: field.category().to_owned(),
+            special: field.special(),
+            reveals: field.reveals().map(str::to_owned).collect(),
+        })
     };
     let facts = needs.iter().zip(query.facts.iter().flatten());
     let facts =

@@ -282,8 +282,9 @@ impl<'q> QueryInput<'q> {
         let mut told = self.told.clone();
         let [names, meanings] = wants;
         let fields = &self.query.fields;
-        let mut list =
-            |wanted: bool, of: fn(&Field) -> &str| wanted.then(|| told.add_all(fields.iter().map(of)));
+        let mut list = |wanted: bool, of: fn(&Field) -> &str| {
+            wanted.then(|| told.add_all(fields.iter().map(|field| of(field))))
+        };
         let lists = [list(names, |field| &field.name), list(meanings, |field| &field.iri)];
         (Some(told), lists)
     }

@@ -21,7 +21,7 @@ pub(crate) struct Checks<'a> {
     /// The rule's own description.
     pub(crate) about: &'a About,
     /// The fields of the query.
-    pub(crate) fields: &'a [Field],
+    pub(crate) fields: &'a [Arc<Field>],
     /// How much it may hold.
     pub(crate) limits: &'a AnswerLimits,
 }

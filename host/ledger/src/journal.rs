@@ -3,26 +3,23 @@
 
 use std::{error::Error, sync::Arc};
 
-use async_trait::async_trait;
-use paasla_core::Record;
+use paasla_core::Entry;
 
-/// Keeps records. All records come from one writer, in the order in which they were queued, so an
-/// implementation never sees two calls at a time from one ledger.
-#[async_trait]
+/// Keeps records. A ledger makes one call at a time, in the order in which records were handed to it.
 pub trait Journal: Send + Sync {
-    /// Writes all records or none of them. They are durable when it returns `Ok`: they outlive a crash of the
-    /// program and a loss of power.
+    /// Writes all records or none of them, and keeps the calling thread until that is done. They are durable when it
+    /// returns `Ok`: they outlive a crash of the program and a loss of power.
     ///
     /// # Errors
     /// [`JournalError::Refused`] when a record cannot be written whatever the state of the journal, so that the
     /// others should be tried without it; [`JournalError::Unavailable`] when nothing can be written now.
-    async fn append(&self, records: &[Record]) -> Result<(), JournalError>;
+    fn append(&self, entries: &[Entry]) -> Result<(), JournalError>;
 }
 
 /// Why a journal did not write. Its source must hold no personal data: it is logged.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum JournalError {
-    /// At least one of the records is not acceptable, e.g. its id is already there.
+    /// At least one of the records is not acceptable, e.g. it is too long.
     #[error("the journal refused a record")]
     Refused(#[source] Arc<dyn Error + Send + Sync>),
     /// The journal cannot write at present.

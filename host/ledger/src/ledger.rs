@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The front of the ledger: takes a record, and answers when it is durable.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::Duration,
+};
 
-use paasla_core::Record;
+use paasla_core::{Entry, Record};
 use tokio::{
-    sync::{
-        Mutex,
-        mpsc::{self, error::TrySendError},
-        oneshot, watch,
-    },
-    task::JoinHandle,
+    runtime::{Handle, RuntimeFlavor},
+    sync::{oneshot, watch},
     time::timeout,
 };
 
 use crate::{
     journal::{Journal, JournalError},
-    writer::{self, Entry},
+    writer::{Shared, Waiting},
 };
 
 /// How a ledger queues and waits.
@@ -28,11 +29,14 @@ pub struct LedgerConfig {
     pub max_batch: usize,
     /// The longest that a caller waits for its record to become durable.
     pub wait: Duration,
+    /// How long the next commit is put off, once two records met in one: where there is a crowd, more come meanwhile and
+    /// share its cost.
+    pub gather: Duration,
 }
 
 impl Default for LedgerConfig {
     fn default() -> Self {
-        Self { queue: 4096, max_batch: 512, wait: Duration::from_secs(5) }
+        Self { queue: 4096, max_batch: 512, wait: Duration::from_secs(5), gather: Duration::from_millis(2) }
     }
 }
 
@@ -56,49 +60,67 @@ pub enum LedgerError {
     Journal(#[from] JournalError),
 }
 
-/// Writes records by group commit: while one commit is under way, further records queue, and the next commit
-/// takes them all. So a lone record waits for nobody, and a crowd shares the cost of one flush.
+/// Writes records by group commit: while one commit is under way, further records queue, and the next commit takes them
+/// all. So a lone record waits for nobody, and a crowd shares the cost of one flush.
+///
+/// A thread of the ledger's own writes what is queued. A record that meets nobody is written by its caller's thread when
+/// the disk is quick: to wake another thread and be woken by it takes as long as such a disk.
 pub struct Ledger {
-    queue: mpsc::Sender<Entry>,
+    shared: Arc<Shared>,
     wait: Duration,
-    /// Told `true` once, when the ledger is to close.
-    closing: watch::Sender<bool>,
-    /// Rises with every commit that was tried, so that closing can tell slow from stuck.
-    tried: watch::Receiver<u64>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    ended: watch::Receiver<bool>,
 }
 
 impl Ledger {
-    /// Starts the one task that writes to `journal`. Must be called inside a Tokio runtime.
+    /// Starts the one thread that writes to `journal`.
     ///
-    /// A ledger that is dropped without [`Ledger::close`] still writes what is queued, as long as the runtime
-    /// lives.
-    pub fn start(journal: Arc<dyn Journal>, config: LedgerConfig) -> Self {
-        let (queue, entries) = mpsc::channel(config.queue.max(1));
-        let (closing, closed) = watch::channel(false);
-        let (progress, tried) = watch::channel(0);
-        let writer = tokio::spawn(writer::run(journal, entries, closed, progress, config.max_batch.max(1)));
-        Self { queue, wait: config.wait, closing, tried, writer: Mutex::new(Some(writer)) }
+    /// A ledger that is dropped without [`Ledger::close`] still writes what is queued, as long as the program lives.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn start(journal: Arc<dyn Journal>, config: LedgerConfig) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::new(journal, config));
+        let (told, ended) = watch::channel(false);
+        let writer = Arc::clone(&shared);
+        thread::Builder::new().name("paasla-ledger".to_owned()).spawn(move || {
+            writer.run();
+            told.send_replace(true);
+        })?;
+        Ok(Self { shared, wait: config.wait, ended })
     }
 
-    /// Writes one record, and returns when it is durable. Once it is queued it is written even if this future is
-    /// dropped; it is queued when the future is first polled. Records become durable in the order of queueing.
+    /// Writes one record, and returns when it is durable. Once this future was polled the record is written even if the
+    /// future is dropped. Records become durable in the order in which they came.
     ///
     /// # Errors
     /// Whenever it is not certain that the record is durable. `Full` and `Closed` come at once, everything else
-    /// after [`LedgerConfig::wait`] at the latest.
-    pub async fn record(&self, record: Record) -> Result<(), LedgerError> {
-        if *self.closing.borrow() {
-            return Err(LedgerError::Closed);
-        }
-        let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Entry { record, answer }).map_err(|error| match error {
-            TrySendError::Full(_) => LedgerError::Full,
-            TrySendError::Closed(_) => self.gone(),
-        })?;
+    /// after [`LedgerConfig::wait`], unless a disk that has been quick keeps the thread for longer.
+    pub async fn record(&self, record: &Record) -> Result<(), LedgerError> {
+        let entry = Entry::of(record).map_err(JournalError::refused)?;
+        let answered = {
+            let mut state = self.shared.state();
+            if state.closing {
+                return Err(LedgerError::Closed);
+            }
+            if state.dead {
+                return Err(LedgerError::Stopped);
+            }
+            if state.queue.is_empty() && !state.writing && self.shared.is_quick() && others_go_on() {
+                state.writing = true;
+                drop(state);
+                return Ok(self.shared.alone(entry)?);
+            }
+            if state.queue.len() >= self.shared.config.queue.max(1) {
+                return Err(LedgerError::Full);
+            }
+            let (answer, answered) = oneshot::channel();
+            state.queue.push_back(Waiting { entry, answer });
+            answered
+        };
+        self.shared.work.notify_one();
         match timeout(self.wait, answered).await {
             Ok(Ok(result)) => result.map_err(LedgerError::from),
-            Ok(Err(_)) => Err(self.gone()),
+            Ok(Err(_)) => Err(LedgerError::Stopped),
             Err(_) => Err(LedgerError::TimedOut),
         }
     }
@@ -106,7 +128,7 @@ impl Ledger {
     /// How many records wait to be written, those in the commit under way not counted.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.queue.max_capacity().saturating_sub(self.queue.capacity())
+        self.shared.state().queue.len()
     }
 
     /// Takes no more records, writes those that are queued, and returns when the writer has ended. Closing twice
@@ -116,24 +138,23 @@ impl Ledger {
     /// `TimedOut` when the journal finishes no commit for as long as [`LedgerConfig::wait`]: queued records may
     /// then be lost (no data has left for them). `Stopped` when the writer had died.
     pub async fn close(&self) -> Result<(), LedgerError> {
-        self.closing.send_replace(true);
-        let mut tried = self.tried.clone();
-        let mut writer = self.writer.lock().await;
-        let Some(task) = writer.as_mut() else { return Ok(()) };
-        let ended = loop {
-            tried.mark_unchanged();
-            match timeout(self.wait, &mut *task).await {
-                Ok(ended) => break ended,
-                Err(_) if tried.has_changed().unwrap_or(false) => {}
+        self.shared.close();
+        let mut ended = self.ended.clone();
+        loop {
+            let tried = self.shared.tried.load(Ordering::Acquire);
+            match timeout(self.wait, ended.wait_for(|ended| *ended)).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(_)) => return Err(LedgerError::Stopped),
+                Err(_) if self.shared.tried.load(Ordering::Acquire) != tried => {}
                 Err(_) => return Err(LedgerError::TimedOut),
             }
-        };
-        *writer = None;
-        ended.map_err(|_| LedgerError::Stopped)
+        }
     }
+}
 
-    fn gone(&self) -> LedgerError {
-        if *self.closing.borrow() { LedgerError::Closed } else { LedgerError::Stopped }
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.shared.close();
     }
 }
 
@@ -144,4 +165,11 @@ impl fmt::Debug for Ledger {
             .field("wait", &self.wait)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether other tasks go on while this thread waits for a disk.
+fn others_go_on() -> bool {
+    Handle::try_current().is_ok_and(|own| {
+        own.runtime_flavor() == RuntimeFlavor::MultiThread && own.metrics().num_workers() > 1
+    })
 }

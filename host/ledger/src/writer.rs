@@ -1,93 +1,189 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The one task that writes.
+//! Whoever writes: the ledger's own thread, or the caller of a record that meets nobody.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
-use futures_util::FutureExt as _;
-use paasla_core::Record;
-use tokio::sync::{mpsc, oneshot, watch};
+use paasla_core::Entry;
+use tokio::sync::oneshot;
 
-use crate::journal::{Journal, JournalError};
+use crate::{
+    journal::{Journal, JournalError},
+    ledger::LedgerConfig,
+};
+
+/// A disk that takes no longer for a commit, on average, is waited for by whoever asks.
+const QUICK: Duration = Duration::from_micros(700);
 
 /// A record in the queue, and whom to tell.
-pub(crate) struct Entry {
-    pub(crate) record: Record,
+pub(crate) struct Waiting {
+    pub(crate) entry: Entry,
     pub(crate) answer: oneshot::Sender<Result<(), JournalError>>,
 }
 
-/// Writes until the ledger is closed or dropped and its queue is empty.
-pub(crate) async fn run(
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) queue: VecDeque<Waiting>,
+    /// Whether somebody writes: nobody else may meanwhile.
+    pub(crate) writing: bool,
+    pub(crate) closing: bool,
+    /// Whether the writer died without being told to.
+    pub(crate) dead: bool,
+}
+
+/// What the ledger and its thread share.
+pub(crate) struct Shared {
     journal: Arc<dyn Journal>,
-    mut entries: mpsc::Receiver<Entry>,
-    mut closed: watch::Receiver<bool>,
-    progress: watch::Sender<u64>,
-    max_batch: usize,
-) {
-    let mut batch = Vec::new();
-    let mut open = true;
-    loop {
-        tokio::select! {
-            biased;
-            () = told(&mut closed), if open => {
-                open = false;
-                entries.close();
-            }
-            taken = entries.recv_many(&mut batch, max_batch) => {
-                if taken == 0 {
-                    return;
-                }
-                write(journal.as_ref(), std::mem::take(&mut batch), &progress).await;
-            }
-        }
-    }
+    pub(crate) config: LedgerConfig,
+    state: Mutex<State>,
+    /// Told of everything that the thread may have to do.
+    pub(crate) work: Condvar,
+    /// Rises with every commit that was tried, so that closing can tell slow from stuck.
+    pub(crate) tried: AtomicU64,
+    /// Of commits lately, in nanoseconds; 0 before the first.
+    average: AtomicU64,
 }
 
-/// Waits until the ledger is closed or dropped.
-async fn told(closed: &mut watch::Receiver<bool>) {
-    let _ = closed.wait_for(|closed| *closed).await;
-}
+impl Shared {
+    pub(crate) fn new(journal: Arc<dyn Journal>, config: LedgerConfig) -> Self {
+        let (state, work) = (Mutex::default(), Condvar::new());
+        Self { journal, config, state, work, tried: AtomicU64::new(0), average: AtomicU64::new(0) }
+    }
 
-/// Writes one batch and tells everyone. If the batch fails, each record is tried once more alone, so that one bad
-/// record does not fail its neighbours. When one that is tried alone shows that the journal as a whole cannot
-/// write, the rest are not tried.
-async fn write(journal: &dyn Journal, batch: Vec<Entry>, progress: &watch::Sender<u64>) {
-    let (records, answers): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|entry| (entry.record, entry.answer)).unzip();
-    let outcome = append(journal, &records, progress).await;
-    if let Err(error) = &outcome {
-        tracing::error!(records = records.len(), error = error as &dyn std::error::Error, "append failed");
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    if outcome.is_ok() || records.len() == 1 {
-        for answer in answers {
-            tell(answer, outcome.clone());
+
+    pub(crate) fn close(&self) {
+        self.state().closing = true;
+        self.work.notify_one();
+    }
+
+    pub(crate) fn is_quick(&self) -> bool {
+        (1..=nanos(QUICK)).contains(&self.average.load(Ordering::Relaxed))
+    }
+
+    /// Writes a record for the caller, who has said in the state that somebody writes.
+    pub(crate) fn alone(&self, entry: Entry) -> Result<(), JournalError> {
+        let outcome = self.append(&[entry]);
+        let mut state = self.state();
+        state.writing = false;
+        if !state.queue.is_empty() || state.closing {
+            self.work.notify_one();
         }
-        return;
+        drop(state);
+        outcome.inspect_err(|error| failed(1, error))
     }
-    let mut down: Option<JournalError> = None;
-    for (record, answer) in records.iter().zip(answers) {
-        let outcome = match &down {
-            Some(error) => Err(error.clone()),
-            None => append(journal, std::slice::from_ref(record), progress).await,
+
+    /// Writes what is queued until the ledger is closed or dropped and the queue is empty.
+    pub(crate) fn run(&self) {
+        // Whatever ends this thread, nobody waits for it any more.
+        let _end = End(self);
+        let mut last = 0;
+        while let Some(batch) = self.next(last) {
+            last = batch.len();
+            self.write(batch);
+        }
+    }
+
+    /// Waits for the next batch, and says that somebody writes. None at the end. `last` is how many records this thread
+    /// has just written, if any.
+    fn next(&self, last: usize) -> Option<Vec<Waiting>> {
+        let most = self.config.max_batch.max(1);
+        let mut state = self.state();
+        if last > 1 && state.queue.len() < most && !state.closing {
+            // Still `writing`: whoever comes joins the queue.
+            drop(state);
+            thread::sleep(self.config.gather);
+            state = self.state();
+        }
+        if last > 0 {
+            state.writing = false;
+        }
+        while state.writing || state.queue.is_empty() {
+            if state.closing && !state.writing {
+                return None;
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.writing = true;
+        let most = state.queue.len().min(most);
+        Some(state.queue.drain(..most).collect())
+    }
+
+    /// Writes one batch and tells everyone. If the batch fails, each record is tried once more alone, so that one bad
+    /// record does not fail its neighbours. When one that is tried alone shows that the journal as a whole cannot
+    /// write, the rest are not tried.
+    fn write(&self, batch: Vec<Waiting>) {
+        let (entries, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.entry, waiting.answer)).unzip();
+        let outcome = self.append(&entries);
+        if let Err(error) = &outcome {
+            failed(entries.len(), error);
+        }
+        if outcome.is_ok() || entries.len() == 1 {
+            for answer in answers {
+                tell(answer, outcome.clone());
+            }
+            return;
+        }
+        let mut down: Option<JournalError> = None;
+        for (entry, answer) in entries.iter().zip(answers) {
+            let outcome = match &down {
+                Some(error) => Err(error.clone()),
+                None => self.append(std::slice::from_ref(entry)),
+            };
+            if let Err(error @ JournalError::Unavailable(_)) = &outcome {
+                down = Some(error.clone());
+            }
+            tell(answer, outcome);
+        }
+    }
+
+    fn append(&self, entries: &[Entry]) -> Result<(), JournalError> {
+        let began = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.journal.append(entries)));
+        let took = nanos(began.elapsed()).max(1);
+        self.tried.fetch_add(1, Ordering::AcqRel);
+        // One writer at a time: nothing is lost between these two.
+        let average = match self.average.load(Ordering::Relaxed) {
+            0 => took,
+            before => before - before / 8 + took / 8,
         };
-        if let Err(error @ JournalError::Unavailable(_)) = &outcome {
-            down = Some(error.clone());
-        }
-        tell(answer, outcome);
+        self.average.store(average, Ordering::Relaxed);
+        outcome.unwrap_or(Err(JournalError::Panicked))
     }
 }
 
-async fn append(
-    journal: &dyn Journal,
-    records: &[Record],
-    progress: &watch::Sender<u64>,
-) -> Result<(), JournalError> {
-    let outcome = AssertUnwindSafe(journal.append(records)).catch_unwind().await;
-    let outcome = outcome.unwrap_or(Err(JournalError::Panicked));
-    progress.send_modify(|tried| *tried = tried.wrapping_add(1));
-    outcome
+/// The end of the thread.
+struct End<'s>(&'s Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.dead = !state.closing;
+        // Their callers learn it from the answer that will not come.
+        state.queue.clear();
+    }
+}
+
+fn failed(records: usize, error: &JournalError) {
+    tracing::error!(records, error = error as &dyn std::error::Error, "append failed");
 }
 
 fn tell(answer: oneshot::Sender<Result<(), JournalError>>, outcome: Result<(), JournalError>) {
     // Nobody listens when the caller has given up; the record stands all the same.
     let _ = answer.send(outcome);
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

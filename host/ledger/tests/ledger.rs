@@ -4,38 +4,54 @@
 #![allow(missing_docs, reason = "a test has no public items")]
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread,
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
-use paasla_core::{Outcome, Record};
+use paasla_core::{Entry, Outcome, Record};
 use paasla_ledger::{Journal, JournalError, Ledger, LedgerConfig, LedgerError};
-use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
+use tokio::{task::JoinSet, time::timeout};
 
 /// What the journal does with a record of this id.
 const REFUSED: &str = "refused";
 const PANIC: &str = "panic";
 const DOWN: &str = "down";
 const HANG: &str = "hang";
+const SLOW: &str = "slow";
 
-/// Remembers every append. Each one takes a permit first, so a test can hold the writer back.
+/// Remembers every append, and by which thread. Each one takes a permit first, so a test can hold the writer back.
+#[derive(Default)]
 struct Notebook {
-    appends: Mutex<Vec<Vec<String>>>,
-    permits: Semaphore,
+    appends: Mutex<Vec<(Vec<String>, String)>>,
+    permits: Mutex<usize>,
+    more: Condvar,
 }
 
 impl Notebook {
     fn new(permits: usize) -> Arc<Self> {
-        Arc::new(Self { appends: Mutex::default(), permits: Semaphore::new(permits) })
+        Arc::new(Self { permits: Mutex::new(permits), ..Self::default() })
     }
 
     fn free() -> Arc<Self> {
-        Self::new(Semaphore::MAX_PERMITS)
+        Self::new(usize::MAX / 2)
+    }
+
+    fn add_permits(&self, permits: usize) {
+        *self.permits.lock().expect("nobody panics with it") += permits;
+        self.more.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Vec<String>, String)>> {
+        self.appends.lock().expect("no append panics while it holds the lock")
     }
 
     fn appends(&self) -> Vec<Vec<String>> {
-        self.appends.lock().expect("no append panics while it holds the lock").clone()
+        self.lock().iter().map(|(ids, _)| ids.clone()).collect()
+    }
+
+    fn threads(&self) -> Vec<String> {
+        self.lock().iter().map(|(_, thread)| thread.clone()).collect()
     }
 
     fn ids(&self) -> Vec<String> {
@@ -43,23 +59,33 @@ impl Notebook {
     }
 }
 
-#[async_trait]
 impl Journal for Notebook {
-    async fn append(&self, records: &[Record]) -> Result<(), JournalError> {
-        self.permits.acquire().await.expect("never closed").forget();
-        let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+    fn append(&self, entries: &[Entry]) -> Result<(), JournalError> {
+        let mut permits = self.permits.lock().expect("nobody panics with it");
+        while *permits == 0 {
+            permits = self.more.wait(permits).expect("nobody panics with it");
+        }
+        *permits -= 1;
+        drop(permits);
+        let ids: Vec<String> = entries.iter().map(|entry| entry.id().to_owned()).collect();
         let says = |word: &str| ids.iter().any(|id| id == word);
         if says(HANG) {
-            std::future::pending::<()>().await;
+            loop {
+                thread::park();
+            }
         }
         assert!(!says(PANIC), "as asked");
         if says(DOWN) {
             return Err(JournalError::unavailable(std::io::Error::other("disk full")));
         }
         if says(REFUSED) {
-            return Err(JournalError::refused(std::io::Error::other("already there")));
+            return Err(JournalError::refused(std::io::Error::other("too long")));
         }
-        self.appends.lock().expect("no append panics while it holds the lock").push(ids);
+        if says(SLOW) {
+            thread::sleep(Duration::from_millis(50));
+        }
+        let thread = thread::current().name().unwrap_or_default().to_owned();
+        self.lock().push((ids, thread));
         Ok(())
     }
 }
@@ -94,11 +120,11 @@ fn record(id: impl Into<String>) -> Record {
 }
 
 fn config() -> LedgerConfig {
-    LedgerConfig { queue: 1024, max_batch: 100, wait: Duration::from_secs(10) }
+    LedgerConfig { queue: 1024, max_batch: 100, wait: Duration::from_secs(10), gather: Duration::ZERO }
 }
 
 fn start(journal: &Arc<Notebook>, config: LedgerConfig) -> Arc<Ledger> {
-    Arc::new(Ledger::start(Arc::clone(journal) as Arc<dyn Journal>, config))
+    Arc::new(Ledger::start(Arc::clone(journal) as Arc<dyn Journal>, config).unwrap())
 }
 
 /// Queues records one after another, each from its own task, without waiting for them to be written.
@@ -106,7 +132,7 @@ async fn queue(ledger: &Arc<Ledger>, ids: &[&str]) -> JoinSet<(String, Result<()
     let mut callers = JoinSet::new();
     for id in ids {
         let (ledger, id) = (Arc::clone(ledger), (*id).to_owned());
-        callers.spawn(async move { (id.clone(), ledger.record(record(id)).await) });
+        callers.spawn(async move { (id.clone(), ledger.record(&record(id)).await) });
         tokio::task::yield_now().await;
     }
     callers
@@ -123,7 +149,7 @@ async fn a_crowd_shares_commits_and_keeps_its_order() {
     let ledger = start(&journal, config());
     let ids: Vec<String> = (0..250).map(|n| format!("{n:03}")).collect();
     let callers = queue(&ledger, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    journal.permits.add_permits(1000);
+    journal.add_permits(1000);
 
     assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
     assert_eq!(journal.ids(), ids);
@@ -136,8 +162,8 @@ async fn a_crowd_shares_commits_and_keeps_its_order() {
 async fn a_lone_record_does_not_wait_for_company() {
     let journal = Notebook::free();
     let ledger = start(&journal, config());
-    ledger.record(record("a")).await.unwrap();
-    ledger.record(record("b")).await.unwrap();
+    ledger.record(&record("a")).await.unwrap();
+    ledger.record(&record("b")).await.unwrap();
     assert_eq!(journal.appends(), [["a"], ["b"]]);
 }
 
@@ -147,7 +173,7 @@ async fn nobody_is_answered_before_the_append() {
     let ledger = start(&journal, config());
     let mut callers = queue(&ledger, &["a"]).await;
     assert!(timeout(Duration::from_millis(50), callers.join_next()).await.is_err());
-    journal.permits.add_permits(1);
+    journal.add_permits(1);
     assert!(outcome(callers, "a").await.is_ok());
 }
 
@@ -155,7 +181,7 @@ async fn nobody_is_answered_before_the_append() {
 async fn batch_with(journal: &Arc<Notebook>, middle: &str) -> [Result<(), LedgerError>; 3] {
     let ledger = start(journal, config());
     let callers = queue(&ledger, &["first", "left", middle, "right"]).await;
-    journal.permits.add_permits(100);
+    journal.add_permits(100);
     let mut all = callers.join_all().await;
     let mut take = |id: &str| {
         let index = all.iter().position(|(of, _)| of == id).expect("every caller is answered");
@@ -190,9 +216,9 @@ async fn a_journal_that_is_down_fails_everyone_without_trying_each() {
 async fn the_writer_goes_on_after_a_panic() {
     let journal = Notebook::free();
     let ledger = start(&journal, config());
-    let failed = ledger.record(record(PANIC)).await;
+    let failed = ledger.record(&record(PANIC)).await;
     assert!(matches!(failed, Err(LedgerError::Journal(JournalError::Panicked))), "{failed:?}");
-    ledger.record(record("a")).await.unwrap();
+    ledger.record(&record("a")).await.unwrap();
 }
 
 #[tokio::test]
@@ -205,7 +231,7 @@ async fn a_journal_that_hangs_does_not_hang_callers() {
         assert!(matches!(result, Err(LedgerError::TimedOut)), "{id}: {result:?}");
     }
     assert!(matches!(ledger.close().await, Err(LedgerError::TimedOut)));
-    assert!(matches!(ledger.record(record("c")).await, Err(LedgerError::Closed)));
+    assert!(matches!(ledger.record(&record("c")).await, Err(LedgerError::Closed)));
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
@@ -220,10 +246,10 @@ async fn a_full_queue_refuses_at_once() {
     let queued = queue(&ledger, &["a", "b"]).await;
     assert_eq!(ledger.queued(), 2);
 
-    let refused = timeout(Duration::from_millis(50), ledger.record(record("c"))).await.unwrap();
+    let refused = timeout(Duration::from_millis(50), ledger.record(&record("c"))).await.unwrap();
     assert!(matches!(refused, Err(LedgerError::Full)), "{refused:?}");
 
-    journal.permits.add_permits(10);
+    journal.add_permits(10);
     for callers in [first, queued] {
         assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
     }
@@ -236,7 +262,7 @@ async fn a_record_is_written_although_its_caller_is_gone() {
     let ledger = start(&journal, config());
     let mut callers = queue(&ledger, &["a", "b"]).await;
     callers.shutdown().await;
-    journal.permits.add_permits(10);
+    journal.add_permits(10);
     ledger.close().await.unwrap();
     assert_eq!(journal.ids(), ["a", "b"]);
 }
@@ -251,12 +277,12 @@ async fn closing_writes_what_is_queued_and_takes_no_more() {
         async move { ledger.close().await }
     });
     tokio::task::yield_now().await;
-    journal.permits.add_permits(100);
+    journal.add_permits(100);
     closing.await.unwrap().unwrap();
 
     assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
     assert_eq!(journal.ids(), ["a", "b", "c", "d", "e"]);
-    assert!(matches!(ledger.record(record("f")).await, Err(LedgerError::Closed)));
+    assert!(matches!(ledger.record(&record("f")).await, Err(LedgerError::Closed)));
     ledger.close().await.unwrap();
 }
 
@@ -270,7 +296,7 @@ async fn a_slow_journal_is_not_a_stuck_one() {
         async move {
             for _ in 0..6 {
                 tokio::time::sleep(Duration::from_millis(250)).await;
-                journal.permits.add_permits(1);
+                journal.add_permits(1);
             }
         }
     });
@@ -280,19 +306,77 @@ async fn a_slow_journal_is_not_a_stuck_one() {
     assert_eq!(journal.ids(), ["a", "b", "c", "d", "e", "f"]);
 }
 
-#[test]
-fn a_writer_that_died_is_an_error() {
+/// A disk that is quick is waited for where the record comes from, a slow one is not; and the order stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_meets_nobody_writes_by_itself_when_the_disk_is_quick() {
+    const LEDGER: &str = "paasla-ledger";
+    let journal = Notebook::free();
+    let ledger = start(&journal, config());
+    // In a task: what blocks must be a worker, with another one beside it.
+    let record_all = async |ids: Vec<String>| {
+        let ledger = Arc::clone(&ledger);
+        let all = async move {
+            for id in ids {
+                ledger.record(&record(id)).await.unwrap();
+            }
+        };
+        tokio::spawn(all).await.unwrap();
+    };
+    let ids: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    record_all(ids.clone()).await;
+    assert_eq!(journal.ids(), ids);
+    let threads = journal.threads();
+    assert_eq!(threads[0], LEDGER, "nobody knows yet how quick the disk is");
+    assert!(threads[1..].iter().all(|thread| thread != LEDGER), "{threads:?}");
+
+    record_all(vec![SLOW.to_owned(), SLOW.to_owned(), "after".to_owned()]).await;
+    let threads = journal.threads();
+    assert_eq!(threads[21..], [LEDGER, LEDGER], "{threads:?}");
+
+    // A crowd, some by themselves and some not: nothing is lost, and nobody waits for ever.
+    let mut callers = JoinSet::new();
+    for n in 0..500 {
+        let ledger = Arc::clone(&ledger);
+        callers.spawn(async move { ledger.record(&record(format!("c{n}"))).await });
+    }
+    assert!(callers.join_all().await.into_iter().all(|result| result.is_ok()));
+    assert_eq!(journal.ids().len(), 523);
+    ledger.close().await.unwrap();
+}
+
+/// Where two met, more may come: they are waited for a moment, and share a commit.
+#[tokio::test]
+async fn a_crowd_is_waited_for() {
     let journal = Notebook::new(0);
-    let first = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ledger = first.block_on(async {
-        let ledger = start(&journal, config());
-        drop(queue(&ledger, &["a"]).await);
-        ledger
-    });
-    drop(first);
-    let second = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let failed = second.block_on(ledger.record(record("b")));
-    assert!(matches!(failed, Err(LedgerError::Stopped)), "{failed:?}");
-    let closed = second.block_on(ledger.close());
-    assert!(matches!(closed, Err(LedgerError::Stopped)), "{closed:?}");
+    let ledger = start(&journal, LedgerConfig { gather: Duration::from_secs(1), ..config() });
+    let first = queue(&ledger, &["a"]).await;
+    while ledger.queued() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let crowd = queue(&ledger, &["b", "c"]).await;
+    journal.add_permits(100);
+    for callers in [first, crowd] {
+        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+    }
+    let later = queue(&ledger, &["d"]).await;
+    let last = queue(&ledger, &["e"]).await;
+    for callers in [later, last] {
+        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+    }
+    assert_eq!(journal.appends(), [vec!["a"], vec!["b", "c"], vec!["d", "e"]]);
+}
+
+/// Dropped without being closed, a ledger writes what is queued; and its thread does not outlive that.
+#[tokio::test]
+async fn a_ledger_that_is_dropped_writes_what_is_queued() {
+    let journal = Notebook::new(0);
+    let ledger = start(&journal, config());
+    queue(&ledger, &["a", "b"]).await.shutdown().await;
+    drop(ledger);
+    journal.add_permits(10);
+    let begun = Instant::now();
+    while journal.ids().len() < 2 || Arc::strong_count(&journal) > 1 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", journal.ids());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A few connections to one SQLite file, each with a clock of its own.
-//!
-//! SQLite runs each connection in a thread, and whatever is asked of one is a trip there and back. sqlx's pool makes
-//! three trips for one read: to look whether the connection lives before and after, and to set its clock. Here a read
-//! is one trip: a clock is set once, when the connection is opened, and reads its deadline from what the reader holds;
-//! and a connection is taken back only from a read that came to its end, so there is nothing to look for.
 
 use std::{
     fmt,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -15,18 +11,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    ConnectOptions as _, Connection as _,
-    sqlite::{SqliteConnectOptions, SqliteConnection},
-};
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// After how many of SQLite's own instructions it looks at the clock.
 const INSTRUCTIONS_PER_LOOK: i32 = 10_000;
 
+/// Prepared statements kept by each connection.
+const STATEMENTS_KEPT: usize = 256;
+
+/// What each connection keeps in memory of the database: the negative number is KiB.
+const CACHE: i32 = -8192;
+
 /// The connections.
 pub(crate) struct Connections {
-    options: SqliteConnectOptions,
+    path: PathBuf,
     /// One for each connection that may be in use.
     places: Semaphore,
     idle: Mutex<Vec<Timed>>,
@@ -34,13 +33,11 @@ pub(crate) struct Connections {
 
 /// A connection and its clock.
 struct Timed {
-    connection: SqliteConnection,
-    clock: Clock,
+    connection: Connection,
+    clock: Arc<Deadline>,
 }
 
-/// When SQLite has to stop. When it is dropped SQLite stops at once: nobody waits any more.
-struct Clock(Arc<Deadline>);
-
+/// When SQLite has to stop.
 struct Deadline {
     began: Instant,
     /// Microseconds since it began.
@@ -56,31 +53,28 @@ pub(crate) struct Held<'c> {
 
 impl Connections {
     /// Up to so many connections, opened when they are needed.
-    pub(crate) fn new(options: SqliteConnectOptions, most: u32) -> Self {
+    pub(crate) fn new(path: PathBuf, most: u32) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
-        Self { options, places: Semaphore::new(most), idle: Mutex::default() }
+        Self { path, places: Semaphore::new(most), idle: Mutex::default() }
     }
 
-    /// A connection that works until the deadline. Waits until one is free.
-    pub(crate) async fn take(&self, deadline: Instant) -> Result<Held<'_>, sqlx::Error> {
-        let place = self.places.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
+    /// A place for a connection; waits until one is free. None when all are closed.
+    pub(crate) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        self.places.acquire().await.ok()
+    }
+
+    /// A connection for a place.
+    pub(crate) fn take<'c>(&'c self, place: SemaphorePermit<'c>) -> rusqlite::Result<Held<'c>> {
         let idle = self.idle().pop();
-        let timed = match idle {
-            Some(timed) => timed,
-            None => Timed::open(&self.options).await?,
-        };
-        timed.clock.set(deadline);
+        let timed = idle.map_or_else(|| Timed::open(&self.path), Ok)?;
         Ok(Held { timed, from: self, _place: place })
     }
 
     /// Closes all connections; those in use when they are given back.
-    pub(crate) async fn close(&self) {
+    pub(crate) fn close(&self) {
         self.places.close();
-        let idle = std::mem::take(&mut *self.idle());
-        for Timed { connection, .. } in idle {
-            // It only read: there is nothing to lose.
-            let _ = connection.close().await;
-        }
+        // They only read: there is nothing to lose.
+        self.idle().clear();
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Timed>> {
@@ -95,8 +89,13 @@ impl fmt::Debug for Connections {
 }
 
 impl Held<'_> {
-    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.timed.connection
+    /// The connection, which works until the deadline, and waits so long for a writer of another program.
+    pub(crate) fn until(&mut self, deadline: Instant, busy: Duration) -> rusqlite::Result<&mut Connection> {
+        let Timed { connection, clock } = &mut self.timed;
+        let at = micros(deadline.saturating_duration_since(clock.began));
+        clock.at.store(at, Ordering::Relaxed);
+        connection.busy_timeout(busy)?;
+        Ok(connection)
     }
 
     /// For who came to the end of what it began.
@@ -111,30 +110,18 @@ impl Held<'_> {
 }
 
 impl Timed {
-    async fn open(options: &SqliteConnectOptions) -> Result<Self, sqlx::Error> {
-        let mut connection = options.connect().await?;
-        let clock = Clock(Arc::new(Deadline { began: Instant::now(), at: AtomicU64::new(u64::MAX) }));
-        let deadline = Arc::clone(&clock.0);
-        let mut handle = connection.lock_handle().await?;
-        // Stops SQLite itself: giving up waiting would leave the statement running.
-        handle.set_progress_handler(INSTRUCTIONS_PER_LOOK, move || {
-            micros(deadline.began.elapsed()) < deadline.at.load(Ordering::Relaxed)
-        });
-        drop(handle);
+    fn open(path: &PathBuf) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        connection.pragma_update(None, "cache_size", CACHE)?;
+        let clock = Arc::new(Deadline { began: Instant::now(), at: AtomicU64::new(u64::MAX) });
+        let deadline = Arc::clone(&clock);
+        connection.progress_handler(
+            INSTRUCTIONS_PER_LOOK,
+            Some(move || micros(deadline.began.elapsed()) >= deadline.at.load(Ordering::Relaxed)),
+        )?;
         Ok(Self { connection, clock })
-    }
-}
-
-impl Clock {
-    fn set(&self, deadline: Instant) {
-        let at = micros(deadline.saturating_duration_since(self.0.began));
-        self.0.at.store(at, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Clock {
-    fn drop(&mut self) {
-        self.0.at.store(0, Ordering::Relaxed);
     }
 }
 

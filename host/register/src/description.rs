@@ -113,7 +113,7 @@ impl Description {
 
     /// The field as rules and decisions see it.
     #[must_use]
-    pub fn core_field(&self, entity: &str, name: &str) -> Option<paasla_core::Field> {
+    pub fn core_field(&self, entity: &str, name: &str) -> Option<&std::sync::Arc<paasla_core::Field>> {
         self.field(entity, name).map(FieldDescription::core_field)
     }
 

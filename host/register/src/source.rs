@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where governed data are read from.
 
-use std::future::Future;
-
 use async_trait::async_trait;
 use paasla_core::Value;
 
@@ -60,29 +58,29 @@ pub trait Source: Send + Sync {
 
 /// What a kind of database must do for itself: run one text, and read each column as the kind that the statement
 /// names.
-pub(crate) trait Fetch: Send {
+pub(crate) trait Fetch {
     fn fetch(
         &mut self,
         plan: &Plan,
         statement: &Statement,
-        sql: String,
-        binds: Vec<Value>,
-    ) -> impl Future<Output = Result<Vec<Vec<Value>>, ReadError>> + Send;
+        sql: &str,
+        binds: &[Value],
+    ) -> Result<Vec<Vec<Value>>, ReadError>;
 }
 
 /// Runs all statements of a plan.
-pub(crate) async fn run(plan: &Plan, database: &mut impl Fetch) -> Result<Rows, ReadError> {
+pub(crate) fn run(plan: &Plan, database: &mut impl Fetch) -> Result<Rows, ReadError> {
     let mut collector = Collector::new(plan);
     for statement in plan.statements() {
         if statement.group().is_none() {
             let (sql, binds) = statement.prepared(&[]);
-            let answer = database.fetch(plan, statement, sql, binds).await?;
+            let answer = database.fetch(plan, statement, &sql, &binds)?;
             collector.records(statement, answer)?;
         } else {
             let keys = collector.keys().to_vec();
             for keys in keys.chunks(RECORDS_PER_STATEMENT) {
                 let (sql, binds) = statement.prepared(keys);
-                let answer = database.fetch(plan, statement, sql, binds).await?;
+                let answer = database.fetch(plan, statement, &sql, &binds)?;
                 collector.members(statement, answer)?;
             }
         }

@@ -5,20 +5,23 @@ use std::{
     collections::BTreeSet,
     fmt,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use paasla_core::Value;
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Row as _, Sqlite, SqliteConnection, TypeInfo, ValueRef,
-    query::Query,
-    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow},
+use rusqlite::{
+    Connection, ErrorCode, Row, Statement as Prepared,
+    types::{Value as Bound, ValueRef},
 };
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{
-    connections::Connections,
+    connections::{Connections, Held},
     description::{Description, ValueKind},
     key,
     plan::{Plan, Statement},
@@ -26,15 +29,19 @@ use crate::{
     source::{Fetch, ReadError, Source, run},
 };
 
-/// Prepared statements kept by each connection.
-const STATEMENTS_KEPT: usize = 256;
+/// Reads that take no longer, on average, are done by whoever asks: to hand one over to another thread and wait for it
+/// takes as long.
+const QUICK: Duration = Duration::from_micros(500);
+
+/// What one of them may take. One that takes longer is begun anew where it keeps nobody else waiting.
+const BRIEF: Duration = Duration::from_millis(2);
 
 /// How to open a register.
 #[derive(Debug, Clone)]
 pub struct SqliteConfig {
     /// The file.
     pub path: PathBuf,
-    /// The most connections, each with a thread of its own. At least 1 is opened.
+    /// The most connections. At least 1 is opened.
     pub connections: u32,
     /// How long SQLite waits for a writer of another program.
     pub busy_timeout: Duration,
@@ -83,7 +90,7 @@ pub enum OpenError {
         path: PathBuf,
         /// What SQLite says.
         #[source]
-        source: sqlx::Error,
+        source: rusqlite::Error,
     },
     /// The database does not have everything that the description names.
     #[error("the register lacks what its description names: {}", listed(.0))]
@@ -98,7 +105,10 @@ fn listed(missing: &[Missing]) -> String {
 #[derive(Debug, Clone)]
 pub struct SqliteRegister {
     connections: Arc<Connections>,
+    busy_timeout: Duration,
     read_timeout: Duration,
+    /// How long reads took lately, in nanoseconds; 0 before the first.
+    average: Arc<AtomicU64>,
 }
 
 impl SqliteRegister {
@@ -107,92 +117,159 @@ impl SqliteRegister {
     /// # Errors
     /// When the file cannot be opened, or with everything that it lacks.
     pub async fn open(config: &SqliteConfig, description: &Description) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Open { path: config.path.clone(), source };
-        let options = SqliteConnectOptions::new()
-            .filename(&config.path)
-            .read_only(true)
-            .immutable(false)
-            .busy_timeout(config.busy_timeout)
-            .statement_cache_capacity(STATEMENTS_KEPT)
-            // No log of statements: what is asked of the register is for the ledger alone.
-            .disable_statement_logging();
-        let connections = Connections::new(options, config.connections);
-        let mut held = connections.take(Instant::now() + config.read_timeout).await.map_err(failed)?;
-        let missing = missing(held.connection(), description).await.map_err(failed)?;
-        held.give_back();
-        if missing.is_empty() {
-            Ok(Self { connections: Arc::new(connections), read_timeout: config.read_timeout })
-        } else {
-            Err(OpenError::Missing(missing))
+        let register = Self {
+            connections: Arc::new(Connections::new(config.path.clone(), config.connections)),
+            busy_timeout: config.busy_timeout,
+            read_timeout: config.read_timeout,
+            average: Arc::default(),
+        };
+        let Some(place) = register.connections.place().await else { return Ok(register) };
+        let missing = aside(|| {
+            let mut held = register.connections.take(place)?;
+            let deadline = Instant::now() + register.read_timeout;
+            let missing = missing(held.until(deadline, register.busy_timeout)?, description)?;
+            held.give_back();
+            Ok(missing)
+        });
+        match missing {
+            Ok(missing) if missing.is_empty() => Ok(register),
+            Ok(missing) => Err(OpenError::Missing(missing)),
+            Err(source) => Err(OpenError::Open { path: config.path.clone(), source }),
         }
     }
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.connections.close().await;
+        self.connections.close();
     }
 
-    async fn read_by(&self, plan: &Plan, deadline: Instant) -> Result<Rows, ReadError> {
+    /// A connection, as soon as one is free.
+    async fn take(&self, deadline: Instant) -> Result<Held<'_>, ReadError> {
+        let place = tokio::time::timeout_at(deadline.into(), self.connections.place());
+        let place = place.await.map_err(|_| ReadError::Timeout)?;
+        let closed = || ReadError::Database { kind: "connection", code: None };
+        self.connections.take(place.ok_or_else(closed)?).map_err(|error| failure("connection", &error))
+    }
+
+    fn read_by(
+        &self,
+        held: &mut Held<'_>,
+        plan: &Plan,
+        deadline: Instant,
+        busy: Duration,
+    ) -> Result<Rows, ReadError> {
         let failed = |error| failure("connection", &error);
-        let mut held = self.connections.take(deadline).await.map_err(failed)?;
-        let connection = held.connection();
-        let rows = if plan.is_one_statement() {
-            run(plan, &mut Reader { connection }).await?
-        } else {
-            // One transaction for all statements, so that they see one state of the register.
-            let mut transaction = connection.begin().await.map_err(failed)?;
-            let rows = run(plan, &mut Reader { connection: &mut transaction }).await?;
-            transaction.rollback().await.map_err(failed)?;
-            rows
-        };
-        held.give_back();
+        let connection = held.until(deadline, busy).map_err(failed)?;
+        if plan.is_one_statement() {
+            return run(plan, &mut Reader { connection });
+        }
+        // One transaction for all statements, so that they see one state of the register; it ends when it is dropped.
+        let transaction = connection.transaction().map_err(failed)?;
+        let rows = run(plan, &mut Reader { connection: &transaction })?;
+        transaction.rollback().map_err(failed)?;
         Ok(rows)
     }
 
-    async fn look(&self, deadline: Instant) -> Result<(), sqlx::Error> {
-        let mut held = self.connections.take(deadline).await?;
-        sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(held.connection()).await?;
-        held.give_back();
-        Ok(())
+    /// Reads, and remembers how long it took.
+    fn read_timed(
+        &self,
+        held: &mut Held<'_>,
+        plan: &Plan,
+        deadline: Instant,
+        busy: Duration,
+    ) -> Result<Rows, ReadError> {
+        let began = Instant::now();
+        let rows = self.read_by(held, plan, deadline, busy);
+        let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
+        let average = match self.average.load(Ordering::Relaxed) {
+            0 => took,
+            before => before - before / 8 + took / 8,
+        };
+        // Of two at a time one may be forgotten: it is a size.
+        self.average.store(average, Ordering::Relaxed);
+        rows
+    }
+
+    fn is_quick(&self) -> bool {
+        let most = u64::try_from(QUICK.as_nanos()).unwrap_or(u64::MAX);
+        (1..=most).contains(&self.average.load(Ordering::Relaxed)) && others_go_on()
     }
 }
 
 #[async_trait]
 impl Source for SqliteRegister {
     async fn read(&self, plan: &Plan) -> Result<Rows, ReadError> {
-        let work = self.read_by(plan, Instant::now() + self.read_timeout);
-        tokio::time::timeout(self.read_timeout, work).await.unwrap_or(Err(ReadError::Timeout))
+        let deadline = Instant::now() + self.read_timeout;
+        let mut held = self.take(deadline).await?;
+        let brief = if self.is_quick() {
+            let brief = deadline.min(Instant::now() + BRIEF);
+            // A writer of another program is not waited for here.
+            self.read_timed(&mut held, plan, brief, Duration::ZERO).ok()
+        } else {
+            None
+        };
+        let rows = match brief {
+            Some(rows) => rows,
+            None => aside(|| self.read_timed(&mut held, plan, deadline, self.busy_timeout))?,
+        };
+        held.give_back();
+        Ok(rows)
     }
 
     async fn ready(&self) -> Result<(), ReadError> {
-        let work = self.look(Instant::now() + self.read_timeout);
-        match tokio::time::timeout(self.read_timeout, work).await {
-            Ok(answer) => answer.map_err(|error| failure("query", &error)),
-            Err(_) => Err(ReadError::Timeout),
-        }
+        let deadline = Instant::now() + self.read_timeout;
+        let mut held = self.take(deadline).await?;
+        let looked = aside(|| {
+            let connection = held.until(deadline, self.busy_timeout)?;
+            connection.prepare_cached("SELECT 1 FROM sqlite_schema LIMIT 1")?.query([])?.next().map(drop)
+        });
+        looked.map_err(|error| failure("query", &error))?;
+        held.give_back();
+        Ok(())
     }
+}
+
+/// Whether other tasks go on while this thread reads.
+fn others_go_on() -> bool {
+    Handle::try_current().is_ok_and(|own| {
+        own.runtime_flavor() == RuntimeFlavor::MultiThread && own.metrics().num_workers() > 1
+    })
+}
+
+/// Runs what may take long where it keeps no other task waiting, if there is such a place.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let has_others =
+        Handle::try_current().is_ok_and(|own| own.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if has_others { tokio::task::block_in_place(work) } else { work() }
 }
 
 /// One read's hold on a connection.
 struct Reader<'c> {
-    connection: &'c mut SqliteConnection,
+    connection: &'c Connection,
 }
 
 impl Fetch for Reader<'_> {
-    async fn fetch(
+    fn fetch(
         &mut self,
         plan: &Plan,
         statement: &Statement,
-        sql: String,
-        binds: Vec<Value>,
+        sql: &str,
+        binds: &[Value],
     ) -> Result<Vec<Vec<Value>>, ReadError> {
+        let failed = |error| failure("query", &error);
+        // Sound, although the text is made at run time: every text comes from a `Plan`, which is made of fixed words,
+        // placeholders, numbers of ours, and names of a checked description (`[A-Za-z_][A-Za-z0-9_]*`, in double
+        // quotes). Whatever a client or a rule says is bound.
+        let mut prepared = self.connection.prepare_cached(sql).map_err(failed)?;
+        for (place, value) in binds.iter().enumerate() {
+            bind(&mut prepared, place + 1, value).map_err(failed)?;
+        }
+        let mut answer = prepared.raw_query();
         let mut rows = Vec::new();
-        for row in
-            query(sql, binds).fetch_all(&mut *self.connection).await.map_err(|e| failure("query", &e))?
-        {
+        while let Some(row) = answer.next().map_err(failed)? {
             let mut values = Vec::with_capacity(statement.kinds().len());
             for (column, kind) in statement.kinds().iter().enumerate() {
-                let value = decode(&row, column, *kind).map_err(|Undecodable| {
+                let value = decode(row, column, *kind).map_err(|Undecodable| {
                     let field = statement.field_of_column(column).and_then(|index| plan.field_name(index));
                     ReadError::Value(field.unwrap_or("(key or fact)").to_owned())
                 })?;
@@ -204,72 +281,55 @@ impl Fetch for Reader<'_> {
     }
 }
 
-/// The one place where a text made at run time becomes a query.
-fn query(sql: String, binds: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
-    // Sound: every text comes from a `Plan`, which is made of fixed words, placeholders, numbers of ours, and
-    // names of a checked description (`[A-Za-z_][A-Za-z0-9_]*`, in double quotes). Whatever a client or a rule
-    // says is bound below.
-    let query = sqlx::query(AssertSqlSafe(sql));
-    binds.into_iter().fold(query, |query, value| match value {
-        Value::Truth(truth) => query.bind(i64::from(truth)),
-        Value::Integer(number) => query.bind(number),
-        Value::Text(text) => query.bind(text),
-        Value::Date(date) => query.bind(date.to_string()),
-        Value::Absent | Value::Texts(_) => query.bind(None::<i64>),
-    })
+fn bind(prepared: &mut Prepared<'_>, place: usize, value: &Value) -> rusqlite::Result<()> {
+    match value {
+        Value::Truth(truth) => prepared.raw_bind_parameter(place, i64::from(*truth)),
+        Value::Integer(number) => prepared.raw_bind_parameter(place, number),
+        Value::Text(text) => prepared.raw_bind_parameter(place, text),
+        Value::Date(date) => prepared.raw_bind_parameter(place, date.to_string()),
+        Value::Absent | Value::Texts(_) => prepared.raw_bind_parameter(place, Bound::Null),
+    }
 }
 
 struct Undecodable;
 
-fn decode(row: &SqliteRow, column: usize, kind: ValueKind) -> Result<Value, Undecodable> {
-    let raw = row.try_get_raw(column).map_err(|_| Undecodable)?;
-    if raw.is_null() {
-        return Ok(Value::Absent);
-    }
-    let is_integer = raw.type_info().name() == "INTEGER";
-    let integer = || row.try_get_unchecked::<i64, _>(column).map_err(|_| Undecodable);
-    // SQLite turns a number in a column of texts into text by itself.
-    let text = || row.try_get_unchecked::<String, _>(column).map_err(|_| Undecodable);
-    match kind {
-        ValueKind::Text => text().map(Value::Text),
-        ValueKind::Date => key::date(&text()?).map(Value::Date).ok_or(Undecodable),
-        ValueKind::Truth => match (is_integer, integer()?) {
-            (true, 0) => Ok(Value::Truth(false)),
-            (true, 1) => Ok(Value::Truth(true)),
-            _ => Err(Undecodable),
-        },
-        ValueKind::Integer if is_integer => integer().map(Value::Integer),
-        ValueKind::Integer => Err(Undecodable),
-        ValueKind::Id if is_integer => integer().map(Value::Integer),
-        ValueKind::Id => text().map(Value::Text),
+fn decode(row: &Row<'_>, column: usize, kind: ValueKind) -> Result<Value, Undecodable> {
+    let raw = row.get_ref(column).map_err(|_| Undecodable)?;
+    match (kind, raw) {
+        (_, ValueRef::Null) => Ok(Value::Absent),
+        (ValueKind::Truth, ValueRef::Integer(0)) => Ok(Value::Truth(false)),
+        (ValueKind::Truth, ValueRef::Integer(1)) => Ok(Value::Truth(true)),
+        (ValueKind::Integer | ValueKind::Id, ValueRef::Integer(number)) => Ok(Value::Integer(number)),
+        // A number in a column of texts.
+        (ValueKind::Text, ValueRef::Integer(number)) => Ok(Value::Text(number.to_string())),
+        (ValueKind::Text | ValueKind::Id, ValueRef::Text(text)) => {
+            let text = std::str::from_utf8(text).map_err(|_| Undecodable)?;
+            Ok(Value::Text(text.to_owned()))
+        }
+        (ValueKind::Date, ValueRef::Text(text)) => {
+            let date = std::str::from_utf8(text).ok().and_then(key::date);
+            date.map(Value::Date).ok_or(Undecodable)
+        }
+        _ => Err(Undecodable),
     }
 }
 
 /// Keeps of a database error its code only: its message might repeat a value.
-fn failure(kind: &'static str, error: &sqlx::Error) -> ReadError {
-    match error {
-        sqlx::Error::Database(database) => match database.code() {
-            // SQLITE_INTERRUPT: the clock stopped it.
-            Some(code) if code == "9" => ReadError::Timeout,
-            code => ReadError::Database { kind, code: code.map(|code| code.into_owned()) },
-        },
-        _ => ReadError::Database { kind, code: None },
+fn failure(kind: &'static str, error: &rusqlite::Error) -> ReadError {
+    match error.sqlite_error() {
+        // The clock stopped it.
+        Some(error) if error.code == ErrorCode::OperationInterrupted => ReadError::Timeout,
+        error => ReadError::Database { kind, code: error.map(|error| error.extended_code.to_string()) },
     }
 }
 
 /// Compares the database with the description, table by table. SQLite's names do not tell upper from lower case.
-async fn missing(
-    connection: &mut SqliteConnection,
-    description: &Description,
-) -> Result<Vec<Missing>, sqlx::Error> {
+fn missing(connection: &Connection, description: &Description) -> rusqlite::Result<Vec<Missing>> {
     let mut missing = Vec::new();
+    let mut names = connection.prepare("SELECT lower(name) FROM pragma_table_info(?1)")?;
     for (table, columns) in description.tables() {
-        let there: BTreeSet<String> = sqlx::query_scalar("SELECT lower(name) FROM pragma_table_info(?1)")
-            .bind(&table)
-            .fetch_all(&mut *connection)
-            .await?
-            .into_iter()
-            .collect();
+        let there = names.query_map([&table], |row| row.get(0))?;
+        let there: BTreeSet<String> = there.collect::<Result<_, _>>()?;
         if there.is_empty() {
             missing.push(Missing { table, column: None });
             continue;

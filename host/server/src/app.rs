@@ -29,8 +29,7 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
-use paasla_core::{Record, Rulebook};
+use paasla_core::{Entry, Rulebook};
 use paasla_engine::Engine;
 use paasla_ledger::{Journal, JournalError, Ledger, LedgerConfig, LedgerError};
 use paasla_register::{Description, Masker, Source};
@@ -91,6 +90,9 @@ pub enum StartError {
     /// The store cannot be read.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// There is no thread that writes records.
+    #[error("no thread could be started that writes records")]
+    Ledger(#[source] std::io::Error),
     /// Making the rulebook ready ended before its end.
     #[error("activation ended before its end")]
     Broken,
@@ -119,7 +121,7 @@ impl App {
             source: parts.source,
             quarantine: Quarantine::new(parts.quarantine, Arc::clone(&parts.store)),
             store: parts.store,
-            ledger: Ledger::start(journal, parts.ledger),
+            ledger: Ledger::start(journal, parts.ledger).map_err(StartError::Ledger)?,
             masker: Masker::new(&subjects::derive(&parts.secret, "pseudonym")),
             subjects: SubjectKey::new(&subjects::derive(&parts.secret, "subject")),
             under_way: UnderWay::default(),
@@ -175,11 +177,10 @@ impl App {
 /// The store as the ledger's journal.
 struct StoreJournal(Arc<dyn Store>);
 
-#[async_trait]
 impl Journal for StoreJournal {
-    async fn append(&self, records: &[Record]) -> Result<(), JournalError> {
-        self.0.append(records).await.map_err(|error| match error {
-            StoreError::Conflict { .. } | StoreError::Invalid { .. } => JournalError::refused(error),
+    fn append(&self, entries: &[Entry]) -> Result<(), JournalError> {
+        self.0.append(entries).map_err(|error| match error {
+            StoreError::Invalid { .. } => JournalError::refused(error),
             other => JournalError::unavailable(other),
         })
     }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Control data (rulebooks, rules) and records, behind one trait: [`Store`]. [`SqliteStore`] keeps them in one
-//! file. Every implementation must pass the contract in `tests/store`.
+//! file and a folder beside it. Every implementation must pass the contract in `tests/store`.
 
 pub mod error;
 pub mod filter;
 pub mod generation;
 pub mod governance;
+mod log;
 pub mod quarantine;
 pub mod rule;
 pub mod sqlite;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A store in one SQLite file: one connection that writes, a few that read. Write-ahead log with
-//! `synchronous=FULL`: a commit is on disk when it returns.
+//! A store in one SQLite file, and a log of records in a folder beside it. One connection writes, a few read.
+//! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns.
 
+mod batch;
 mod failure;
 mod file;
 mod governance;
@@ -15,14 +16,15 @@ mod usage;
 use std::{
     fmt,
     path::Path,
-    sync::atomic::{AtomicI64, AtomicU32},
+    sync::{Arc, atomic::AtomicU32},
 };
 
 use async_trait::async_trait;
-use paasla_core::{ClientId, Policy, Record, Rulebook};
+use paasla_core::{ClientId, Entry, Policy, Record, Rulebook};
 use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::task::JoinHandle;
 
-use self::failure::failure;
+use self::{failure::failure, record::Records};
 use crate::{
     error::StoreError,
     filter::RecordFilter,
@@ -33,13 +35,14 @@ use crate::{
     usage::Usage,
 };
 
-/// A store in one SQLite file.
+/// A store in one SQLite file, and a folder beside it whose name is that of the file with `-records` behind it.
 pub struct SqliteStore {
     /// Holds one connection, so writers wait for each other here and not inside SQLite.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// When old usage was last dropped: milliseconds since 1970-01-01T00:00:00Z.
-    pruned_at: AtomicI64,
+    records: Arc<Records>,
+    /// Notes what finds records.
+    noting: JoinHandle<()>,
     /// How many changes seen in shadow were written since old ones were last deleted.
     unswept: AtomicU32,
 }
@@ -61,7 +64,9 @@ impl SqliteStore {
         let readers = file::readers(path).await?;
         // Nobody knows what earlier programs left: the first that is written sweeps.
         let unswept = AtomicU32::new(u32::MAX);
-        Ok(Self { writer, readers, pruned_at: AtomicI64::new(i64::MIN), unswept })
+        let records = Records::open(path, writer.clone(), readers.clone()).await?;
+        let noting = tokio::spawn(Records::note_always(Arc::clone(&records)));
+        Ok(Self { writer, readers, records, noting, unswept })
     }
 }
 
@@ -99,24 +104,27 @@ impl Store for SqliteStore {
         rule::list(&self.readers).await
     }
 
-    async fn append(&self, records: &[Record]) -> Result<(), StoreError> {
-        record::append(&self.writer, &self.pruned_at, records).await
+    fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.records.append(entries)
     }
 
     async fn record(&self, id: &str) -> Result<Option<Record>, StoreError> {
-        record::get(&self.readers, id).await
+        Records::get(&self.records, id).await
     }
 
     async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, StoreError> {
-        search::records(&self.readers, filter).await
+        Records::note_all(&self.records).await?;
+        let places = search::records(&self.readers, filter).await?;
+        Records::read(&self.records, places).await
     }
 
     async fn count_records(&self, filter: &RecordFilter) -> Result<u64, StoreError> {
+        Records::note_all(&self.records).await?;
         search::count(&self.readers, filter).await
     }
 
     async fn usage(&self, client: &ClientId, basis: &str, now_ms: i64) -> Result<Usage, StoreError> {
-        usage::of(&self.readers, client, basis, now_ms).await
+        self.records.usage(client, basis, now_ms).await
     }
 
     async fn put_quarantine(&self, entry: &NewQuarantine) -> Result<i64, StoreError> {
@@ -140,15 +148,23 @@ impl Store for SqliteStore {
         quarantine::lift(&self.writer, policy, by, reason).await
     }
 
-    /// Moves the write-ahead log into the database file, so that the file alone is the whole store.
+    /// Moves the write-ahead log into the database file, so that the file and the folder of records are the whole store.
     async fn close(&self) -> Result<(), StoreError> {
+        self.noting.abort();
+        let noted = Records::close(&self.records).await;
         self.readers.close().await;
         if !self.writer.is_closed() {
             let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await;
             self.writer.close().await;
             checkpoint.map_err(failure)?;
         }
-        Ok(())
+        noted
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.noting.abort();
     }
 }
 

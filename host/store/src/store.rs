@@ -2,7 +2,7 @@
 //! What the host asks of its database.
 
 use async_trait::async_trait;
-use paasla_core::{ClientId, Policy, Record, Rulebook};
+use paasla_core::{ClientId, Entry, Policy, Record, Rulebook};
 
 use crate::{
     error::StoreError,
@@ -74,12 +74,12 @@ pub trait Store: Governance + Send + Sync {
     /// None of its own.
     async fn rules(&self) -> Result<Vec<RuleInfo>, StoreError>;
 
-    /// Writes records, all or none, and counts them towards usage.
+    /// Writes records, all or none, and counts them towards usage. Keeps the calling thread until they are on the disk.
+    /// Ids are taken as they are: of two records with one id both are kept, and the earlier one is found by it.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] naming the first record whose id is already there (or twice in `records`),
-    /// [`StoreError::Invalid`] naming a record that does not fit.
-    async fn append(&self, records: &[Record]) -> Result<(), StoreError>;
+    /// [`StoreError::Invalid`] when a record, or all of them together, are too long: at most 16 MiB, and 1 GiB.
+    fn append(&self, entries: &[Entry]) -> Result<(), StoreError>;
 
     /// One record. None if there is no such id.
     ///
@@ -87,7 +87,7 @@ pub trait Store: Governance + Send + Sync {
     /// [`StoreError::Corrupt`] when it cannot be read.
     async fn record(&self, id: &str) -> Result<Option<Record>, StoreError>;
 
-    /// Records that fit the filter, newest first: by instant, then by id. Each condition is served by an index, so
+    /// Records that fit the filter, newest first: by instant, then by when they were written. Each condition is served by an index, so
     /// a page costs the same at any size of the store, as long as the most selective condition is `client`,
     /// `service`, `outcome`, `subject_hash` or the time.
     ///

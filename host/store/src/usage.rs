@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use paasla_core::{Outcome, Record, Window};
+use paasla_core::{Counted, Window};
 
 /// Persons a client asked about on one legal basis, in spans of time that end now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,6 +25,23 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Adds the persons of a record that is not counted in the buckets yet, to every window ending at `now` that a
+    /// bucket with it would count towards.
+    pub(crate) fn add(&mut self, persons: u64, instant: i64, now: i64) {
+        for window in Window::ALL {
+            let start = Grain::of(window).start(instant);
+            if since(window, now) <= start && start <= now {
+                let sum = match window {
+                    Window::Hour => &mut self.hour,
+                    Window::Day => &mut self.day,
+                    Window::Month => &mut self.month,
+                    Window::Year => &mut self.year,
+                };
+                *sum = sum.saturating_add(persons);
+            }
+        }
+    }
+
     /// The count for one window.
     #[must_use]
     pub fn within(&self, window: Window) -> u64 {
@@ -94,16 +111,6 @@ pub fn same_buckets(one: i64, other: i64) -> bool {
     Grain::Minute.start(one) == Grain::Minute.start(other)
 }
 
-/// How many persons a record counts for: none unless it was answered, each person once: those named, or those returned
-/// if they are more.
-#[must_use]
-pub fn persons(record: &Record) -> u64 {
-    if record.outcome != Outcome::Answered || record.usage_basis.is_none() {
-        return 0;
-    }
-    u64::try_from(record.subjects.len()).unwrap_or(u64::MAX).max(record.returned.into())
-}
-
 /// One bucket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bucket {
@@ -114,18 +121,13 @@ pub(crate) struct Bucket {
 }
 
 /// What records add to each bucket.
-pub(crate) fn additions(records: &[Record]) -> BTreeMap<Bucket, i64> {
+pub(crate) fn additions(counted: &[Counted]) -> BTreeMap<Bucket, i64> {
     let mut buckets = BTreeMap::new();
-    for record in records {
-        let persons = i64::try_from(persons(record)).unwrap_or(i64::MAX);
-        let Some(basis) = &record.usage_basis else { continue };
-        if persons == 0 {
-            continue;
-        }
+    for Counted { holder, basis, instant, persons } in counted {
+        let persons = i64::try_from(*persons).unwrap_or(i64::MAX);
         for grain in Grain::ALL {
-            let start = grain.start(record.instant);
-            let holder = record.usage_holder.as_ref().unwrap_or(&record.client);
-            let bucket = Bucket { client: holder.to_string(), basis: basis.clone(), grain, start };
+            let start = grain.start(*instant);
+            let bucket = Bucket { client: holder.clone(), basis: basis.clone(), grain, start };
             let sum: &mut i64 = buckets.entry(bucket).or_default();
             *sum = sum.saturating_add(persons);
         }

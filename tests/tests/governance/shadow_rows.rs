@@ -188,7 +188,7 @@ fn row(query: &Query, answer: &Got) -> Result<RowInput> {
     let date = |text: &str| text.parse().map(Value::Date);
     let born = answer.value("/birthDate");
     let born = if born.is_empty() { Value::Absent } else { date(born)? };
-    let cell = |(place, field): (usize, &paasla_core::Field)| {
+    let cell = |(place, field): (usize, &std::sync::Arc<paasla_core::Field>)| {
         let text = answer.value(&format!("/{}", field.name));
         let value = if field.name == "birthDate" { born.clone() } else { Value::Text(text.to_owned()) };
         (place, value)

@@ -54,7 +54,7 @@ async fn it_holds_though_the_store_cannot_be_written() -> Result<()> {
     let mut holder = options.connect().await?;
     holder.execute("BEGIN IMMEDIATE").await?;
     let got = scene.ask(&host)?;
-    ensure!(got.status == 503, "without a record nothing is told: {}", got.text);
+    ensure!(got.status == 503, "a rule broke: {}", got.text);
     ensure!(
         quarantined(&host)? == 1 && scene.list(&[])?.is_empty(),
         "it is in nobody's memory but the host's"

@@ -54,7 +54,7 @@ give the same answers to 120 queries (every purpose, known and unknown; 1 to 100
 | `regorus-rvm` | the same by regorus' virtual machine |
 | `regorus-tailored`, `regorus-rvm-tailored` | one evaluation for all fields (rows); the input is made for this policy and holds nothing else, and the answer has no reasons |
 | `paasla-governed` | `paasla serve` with seven rules: one person, 20 fields of which two are hidden, each query on disk as a record before its answer leaves |
-| `bare` | axum and sqlx: the same SELECT, an answer of the same shape, no rules and no record |
+| `bare` | axum and sqlx: the same SELECT, an answer of the same shape, no rules and no record; built like the host, with its allocator |
 | `disk`, `sqlite-wal` | what makes one record durable: a write over old bytes and fdatasync; an SQLite commit with `synchronous=FULL` |
 
 What must be shown is judged by two of them: `cedar-policy` with a policy for each purpose, as one writes policies in
@@ -64,7 +64,9 @@ its virtual machine (`-rvm`, the same work) or with an input made for the one po
 and may be faster than we are. Cedar and `-tailored` do less than our rules: they are told only what the policy looks at,
 which a host that does not know its policies cannot do, and give no reasons. For a refused query, and for rows, the peers
 tell only that it is refused, and which rows are about children. Load comes from a
-process of its own over kept connections, on the same machine; disk, governed and bare take turns. The number of
+process of its own over kept connections, on the same machine; disk, governed and bare take turns. The governed host
+reads a row of the register on the query's own thread (rusqlite); the bare handler reads by sqlx, which has a thread for
+each connection: what is won there pays for a part of what governance costs. The number of
 instructions that one ruling takes is in `instructions.toml` in this folder: `cargo xtask instructions` compares, and
 fails when it changes by more than it says there.
 ";

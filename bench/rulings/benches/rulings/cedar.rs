@@ -176,7 +176,7 @@ impl Cedar {
     /// For each field, whether it is shown.
     pub(crate) fn shown(&self, query: &Query) -> Result<Vec<bool>> {
         let (client, purpose, context) = (self.client(query), self.purpose(query), self.context(query));
-        let one = |field: &paasla_core::Field| {
+        let one = |field: &std::sync::Arc<paasla_core::Field>| {
             let uid = self.fields.get(&field.name).context("a field that the catalogue knows")?;
             self.asks(client.clone(), purpose.clone(), uid, context.clone())
         };

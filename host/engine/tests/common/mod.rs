@@ -85,13 +85,15 @@ pub fn activate_bytes(engine: &Engine, component: &[u8]) -> Activated {
 
 /// Three fields, the last one of the group `g`.
 pub fn query() -> Query {
-    let field = |name: &str, group: Option<&str>| Field {
-        name: name.into(),
-        group: group.map(Into::into),
-        iri: "urn:x".into(),
-        category: "urn:c".into(),
-        special: false,
-        reveals: vec!["urn:d".into()],
+    let field = |name: &str, group: Option<&str>| {
+        std::sync::Arc::new(Field {
+            name: name.into(),
+            group: group.map(Into::into),
+            iri: "urn:x".into(),
+            category: "urn:c".into(),
+            special: false,
+            reveals: vec!["urn:d".into()],
+        })
     };
     let term = |iri: &str| Term { iri: iri.into(), broader: vec!["urn:broader".into()] };
     Query {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From the file as written to a description that holds together. Goes on after a problem, to name them all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::tz::TimeZone;
 
@@ -191,15 +194,18 @@ impl Check {
                 Some(domain) => self.words.identifier(format!("{path}.pseudonym-domain"), Some(domain)),
                 None => format!("{entity}/{name}"),
             };
-            fields.push(FieldDescription {
+            let core = paasla_core::Field {
                 name,
                 group: group.map(str::to_owned),
-                column,
-                field_type,
                 iri: self.words.iri(format!("{path}.iri"), file.iri),
                 category: self.words.iri(format!("{path}.category"), file.category),
                 special: file.special,
                 reveals,
+            };
+            fields.push(FieldDescription {
+                core: Arc::new(core),
+                column,
+                field_type,
                 title: file.title,
                 title_et: file.title_et,
                 key: file.key,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One field of an entity or of a group.
 
-use paasla_core::{Mask, Value, Visibility};
+use std::sync::Arc;
+
+use paasla_core::{Field, Mask, Value, Visibility};
 
 use super::entity::ColumnRef;
 
@@ -89,14 +91,10 @@ pub struct Coarser {
 /// One field, checked.
 #[derive(Debug, Clone)]
 pub struct FieldDescription {
-    pub(super) name: String,
-    pub(super) group: Option<String>,
+    /// As rules and decisions see it.
+    pub(super) core: Arc<Field>,
     pub(super) column: ColumnRef,
     pub(super) field_type: FieldType,
-    pub(super) iri: String,
-    pub(super) category: String,
-    pub(super) special: bool,
-    pub(super) reveals: Vec<String>,
     pub(super) title: Option<String>,
     pub(super) title_et: Option<String>,
     pub(super) key: bool,
@@ -108,13 +106,13 @@ impl FieldDescription {
     /// Its whole name: `birthDate`, `custody.otherCode`.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.core.name
     }
 
     /// The group it belongs to; none for the entity itself.
     #[must_use]
     pub fn group(&self) -> Option<&str> {
-        self.group.as_deref()
+        self.core.group.as_deref()
     }
 
     /// Where its values are.
@@ -141,25 +139,25 @@ impl FieldDescription {
     /// What it means: a full IRI.
     #[must_use]
     pub fn iri(&self) -> &str {
-        &self.iri
+        &self.core.iri
     }
 
     /// Its category: a full IRI.
     #[must_use]
     pub fn category(&self) -> &str {
-        &self.category
+        &self.core.category
     }
 
     /// Whether it is a special category (GDPR Art. 9(1)).
     #[must_use]
     pub fn is_special(&self) -> bool {
-        self.special
+        self.core.special
     }
 
     /// The categories its value gives away: full IRIs.
     #[must_use]
     pub fn reveals(&self) -> &[String] {
-        &self.reveals
+        &self.core.reveals
     }
 
     /// Its name for people, in English.
@@ -194,15 +192,8 @@ impl FieldDescription {
 
     /// The field as rules and decisions see it.
     #[must_use]
-    pub fn core_field(&self) -> paasla_core::Field {
-        paasla_core::Field {
-            name: self.name.clone(),
-            group: self.group.clone(),
-            iri: self.iri.clone(),
-            category: self.category.clone(),
-            special: self.special,
-            reveals: self.reveals.clone(),
-        }
+    pub fn core_field(&self) -> &Arc<Field> {
+        &self.core
     }
 
     /// What is really seen when `visibility` is allowed: the same, unless the mask does not fit this field. Such

@@ -24,7 +24,7 @@ use super::{
 
 /// Why a query that can be decided has no answer.
 pub(super) enum Stop<'a> {
-    Refused(Box<Decision>, BTreeSet<Reason>),
+    Refused(Arc<Decision>, BTreeSet<Reason>),
     /// A rule broke.
     Faulted(Ruler<'a>, RuleFault),
     Failed(&'static str),
@@ -59,7 +59,7 @@ impl App {
         let shadows = active.shadows().iter().flat_map(|shadow| shadow.rulers(&resolved.query));
         if wants_usage(rulers.iter().copied().chain(shadows)) {
             match usage::facts(&*self.store, &place, resolved.query.instant).await {
-                Ok(facts) => resolved.query.facts = facts,
+                Ok(facts) => Arc::make_mut(&mut resolved.query).facts = facts,
                 // Rules that need the facts find them absent, and refuse.
                 Err(error) => tracing::warn!(id, %error, "usage could not be read"),
             }
@@ -68,10 +68,11 @@ impl App {
         let done = self.decide_and_read(&rulers, &resolved, &mut draft, false).await;
         let ended = match done {
             Ok((decision, rows)) => {
+                let decision = Arc::new(decision);
                 draft.decision(&decision);
                 let answer = self.shape(&resolved, &active, &decision, &rows).0;
                 let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len());
-                let persons = paasla_store::usage::persons(&record);
+                let persons = record.persons();
                 let written = self.write(record, &id).await;
                 if written.is_ok() {
                     place.recorded(persons);
@@ -119,10 +120,10 @@ impl App {
         let decision = decide(rulers, query, draft)?;
         if !decision.is_allowed() {
             let reasons = decision.refusals.clone();
-            return Err(Stop::Refused(Box::new(decision), reasons));
+            return Err(Stop::Refused(Arc::new(decision), reasons));
         }
         if let Some(reasons) = self.nothing_to_show(resolved, &decision) {
-            return Err(Stop::Refused(Box::new(decision), reasons));
+            return Err(Stop::Refused(Arc::new(decision), reasons));
         }
         let reviewers: Vec<(&Ruler<'a>, &Version)> = reviewers(rulers, &decision).collect();
         let entity = self.description.entity(&resolved.service.entity);
@@ -338,7 +339,7 @@ impl App {
 
     /// Makes a record durable. When that fails, nothing else may be told.
     async fn write(&self, record: Record, id: &str) -> Result<(), NoAnswer> {
-        self.ledger.record(record).await.map_err(|error| {
+        self.ledger.record(&record).await.map_err(|error| {
             tracing::error!(id, %error, "a record could not be written");
             let retry_after = Some(Duration::from_secs(1));
             NoAnswer::Failed { id: id.to_owned(), code: "record_unavailable", retry_after }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The audit entry of a query, as it grows from step to step.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use paasla_core::{ClientId, Decision, Outcome, Query, Record, RulingSummary};
 
@@ -58,8 +58,8 @@ impl Draft {
     }
 
     /// Notes what the rules were told.
-    pub(crate) fn query(&mut self, query: &Query) {
-        self.record.query = Some(query.clone());
+    pub(crate) fn query(&mut self, query: &Arc<Query>) {
+        self.record.query = Some(Arc::clone(query));
     }
 
     /// Notes what one policy did. A policy that speaks twice (decide, review) has one entry.
@@ -81,8 +81,8 @@ impl Draft {
     }
 
     /// Notes what was decided.
-    pub(crate) fn decision(&mut self, decision: &Decision) {
-        self.record.decision = Some(decision.clone());
+    pub(crate) fn decision(&mut self, decision: &Arc<Decision>) {
+        self.record.decision = Some(Arc::clone(decision));
     }
 
     /// An answer: it counts towards the usage of the access right's holder under `basis`.

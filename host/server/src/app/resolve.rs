@@ -2,7 +2,7 @@
 //! From what a door understood to a query that can be decided: the service, the fields, the keys, the purpose and
 //! legal basis, and the access right it stands on.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use paasla_core::{
     ClientId, Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
@@ -20,7 +20,7 @@ use super::{
 /// A query that can be decided, with what rules are not told.
 pub(crate) struct Resolved<'a> {
     pub(crate) service: &'a Service,
-    pub(crate) query: Query,
+    pub(crate) query: Arc<Query>,
     /// For each field asked: its place in `query.fields`, or why it is not in it.
     pub(crate) asked: Vec<Result<usize, FieldDecision>>,
     /// The names of the fields asked, in the same order.
@@ -104,13 +104,13 @@ pub(crate) fn resolve<'a>(
         return Err(Unresolved::Refused(Reason::new("grant", "grant.hiding-not-permitted", message)));
     }
 
-    let mut fields: Vec<Field> = Vec::new();
+    let mut fields: Vec<Arc<Field>> = Vec::new();
     let mut asked = Vec::new();
     for name in &names {
         match description.core_field(&service.entity, name) {
             Some(field) if grant.opens(name) => {
                 asked.push(Ok(fields.len()));
-                fields.push(field);
+                fields.push(Arc::clone(field));
             }
             _ => {
                 let mut decision = FieldDecision::shown();
@@ -126,7 +126,7 @@ pub(crate) fn resolve<'a>(
     }
     let search = search(description, service, grant, &keys, &mut fields)?;
     let usage_basis = rulebook.vocabulary.root(ConceptKind::LegalBasis, &basis).to_owned();
-    let query = Query {
+    let query = Arc::new(Query {
         id: id.to_owned(),
         instant: ask.caller.instant,
         date,
@@ -147,7 +147,7 @@ pub(crate) fn resolve<'a>(
         fields,
         grant: grant.view(),
         facts: Vec::new(),
-    };
+    });
     let limit = ask.limit.unwrap_or(service.max_records).min(service.max_records);
     let names = names.into_iter().map(str::to_owned).collect();
     Ok(Resolved { service, query, asked, names, keys, search, limit, holder: &grant.client, usage_basis })
@@ -160,7 +160,7 @@ fn search(
     service: &Service,
     grant: &Grant,
     keys: &[(String, Vec<Value>)],
-    fields: &mut Vec<Field>,
+    fields: &mut Vec<Arc<Field>>,
 ) -> Result<Vec<usize>, Unresolved> {
     let mut search = Vec::new();
     for (name, _) in keys {
@@ -174,7 +174,7 @@ fn search(
         }
         let known = fields.iter().position(|field| field.name == *name);
         search.push(known.unwrap_or_else(|| {
-            fields.push(described.core_field());
+            fields.push(Arc::clone(described.core_field()));
             fields.len() - 1
         }));
     }

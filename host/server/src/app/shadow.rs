@@ -56,7 +56,7 @@ pub(crate) struct ShadowQueue {
 /// One query to be compared. Holds what was asked, key values too: it is never written anywhere.
 struct Job {
     active: Arc<Active>,
-    query: Query,
+    query: Arc<Query>,
     ask: Ask,
 }
 
@@ -73,11 +73,11 @@ impl ShadowQueue {
     }
 
     /// Takes a query that was decided, if a policy in shadow is concerned. Returns at once.
-    pub(crate) fn offer(&self, active: &Arc<Active>, query: &Query, ask: Ask) {
+    pub(crate) fn offer(&self, active: &Arc<Active>, query: &Arc<Query>, ask: Ask) {
         if !active.shadows().iter().any(|shadow| shadow.concerns(query)) {
             return;
         }
-        let job = Job { active: Arc::clone(active), query: query.clone(), ask };
+        let job = Job { active: Arc::clone(active), query: Arc::clone(query), ask };
         if let Err(error) = self.jobs.try_send(job) {
             let Job { active, query, .. } = error.into_inner();
             self.miss_all(&active, &query);

@@ -2,8 +2,9 @@
 //! How many persons a client asked about: what the store counted, and what is under way.
 //!
 //! The store is not asked for each query. What it said is kept for a second, as long as its windows count the same
-//! buckets, and what this host records meanwhile is added. So what other hosts record on the same store counts here
-//! within a second. What is recorded while the store is being read is added too: for that second it may be counted
+//! buckets, and what this host records meanwhile is added. While one query asks it again, the others go by what is kept,
+//! for another second at most. So what other hosts record on the same store counts here within two seconds of being
+//! noted there. What is recorded while the store is being read is added too: for that second it may be counted
 //! twice, rather than not at all.
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
 use paasla_core::{Attribute, ClientId, Value, Window};
 use paasla_store::{Store, StoreError, Usage, usage::same_buckets};
 
-/// How long what the store said is kept.
+/// How long what the store said is kept; twice as long while somebody asks again.
 const KEPT: Duration = Duration::from_secs(1);
 
 const PREFIX: &str = "usage.client.last-";
@@ -33,6 +34,8 @@ struct Count {
     /// Persons in queries that were recorded since the count began.
     recorded: u64,
     kept: Option<Kept>,
+    /// When somebody began to ask the store, and has not said yet what it said.
+    asking: Option<Instant>,
 }
 
 /// What the store said, with what was recorded since.
@@ -42,6 +45,14 @@ struct Kept {
     /// Where its windows end.
     now: i64,
     read: Instant,
+}
+
+impl Kept {
+    /// Whether it may be gone by. `asking` says since when somebody asks the store again.
+    fn may_stand(&self, asking: Option<Instant>, now: i64) -> bool {
+        let asked = asking.is_some_and(|since| since.elapsed() < KEPT);
+        self.read.elapsed() < if asked { 2 * KEPT } else { KEPT } && same_buckets(self.now, now)
+    }
 }
 
 /// A query's own place among those under way; leaves it when dropped.
@@ -90,15 +101,28 @@ impl Place {
     /// What the store counts. It is asked after the place was taken: what is recorded in between is counted twice
     /// rather than not at all.
     async fn usage(&self, store: &dyn Store, now: i64) -> Result<Usage, StoreError> {
-        let fresh = |kept: &Kept| kept.read.elapsed() < KEPT && same_buckets(kept.now, now);
-        let recorded = match self.all.lock().get(&self.key) {
-            Some(Count { kept: Some(kept), .. }) if fresh(kept) => return Ok(kept.usage),
-            count => count.map_or(0, |count| count.recorded),
-        };
         let read = Instant::now();
+        let recorded = match self.all.lock().get_mut(&self.key) {
+            Some(count) => match count.kept {
+                Some(kept) if kept.may_stand(count.asking, now) => return Ok(kept.usage),
+                _ => {
+                    count.asking = Some(read);
+                    count.recorded
+                }
+            },
+            None => 0,
+        };
         let (client, basis) = &*self.key;
-        let mut usage = store.usage(client, basis, now).await?;
-        if let Some(count) = self.all.lock().get_mut(&self.key) {
+        let asked = store.usage(client, basis, now).await;
+        let mut all = self.all.lock();
+        let mut count = all.get_mut(&self.key);
+        if let Some(count) = &mut count
+            && count.asking == Some(read)
+        {
+            count.asking = None;
+        }
+        let mut usage = asked?;
+        if let Some(count) = count {
             add(&mut usage, count.recorded.saturating_sub(recorded));
             // Of two who read at a time the later one stays.
             if count.kept.is_none_or(|kept| kept.read < read) {

@@ -5,9 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::StatusCode,
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -45,7 +44,11 @@ impl Admission {
 }
 
 /// Lets a request in when there is a place. A request turned away is not recorded: it was not read.
-pub(super) async fn admit(State(doors): State<Arc<Doors>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn admit<F: Future<Output = Response>>(
+    doors: &Doors,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let Some(place) = doors.admission.enter() else {
         let detail = "too many queries are under way; try again in a moment";
         return Document::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
@@ -53,5 +56,5 @@ pub(super) async fn admit(State(doors): State<Arc<Doors>>, mut request: Request,
             .into_response();
     };
     request.extensions_mut().insert(place.clone());
-    next.run(request).await
+    next(request).await
 }

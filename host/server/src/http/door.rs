@@ -73,12 +73,12 @@ pub(super) async fn pass<W: Words>(
         let (status, problems) = problems.finish();
         return Document::invalid(None, status, &problems).into_response();
     };
-    let caller = caller(W::CHANNEL, client, &envelope, arrived, instant);
+    let caller = || caller(W::CHANNEL, client.clone(), &envelope, arrived, instant);
     if let Err(problem) = body::check_type(&parts.headers) {
         problems.decisive(415, problem);
     }
     let ask = match read(doors, sent, &mut problems).await {
-        Some(tree) => words.ask(&*doors.gate, &envelope, caller.clone(), &tree, &mut problems),
+        Some(tree) => words.ask(&*doors.gate, &envelope, caller(), &tree, &mut problems),
         None => None,
     };
     match ask {
@@ -89,7 +89,7 @@ pub(super) async fn pass<W: Words>(
                 problems.extend(doors.gate.check(&ask));
             }
             let (status, problems) = problems.finish();
-            reject(doors, place, caller, words.service(), status, problems).await
+            reject(doors, place, caller(), words.service(), status, problems).await
         }
     }
 }

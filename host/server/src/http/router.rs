@@ -6,13 +6,13 @@ use std::{any::Any, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use percent_encoding::percent_decode_str;
-use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
     Gatehouse,
@@ -75,12 +75,10 @@ pub fn router(doors: &Arc<Doors>) -> Router {
 
 /// Every route of the doors that institutions use.
 pub fn routes(doors: &Arc<Doors>) -> Router {
-    // The innermost layer comes first: a request must be let in before its time begins to run.
     let guarded = Router::new()
         .route("/xroad/{service}/{version}/query", post(xroad::query))
         .route("/rr/domesticDataExchange/v1/isikud", post(rr::persons))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(doors), within_time))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(doors), admission::admit));
+        .route_layer(middleware::from_fn_with_state(Arc::clone(doors), guarded));
     let open = Router::new()
         .route("/xroad/{service}/openapi.json", get(openapi::description))
         .route("/health/live", get(health::live))
@@ -92,23 +90,27 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
 /// and a look at the path. Limits on bodies are the doors' own work, since what they refuse must be recorded.
 pub fn layers(doors: &Arc<Doors>, routes: Router) -> Router {
     let (unknown, wrong) = (Arc::clone(doors), Arc::clone(doors));
-    let set = |name: HeaderName, value: &'static str| {
-        SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
-    };
-    // The innermost layer comes first.
+    // The innermost layer comes first. They are few: each costs every request some allocations.
     routes
         .fallback(move |request| no_route(unknown, request))
         .method_not_allowed_fallback(move |request| wrong_method(wrong, request))
-        .layer(middleware::from_fn_with_state(Arc::clone(doors), plain_path))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(set(header::REFERRER_POLICY, "no-referrer"))
-        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        // Other doors may say otherwise of what is nobody's data: style sheets, pictures.
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("no-store"),
-        ))
-        .layer(middleware::from_fn(trace::trace))
+        .layer(middleware::from_fn_with_state(Arc::clone(doors), outermost))
+}
+
+async fn outermost(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
+    let mut response = trace::trace(request, |request| plain_path(doors, request, next)).await;
+    let headers = response.headers_mut();
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Other doors may say otherwise of what is nobody's data: style sheets, pictures.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A request must be let in before its time begins to run.
+async fn guarded(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
+    admission::admit(&doors, request, |request| within_time(&doors, request, next)).await
 }
 
 async fn no_route(doors: Arc<Doors>, request: Request) -> Response {
@@ -126,7 +128,7 @@ async fn wrong_method(doors: Arc<Doors>, request: Request) -> Response {
 
 /// Refuses a path that two readers could read differently. A security server checks access on the normalised path
 /// but passes on the raw one (XRDDEV-3054).
-async fn plain_path(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
+async fn plain_path(doors: Arc<Doors>, request: Request, next: Next) -> Response {
     if is_plain(request.uri().path()) {
         return next.run(request).await;
     }
@@ -148,7 +150,7 @@ fn is_plain(path: &str) -> bool {
         && same_parts('.')
 }
 
-async fn within_time(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
+async fn within_time(doors: &Doors, request: Request, next: Next) -> Response {
     match tokio::time::timeout(doors.settings.request_timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

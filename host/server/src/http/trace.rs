@@ -7,7 +7,6 @@ use std::time::Instant;
 use axum::{
     extract::{MatchedPath, Request},
     http::Method,
-    middleware::Next,
     response::Response,
 };
 use tracing::{Instrument, info, info_span};
@@ -16,13 +15,16 @@ use uuid::Uuid;
 use super::DECISION;
 
 /// Gives the request an id of our own, opens its span, and logs how it ended.
-pub(super) async fn trace(request: Request, next: Next) -> Response {
+pub(super) async fn trace<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let arrived = Instant::now();
     let id = Uuid::now_v7();
     let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str()).to_owned();
     let span = info_span!("request", %id, method = method(request.method()), route);
     async {
-        let response = next.run(request).await;
+        let response = next(request).await;
         let decision = response.headers().get(DECISION).and_then(|id| id.to_str().ok()).unwrap_or("none");
         let ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
         info!(status = response.status().as_u16(), ms, decision, "answered");

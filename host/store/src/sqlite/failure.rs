@@ -20,11 +20,6 @@ pub(super) fn failure(error: Error) -> StoreError {
     }
 }
 
-/// Whether a statement failed because what it writes is there already.
-pub(super) fn is_conflict(error: &Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.is_unique_violation())
-}
-
 /// What a failed migration means. `known` is the newest version that this program knows.
 pub(super) fn migration_failure(error: MigrateError, known: i64) -> StoreError {
     match error {

@@ -11,8 +11,8 @@ use sqlx::{
 use tokio::fs::{File, OpenOptions};
 
 use super::{
+    batch,
     failure::{failure, migration_failure},
-    record,
 };
 use crate::error::StoreError;
 
@@ -74,7 +74,7 @@ pub(super) async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    let pool = pool(1).after_connect(|connection, _| Box::pin(record::prepare(connection)));
+    let pool = pool(1).after_connect(|connection, _| Box::pin(batch::prepare(connection)));
     pool.connect_with(options).await.map_err(failure)
 }
 

@@ -1,240 +1,335 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Records: writing them, and reading one.
+//! Records: writing them to the log, noting in the database what finds them, and reading one.
 //!
-//! A batch of records is one statement, whatever its size: each statement is a trip to the connection's own thread and
-//! back, and one statement is a transaction by itself, so that no error and no caller who gives up can leave half of
-//! it. What a plain `INSERT` cannot do, write three tables, a trigger of the connection's own does.
+//! Writing waits for the log alone. What finds a record is noted a moment later, for many at a time; whoever searches
+//! has it done first, and usage counts what is not noted yet, so nobody sees the difference. It is noted in one transaction with how far the log was looked at:
+//! nothing is noted twice or left out, whoever is killed when, and however many programs do it.
 
-use std::{collections::HashSet, sync::atomic::AtomicI64};
-
-use paasla_core::Record;
-use sqlx::{SqliteConnection, SqlitePool};
-
-use super::{
-    failure::{failure, is_conflict},
-    usage,
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, PoisonError, atomic::AtomicI64},
+    time::Duration,
 };
-use crate::{error::StoreError, usage::additions};
+
+use paasla_core::{ClientId, Counted, Entry, Record};
+use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
+use tokio::sync::{Mutex, Notify};
+
+use super::{batch::Batch, begin, failure::failure, usage};
+use crate::{
+    error::StoreError,
+    log::{self, Log, LogError, Place, Rest, Written},
+    usage::Usage,
+};
 
 const WHAT: &str = "record";
 
-/// What an `INSERT` writes a batch to. `texts` is the bytes of all texts, one after the other, so that they go in as
-/// they are, whatever they hold; the others are rows of numbers, and tell a text by its place.
-const BATCH: &str = "CREATE TEMP VIEW IF NOT EXISTS batch AS \
-     SELECT NULL AS texts, NULL AS records, NULL AS subjects, NULL AS usage";
+/// How long records gather before they are noted.
+const PAUSE: Duration = Duration::from_secs(2);
 
-/// The text whose place (first byte, length) two numbers of a row are.
-macro_rules! text {
-    ($first:literal) => {
-        concat!("CAST(substr(NEW.texts, value ->> ", $first, ", value ->> (", $first, " + 1)) AS TEXT)")
-    };
+/// What the connection keeps in memory while it notes, and else: SQLite's own default.
+const CACHE: &str = "PRAGMA cache_size = -16384";
+const CACHE_AT_REST: &str = "PRAGMA cache_size = -2000";
+
+/// About how many bytes of the log are noted in one transaction.
+const STEP: u64 = 16 << 20;
+
+/// How many persons one record counts for, and up to where its batch is.
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    written: Written,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    instant: i64,
+    persons: u64,
 }
 
-/// The order of the numbers is that of [`Batch::new`] and [`Batch::record`].
-const BATCH_WRITTEN: &str = concat!(
-    "CREATE TEMP TRIGGER IF NOT EXISTS batch_written INSTEAD OF INSERT ON batch BEGIN \
-     INSERT INTO record (instant, status, generation, version, outcome, id, client, service, official, \
-     case_reference, message_id, request_id, content) \
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ",
-    text!("4"),
-    ", ",
-    text!("6"),
-    ", ",
-    text!("8"),
-    ", ",
-    text!("10"),
-    ", ",
-    text!("12"),
-    ", ",
-    text!("14"),
-    ", ",
-    text!("16"),
-    ", ",
-    text!("18"),
-    ", ",
-    text!("20"),
-    " FROM json_each(NEW.records); \
-     INSERT INTO record_subject (instant, subject, record) \
-     SELECT value ->> 0, ",
-    text!("1"),
-    ", ",
-    text!("3"),
-    " FROM json_each(NEW.subjects) WHERE true ON CONFLICT DO NOTHING; \
-     INSERT INTO usage_bucket (grain, start, persons, client, basis) \
-     SELECT value ->> 0, value ->> 1, value ->> 2, ",
-    text!("3"),
-    ", ",
-    text!("5"),
-    " FROM json_each(NEW.usage) WHERE true \
-     ON CONFLICT (client, basis, grain, start) DO UPDATE SET persons = persons + excluded.persons; \
-     END"
-);
+/// The log, and what finds records in it.
+#[derive(Debug)]
+pub(super) struct Records {
+    log: Log,
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// When old usage was last dropped: milliseconds since 1970-01-01T00:00:00Z.
+    pruned_at: AtomicI64,
+    /// What this program has written and counted, and that may not be noted yet: by holder and basis.
+    recent: std::sync::Mutex<HashMap<(String, String), Vec<Recent>>>,
+    /// Who notes, one at a time.
+    noting: Mutex<()>,
+    /// Told of every batch.
+    told: Notify,
+}
 
-/// Makes a connection able to write batches.
-pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    for text in [BATCH, BATCH_WRITTEN] {
-        sqlx::query(text).execute(&mut *connection).await?;
+impl Records {
+    /// The records beside this database. Whatever is in the log is noted, if the database lets it.
+    pub(super) async fn open(
+        database: &Path,
+        writer: SqlitePool,
+        readers: SqlitePool,
+    ) -> Result<Arc<Self>, StoreError> {
+        let mut folder = database.as_os_str().to_owned();
+        folder.push("-records");
+        let log = aside(move || Log::open(folder.into())).await?.map_err(unavailable)?;
+        let records = Arc::new(Self {
+            log,
+            writer,
+            readers,
+            pruned_at: AtomicI64::new(i64::MIN),
+            recent: std::sync::Mutex::default(),
+            noting: Mutex::default(),
+            told: Notify::new(),
+        });
+        Self::note_if_possible(&records).await?;
+        Ok(records)
     }
-    Ok(())
-}
 
-pub(super) async fn append(
-    writer: &SqlitePool,
-    pruned_at: &AtomicI64,
-    records: &[Record],
-) -> Result<(), StoreError> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let batch = Batch::new(records)?;
-    let mut connection = writer.acquire().await.map_err(failure)?;
-    usage::prune_now_and_then(&mut connection, pruned_at, records).await?;
-    match batch.write(&mut connection).await {
-        Ok(()) => Ok(()),
-        Err(error) if is_conflict(&error) => Err(conflict(&mut connection, records, error).await),
-        Err(error) => Err(failure(error)),
-    }
-}
-
-/// Names the first record that stands in the way of a batch.
-async fn conflict(connection: &mut SqliteConnection, records: &[Record], error: sqlx::Error) -> StoreError {
-    let mut seen = HashSet::new();
-    for Record { id, .. } in records {
-        let there = sqlx::query("SELECT 1 FROM record WHERE id = $1").bind(id);
-        match there.fetch_optional(&mut *connection).await {
-            Ok(None) if seen.insert(id) => {}
-            Ok(_) => return StoreError::Conflict { what: WHAT, key: id.clone() },
-            Err(error) => return failure(error),
-        }
-    }
-    failure(error)
-}
-
-/// What one statement writes.
-#[derive(Default)]
-struct Batch {
-    texts: Vec<u8>,
-    records: Vec<Row>,
-    subjects: Vec<Row>,
-    usage: Vec<Row>,
-}
-
-/// Numbers, those among them that tell a text's place included.
-type Row = Vec<Option<i64>>;
-
-impl Batch {
-    fn new(records: &[Record]) -> Result<Self, StoreError> {
-        let mut batch = Self::default();
-        for record in records {
-            let id = batch.text(&record.id);
-            batch.record(record, id).ok_or_else(|| invalid(record))?;
-            for subject in &record.subjects {
-                batch.subject(record.instant, subject, id);
+    /// Notes what is written, until the task is aborted.
+    pub(super) async fn note_always(records: Arc<Self>) {
+        loop {
+            records.told.notified().await;
+            tokio::time::sleep(PAUSE).await;
+            if let Err(error) = Self::note_all(&records).await {
+                tracing::warn!(%error, "what finds records could not be noted; it is tried again");
+                records.told.notify_one();
             }
         }
-        for (bucket, persons) in additions(records) {
-            let (client, basis) = (batch.text(&bucket.client), batch.text(&bucket.basis));
-            let numbers = [bucket.grain.millis(), bucket.start, persons].map(Some);
-            batch.usage.push(numbers.into_iter().chain(client).chain(basis).collect());
+    }
+
+    pub(super) fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        let written = self.log.append(entries).map_err(|error| match (error, entries) {
+            (LogError::Closed, _) => StoreError::Closed,
+            (LogError::TooLong, [one]) => StoreError::Invalid { what: WHAT, key: one.id().to_owned() },
+            (LogError::TooLong, many) => {
+                StoreError::Invalid { what: "batch of records", key: many.len().to_string() }
+            }
+            (LogError::Io(error), _) => unavailable(error),
+        })?;
+        if let Some(written) = written {
+            let mut recent = self.recent();
+            for Counted { holder, basis, instant, persons } in entries.iter().filter_map(Entry::usage) {
+                let of = recent.entry((holder.clone(), basis.clone())).or_default();
+                of.push(Recent { written, instant: *instant, persons: *persons });
+            }
+            drop(recent);
+            self.told.notify_one();
         }
-        Ok(batch)
+        Ok(())
     }
 
-    /// None when the record does not fit.
-    fn record(&mut self, record: &Record, id: [Option<i64>; 2]) -> Option<()> {
-        let generation = i64::try_from(record.generation).ok()?;
-        let first = i64::try_from(self.texts.len()).ok()?;
-        serde_json::to_writer(&mut self.texts, record).ok()?;
-        let length = i64::try_from(self.texts.len()).ok()? - first;
-        let mut row = Vec::with_capacity(22);
-        row.extend([Some(record.instant), Some(record.status.into()), Some(generation)]);
-        row.push(record.version.map(i64::from));
-        row.extend(self.text(record.outcome.name()));
-        row.extend(id);
-        row.extend(self.text(&record.client.to_string()));
-        for text in [&record.service, &record.official, &record.case, &record.message_id, &record.request_id]
-        {
-            row.extend(text.as_ref().map_or([None; 2], |text| self.text(text)));
+    /// What is written and counted, noted or not. See [`usage::of`].
+    pub(super) async fn usage(&self, client: &ClientId, basis: &str, now: i64) -> Result<Usage, StoreError> {
+        let key = (client.to_string(), basis.to_owned());
+        // Before the database is asked: what is noted meanwhile is found there, and told by how far it is noted.
+        let recent = self.recent().get(&key).cloned().unwrap_or_default();
+        let (mut usage, noted) = usage::of(&self.readers, &key.0, basis, now).await?;
+        for recent in recent.into_iter().filter(|recent| !noted.covers(recent.written)) {
+            usage.add(recent.persons, recent.instant, now);
         }
-        row.extend([Some(first + 1), Some(length)]);
-        self.records.push(row);
-        Some(())
+        Ok(usage)
     }
 
-    fn subject(&mut self, instant: i64, subject: &str, id: [Option<i64>; 2]) {
-        let subject = self.text(subject);
-        self.subjects.push([Some(instant)].into_iter().chain(subject).chain(id).collect());
+    fn recent(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Vec<Recent>>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a text. SQL counts bytes from 1.
-    fn text(&mut self, text: &str) -> [Option<i64>; 2] {
-        let first = self.texts.len() + 1;
-        self.texts.extend_from_slice(text.as_bytes());
-        [first, text.len()].map(|number| i64::try_from(number).ok())
-    }
-
-    async fn write(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let json =
-            |rows: &[Row]| serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()));
-        let (records, subjects, usage) = (json(&self.records)?, json(&self.subjects)?, json(&self.usage)?);
-        sqlx::query("INSERT INTO batch (texts, records, subjects, usage) VALUES ($1, $2, $3, $4)")
-            .bind(self.texts)
-            .bind(records)
-            .bind(subjects)
-            .bind(usage)
-            .execute(connection)
+    /// One record, when everything is noted.
+    pub(super) async fn get(records: &Arc<Self>, id: &str) -> Result<Option<Record>, StoreError> {
+        Self::note_all(records).await?;
+        let place = sqlx::query_scalar("SELECT place FROM record WHERE id = $1 ORDER BY place LIMIT 1")
+            .bind(id)
+            .fetch_optional(&records.readers)
             .await
-            .map(|_| ())
-    }
-}
-
-pub(super) async fn get(readers: &SqlitePool, id: &str) -> Result<Option<Record>, StoreError> {
-    let content: Option<String> = sqlx::query_scalar("SELECT content FROM record WHERE id = $1")
-        .bind(id)
-        .fetch_optional(readers)
-        .await
-        .map_err(failure)?;
-    content.map(|content| read(id, &content)).transpose()
-}
-
-/// Reads a stored record. The reader's own error is dropped: it may quote what it could not read.
-pub(super) fn read(id: &str, content: &str) -> Result<Record, StoreError> {
-    serde_json::from_str(content).map_err(|_| StoreError::Corrupt { what: WHAT, key: id.to_owned() })
-}
-
-fn invalid(record: &Record) -> StoreError {
-    StoreError::Invalid { what: WHAT, key: record.id.clone() }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::{SqliteStore, Store as _};
-
-    fn record(n: usize) -> Record {
-        let content = format!(
-            r#"{{"id":"r-{n}","instant":1,"outcome":"invalid","status":400,"codes":[],"generation":1,
-                "channel":"xroad","client":"EE/GOV/1/a","statements":[],"rulings":[],"subjects":["aa"],
-                "returned":0,"cost":0,"durationUs":0}}"#
-        );
-        serde_json::from_str(&content).unwrap()
+            .map_err(failure)?;
+        let Some(place) = place else { return Ok(None) };
+        let read = Self::read(records, vec![(id.to_owned(), place)]).await?;
+        Ok(read.into_iter().next())
     }
 
-    /// A caller who gives up, at whatever moment, leaves all of the batch or none of it, and nothing open.
-    #[tokio::test]
-    async fn a_batch_is_whole_whoever_gives_up() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(folder.path().join("store.db")).await.unwrap();
-        for round in 0..20 {
-            let batch: Vec<Record> = (0..50).map(|n| record(round * 50 + n)).collect();
-            let patience = Duration::from_micros(100 * u64::try_from(round).unwrap());
-            let _ = tokio::time::timeout(patience, store.append(&batch)).await;
-            let there: i64 =
-                sqlx::query_scalar("SELECT count(*) FROM record").fetch_one(&store.writer).await.unwrap();
-            assert_eq!(there % 50, 0);
+    /// Records by id and place, out of the log.
+    pub(super) async fn read(
+        records: &Arc<Self>,
+        places: Vec<(String, i64)>,
+    ) -> Result<Vec<Record>, StoreError> {
+        let records = Arc::clone(records);
+        aside(move || {
+            let folder = records.log.folder().map_err(unavailable)?;
+            let read = |(id, place): (String, i64)| {
+                let place = Place::of_number(place);
+                let bytes = place.and_then(|place| log::at(&folder, place).ok().flatten());
+                // The reader's own error is dropped: it may quote what it could not read.
+                let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+                record.filter(|record| record.id == id).ok_or(StoreError::Corrupt { what: WHAT, key: id })
+            };
+            places.into_iter().map(read).collect()
+        })
+        .await?
+    }
+
+    /// Notes all that is in the log, whoever wrote it.
+    pub(super) async fn note_all(records: &Arc<Self>) -> Result<(), StoreError> {
+        let _noting = records.noting.lock().await;
+        let noted = Noted::read(&records.readers).await?;
+        records.recent().retain(|_, of| {
+            of.retain(|recent| !noted.covers(recent.written));
+            !of.is_empty()
+        });
+        for (number, indexed) in noted.open {
+            Self::note_segment(records, number, Some(indexed)).await?;
         }
-        store.append(&[record(1_000_000)]).await.unwrap();
+        let mut next = noted.last + 1;
+        while Self::note_segment(records, next, None).await? {
+            next += 1;
+        }
+        Ok(())
     }
+
+    /// Notes what is in one segment from a byte on; none: from the first, if there is such a segment.
+    async fn note_segment(
+        records: &Arc<Self>,
+        number: i64,
+        mut indexed: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let Ok(segment) = u32::try_from(number) else { return Ok(false) };
+        loop {
+            let from = u64::try_from(indexed.unwrap_or(0)).unwrap_or(0);
+            let of = Arc::clone(records);
+            let scanned = aside(move || {
+                let folder = of.log.folder()?;
+                let own = of.log.own().filter(|own| own.segment == segment);
+                let mut batch = Batch::default();
+                let add = |place, bytes: &[u8]| batch.add(place, bytes);
+                let found = log::scan(&folder, segment, from, own.map(|own| own.to), STEP, add)?;
+                Ok(found.map(|found| (found, batch)))
+            });
+            let Some(((to, rest), batch)) = scanned.await?.map_err(unavailable)? else { return Ok(false) };
+            let to = i64::try_from(to).unwrap_or(i64::MAX);
+            let ended = rest == Rest::Ended;
+            if indexed != Some(to) || ended {
+                let noted = Self::note(records, number, indexed, to, ended, batch).await?;
+                if !noted {
+                    // Another program did; it goes on from where it came to.
+                    return Ok(true);
+                }
+            }
+            if rest != Rest::More {
+                return Ok(true);
+            }
+            indexed = Some(to);
+        }
+    }
+
+    /// Notes a batch, unless somebody else was quicker.
+    async fn note(
+        records: &Self,
+        number: i64,
+        from: Option<i64>,
+        to: i64,
+        ended: bool,
+        batch: Batch,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = begin(&records.writer).await?;
+        let known: Option<(i64, bool)> =
+            sqlx::query_as("SELECT indexed, ended FROM segment WHERE number = $1")
+                .bind(number)
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(failure)?;
+        if known != from.map(|from| (from, false)) {
+            return Ok(false);
+        }
+        if let Some(newest) = batch.newest {
+            usage::prune_now_and_then(&mut transaction, &records.pruned_at, newest).await?;
+            // What is changed stays in memory until all is, and goes to the disk once.
+            set_cache(&mut transaction, CACHE).await?;
+            batch.write(&mut transaction).await.map_err(failure)?;
+        }
+        let upsert = "INSERT INTO segment (number, indexed, ended) VALUES ($1, $2, $3) \
+                      ON CONFLICT (number) DO UPDATE SET indexed = excluded.indexed, ended = excluded.ended";
+        sqlx::query(upsert)
+            .bind(number)
+            .bind(to)
+            .bind(ended)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failure)?;
+        transaction.commit().await.map_err(failure)?;
+        // For the rest of the time it would only be kept.
+        let mut connection = records.writer.acquire().await.map_err(failure)?;
+        set_cache(&mut connection, CACHE_AT_REST).await?;
+        sqlx::query("PRAGMA shrink_memory").execute(&mut *connection).await.map_err(failure)?;
+        Ok(true)
+    }
+
+    /// Takes no more records, and notes what is written.
+    pub(super) async fn close(records: &Arc<Self>) -> Result<(), StoreError> {
+        let of = Arc::clone(records);
+        aside(move || of.log.close()).await?;
+        if records.writer.is_closed() {
+            return Ok(());
+        }
+        Self::note_if_possible(records).await
+    }
+
+    /// Notes all that is in the log. That somebody else holds the database is no error: it can be done at any time.
+    async fn note_if_possible(records: &Arc<Self>) -> Result<(), StoreError> {
+        match Self::note_all(records).await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                tracing::warn!(%error, "what finds records could not be noted; it is done when the database lets it");
+                records.told.notify_one();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// How far the log is noted.
+pub(super) struct Noted {
+    /// Segments that may grow, and the first byte of each that was not looked at.
+    open: Vec<(i64, i64)>,
+    /// The last segment that was looked at; 0 before the first.
+    last: i64,
+}
+
+/// A column of a `SELECT`: how far the log is noted, for [`Noted::of`].
+pub(super) const NOTED: &str = "(SELECT json_array((SELECT coalesce(max(number), 0) FROM segment), \
+     (SELECT json_group_array(json_array(number, indexed)) FROM segment WHERE NOT ended)))";
+
+impl Noted {
+    pub(super) fn of(column: &str) -> Result<Self, StoreError> {
+        let read = serde_json::from_str(column);
+        let (last, open) = read.map_err(|_| StoreError::Corrupt { what: "segment", key: "all".into() })?;
+        Ok(Self { open, last })
+    }
+
+    async fn read(readers: &SqlitePool) -> Result<Self, StoreError> {
+        let column: String = sqlx::query_scalar(AssertSqlSafe(format!("SELECT {NOTED}")))
+            .fetch_one(readers)
+            .await
+            .map_err(failure)?;
+        Self::of(&column)
+    }
+
+    /// Whether what was written up to there is noted.
+    fn covers(&self, written: Written) -> bool {
+        let segment = i64::from(written.segment);
+        match self.open.iter().find(|(number, _)| *number == segment) {
+            Some((_, indexed)) => u64::try_from(*indexed).is_ok_and(|indexed| written.to <= indexed),
+            None => segment <= self.last,
+        }
+    }
+}
+
+/// Sets how much a connection keeps of the database in memory. The negative number is KiB.
+async fn set_cache(connection: &mut SqliteConnection, size: &'static str) -> Result<(), StoreError> {
+    sqlx::query(size).execute(connection).await.map(drop).map_err(failure)
+}
+
+/// Runs what waits for files on a thread that may wait.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Unavailable(Box::new(error)))
+}
+
+fn unavailable(error: std::io::Error) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
 }

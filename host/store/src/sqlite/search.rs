@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Finding records.
 
-use paasla_core::Record;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
-use super::{failure::failure, record};
+use super::{batch::subject_key, failure::failure};
 use crate::{error::StoreError, filter::RecordFilter};
 
-pub(super) async fn records(readers: &SqlitePool, filter: &RecordFilter) -> Result<Vec<Record>, StoreError> {
+/// The records of one page, each with its id and its place in the log.
+pub(super) async fn records(
+    readers: &SqlitePool,
+    filter: &RecordFilter,
+) -> Result<Vec<(String, i64)>, StoreError> {
     let after = match &filter.before_id {
-        Some(id) => Some((instant_of(readers, id).await?, id.clone())),
+        Some(id) => Some(instant_and_place(readers, id).await?),
         None => None,
     };
-    let mut query = page(filter, after);
-    let rows: Vec<(String, String)> = query.build_query_as().fetch_all(readers).await.map_err(failure)?;
-    rows.iter().map(|(id, content)| record::read(id, content)).collect()
+    page(filter, after).build_query_as().fetch_all(readers).await.map_err(failure)
 }
 
 pub(super) async fn count(readers: &SqlitePool, filter: &RecordFilter) -> Result<u64, StoreError> {
@@ -23,8 +24,8 @@ pub(super) async fn count(readers: &SqlitePool, filter: &RecordFilter) -> Result
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-async fn instant_of(readers: &SqlitePool, id: &str) -> Result<i64, StoreError> {
-    sqlx::query_scalar("SELECT instant FROM record WHERE id = $1")
+async fn instant_and_place(readers: &SqlitePool, id: &str) -> Result<(i64, i64), StoreError> {
+    sqlx::query_as("SELECT instant, place FROM record WHERE id = $1 ORDER BY place LIMIT 1")
         .bind(id)
         .fetch_optional(readers)
         .await
@@ -33,21 +34,21 @@ async fn instant_of(readers: &SqlitePool, id: &str) -> Result<i64, StoreError> {
 }
 
 /// One page, from the record after `after` on.
-fn page(filter: &RecordFilter, after: Option<(i64, String)>) -> QueryBuilder<Sqlite> {
-    let mut query = matching("r.id, r.content", filter);
-    let (instant, id) = order(filter);
-    if let Some((after_instant, after_id)) = after {
-        query.push(format_args!(" AND ({instant}, {id}) < ("));
-        query.push_bind(after_instant).push(", ").push_bind(after_id).push(")");
+fn page(filter: &RecordFilter, after: Option<(i64, i64)>) -> QueryBuilder<Sqlite> {
+    let mut query = matching("r.id, r.place", filter);
+    let (instant, place) = order(filter);
+    if let Some((after_instant, after_place)) = after {
+        query.push(format_args!(" AND ({instant}, {place}) < ("));
+        query.push_bind(after_instant).push(", ").push_bind(after_place).push(")");
     }
-    query.push(format_args!(" ORDER BY {instant} DESC, {id} DESC LIMIT "));
+    query.push(format_args!(" ORDER BY {instant} DESC, {place} DESC LIMIT "));
     query.push_bind(i64::from(filter.limit.min(RecordFilter::MAX_LIMIT)));
     query
 }
 
-/// The columns that hold instant and id: those of the table whose index leads to the records.
+/// The columns that hold instant and place: those of the table whose index leads to the records.
 fn order(filter: &RecordFilter) -> (&'static str, &'static str) {
-    if filter.subject_hash.is_some() { ("s.instant", "s.record") } else { ("r.instant", "r.id") }
+    if filter.subject_hash.is_some() { ("s.instant", "s.place") } else { ("r.instant", "r.place") }
 }
 
 /// All records that fit the filter, page and limit left aside.
@@ -57,8 +58,8 @@ fn matching(columns: &'static str, filter: &RecordFilter) -> QueryBuilder<Sqlite
     match &filter.subject_hash {
         // To SQLite, CROSS JOIN means: in this order.
         Some(subject) => query
-            .push(" FROM record_subject AS s CROSS JOIN record AS r ON r.id = s.record WHERE s.subject = ")
-            .push_bind(subject.clone()),
+            .push(" FROM record_subject AS s CROSS JOIN record AS r ON r.place = s.place WHERE s.subject = ")
+            .push_bind(subject_key(subject).to_vec()),
         None => query.push(" FROM record AS r WHERE TRUE"),
     };
     if let Some(client) = &filter.client {
@@ -105,7 +106,7 @@ mod tests {
                 until: set(4).then_some(9),
                 ..RecordFilter::default()
             };
-            let after = set(5).then(|| (5, "id".to_owned()));
+            let after = set(5).then_some((5, 7));
             let explain = format!("EXPLAIN QUERY PLAN {}", page(&filter, after).into_string());
             let plan = sqlx::query(AssertSqlSafe(explain)).fetch_all(&store.readers).await.unwrap();
             let plan: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();

@@ -3,10 +3,14 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use paasla_core::{ClientId, Record, Window};
-use sqlx::{SqliteConnection, SqlitePool};
+use paasla_core::Window;
+use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 
-use super::{failure::failure, now};
+use super::{
+    failure::failure,
+    now,
+    record::{NOTED, Noted},
+};
 use crate::{
     error::StoreError,
     usage::{Grain, Usage, since},
@@ -28,14 +32,15 @@ macro_rules! sum {
     };
 }
 
+/// What the buckets count, and how far the log was in them then.
 pub(super) async fn of(
     readers: &SqlitePool,
-    client: &ClientId,
+    client: &str,
     basis: &str,
     now: i64,
-) -> Result<Usage, StoreError> {
-    // One statement, one snapshot: the windows agree with each other.
-    let mut query = sqlx::query_as(concat!(
+) -> Result<(Usage, Noted), StoreError> {
+    // One statement, one snapshot: the windows agree with each other, and with what is noted.
+    const SUMS: &str = concat!(
         "SELECT ",
         sum!("$4", "$5"),
         ", ",
@@ -44,23 +49,25 @@ pub(super) async fn of(
         sum!("$8", "$9"),
         ", ",
         sum!("$10", "$11")
-    ))
-    .bind(client.to_string())
-    .bind(basis)
-    .bind(now);
+    );
+    let mut query =
+        sqlx::query_as(AssertSqlSafe(format!("{SUMS}, {NOTED}"))).bind(client).bind(basis).bind(now);
     for window in [Window::Hour, Window::Day, Window::Month, Window::Year] {
         query = query.bind(Grain::of(window).millis()).bind(since(window, now));
     }
-    let (hour, day, month, year): (i64, i64, i64, i64) = query.fetch_one(readers).await.map_err(failure)?;
+    let (hour, day, month, year, noted): (i64, i64, i64, i64, String) =
+        query.fetch_one(readers).await.map_err(failure)?;
     let persons = |sum: i64| u64::try_from(sum).unwrap_or(0);
-    Ok(Usage { hour: persons(hour), day: persons(day), month: persons(month), year: persons(year) })
+    let usage = Usage { hour: persons(hour), day: persons(day), month: persons(month), year: persons(year) };
+    Ok((usage, Noted::of(&noted)?))
 }
 
-/// Drops buckets that no window needs any more, if that was not done lately.
+/// Drops buckets that no window needs any more, if that was not done lately. `newest` is the instant of a record that
+/// is about to be counted.
 pub(super) async fn prune_now_and_then(
     connection: &mut SqliteConnection,
     pruned_at: &AtomicI64,
-    records: &[Record],
+    newest: i64,
 ) -> Result<(), StoreError> {
     let now = now();
     let last = pruned_at.load(Ordering::Relaxed);
@@ -69,7 +76,6 @@ pub(super) async fn prune_now_and_then(
     }
     pruned_at.store(now, Ordering::Relaxed);
     // The earlier of the two, so that one record with an instant far ahead does not wipe usage out.
-    let newest = records.iter().map(|record| record.instant).max().unwrap_or(now);
     prune(connection, now.min(newest)).await
 }
 
@@ -96,12 +102,12 @@ mod tests {
         const NOW: i64 = 1_790_000_123_456;
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("store.db")).await.unwrap();
-        let client: ClientId = "EE/GOV/70008440/rr".parse().unwrap();
+        let client = "EE/GOV/70008440/rr";
         let mut transaction = store.writer.begin().await.unwrap();
         for grain in Grain::ALL {
             for back in 0..1_000 {
                 sqlx::query("INSERT INTO usage_bucket VALUES ($1, 'b', $2, $3, 1)")
-                    .bind(client.to_string())
+                    .bind(client)
                     .bind(grain.millis())
                     .bind(grain.start(NOW) - back * grain.millis())
                     .execute(&mut *transaction)
@@ -110,7 +116,7 @@ mod tests {
             }
         }
         transaction.commit().await.unwrap();
-        let usage = async |now| of(&store.readers, &client, "b", now).await.unwrap();
+        let usage = async |now| of(&store.readers, client, "b", now).await.unwrap().0;
         let earlier = NOW - Grain::Hour.millis();
         let before = [usage(NOW).await, usage(earlier).await];
         assert_eq!(before[0], Usage { hour: 61, day: 25, month: 31, year: 366 });

@@ -2,8 +2,8 @@
 //! A killed program loses nothing that it had acknowledged, and leaves nothing half-written.
 //!
 //! The test starts itself again as a child that writes and tells what was acknowledged, and kills it with SIGKILL
-//! at no particular moment. That shows what a crash of the program does; a loss of power is SQLite's own promise
-//! (`synchronous=FULL`).
+//! at no particular moment. That shows what a crash of the program does; a loss of power is the promise of SQLite
+//! (`synchronous=FULL`), and of `fdatasync`.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use paasla_store::{RecordFilter, SqliteStore, Store};
 use uuid::Uuid;
 
 use crate::{
-    sample::{NOW, PUBLIC_TASK, client, grant, record, rulebook},
+    sample::{NOW, PUBLIC_TASK, append, client, grant, record, rulebook},
     sqlite::SqliteHome,
 };
 
@@ -100,7 +100,7 @@ async fn write_until_killed(path: &str) {
         let batch = Uuid::now_v7().to_string();
         let records: Vec<Record> =
             (0..BATCH).map(|_| Record { message_id: Some(batch.clone()), ..record() }).collect();
-        store.append(&records).await.unwrap();
+        append(&store, &records).unwrap();
         acknowledge(batch);
         let changed = Rulebook { grants: vec![grant(&Uuid::now_v7().to_string())], ..rulebook() };
         acknowledge(store.install(&changed, "child", "again").await.unwrap().to_string());

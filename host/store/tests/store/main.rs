@@ -7,6 +7,7 @@
 
 mod crash;
 mod governance;
+mod log;
 mod quarantine;
 mod record;
 mod rule;
@@ -67,6 +68,7 @@ contract! {
     record {
         is_there_after_the_append
         are_appended_all_or_none
+        with_one_id_are_both_kept
         are_found_by_every_condition
         are_paged_without_gap_or_repeat
         hold_any_text

@@ -2,10 +2,10 @@
 //! Records, rulebooks and rules to test with.
 
 use paasla_core::{
-    ClientId, Decision, Grant, Mode, Outcome, Policy, Query, Reason, Record, Rulebook, RulingSummary, Scope,
-    Service, Subjects, Term, term::ConceptKind,
+    ClientId, Decision, Entry, Grant, Mode, Outcome, Policy, Query, Reason, Record, Rulebook, RulingSummary,
+    Scope, Service, Subjects, Term, term::ConceptKind,
 };
-use paasla_store::StoredRule;
+use paasla_store::{Store, StoreError, StoredRule};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -14,6 +14,12 @@ pub(crate) const PUBLIC_TASK: &str = "https://w3id.org/dpv#PublicInterest";
 
 pub(crate) fn client(subsystem: &str) -> ClientId {
     format!("EE/GOV/70008440/{subsystem}").parse().unwrap()
+}
+
+/// Writes records.
+pub(crate) fn append(store: &dyn Store, records: &[Record]) -> Result<(), StoreError> {
+    let entries: Vec<Entry> = records.iter().map(|record| Entry::of(record).unwrap()).collect();
+    store.append(&entries)
 }
 
 /// An answered query about two persons.
@@ -35,8 +41,8 @@ pub(crate) fn record() -> Record {
         official: Some("EE60001019906".into()),
         case: Some("5-1/2026".into()),
         statements: vec![("Purpose".into(), "dpv:IdentityVerification".into())],
-        query: Some(query(id)),
-        decision: Some(Decision::refused(1, Reason::new("host", "host.test", "Only a test."))),
+        query: Some(query(id).into()),
+        decision: Some(Decision::refused(1, Reason::new("host", "host.test", "Only a test.")).into()),
         rulings: vec![RulingSummary {
             policy: "minors".into(),
             rule: digest(b"rule"),

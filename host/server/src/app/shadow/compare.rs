@@ -6,7 +6,10 @@
 //! value, other records. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the
 //! register is read for both.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use paasla_core::{Decision, Field, FieldDecision, Reason, Value, Visibility};
 use paasla_engine::RuleFault;
@@ -160,11 +163,13 @@ impl App {
         let entity = &resolved.service.entity;
         let both = resolved.query.fields.iter().zip(was.fields.iter().zip(&would_be.fields)).enumerate();
         let asked = both.filter(|(place, _)| resolved.is_asked(*place));
-        let one = |(_, (field, (was, would_be))): (usize, (&Field, (&FieldDecision, &FieldDecision)))| {
-            let seen = |own: Visibility| self.description.effective(entity, &field.name, own).unwrap_or(own);
-            let told = seen_of(&field.name, seen(was.visibility), seen(would_be.visibility))?;
-            Some(with_reasons(told, &codes(&was.reasons), &codes(&would_be.reasons)))
-        };
+        let one =
+            |(_, (field, (was, would_be))): (usize, (&Arc<Field>, (&FieldDecision, &FieldDecision)))| {
+                let seen =
+                    |own: Visibility| self.description.effective(entity, &field.name, own).unwrap_or(own);
+                let told = seen_of(&field.name, seen(was.visibility), seen(would_be.visibility))?;
+                Some(with_reasons(told, &codes(&was.reasons), &codes(&would_be.reasons)))
+            };
         asked.filter_map(one).collect()
     }
 }

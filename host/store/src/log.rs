@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Records, one after the other, in files that are only ever appended to. Where a record is says its [`Place`];
+//! databases only hold what finds it.
+//!
+//! A file (a segment) has one writer, who made it and holds a lock on it (`flock`). So any number of programs may write
+//! to one folder, each to segments of its own, and whoever finds a segment without a lock knows that it will not grow.
+//! Segments are numbered from 1 without a gap.
+//!
+//! A batch is one write and one `fdatasync`. The bytes that it goes over are zeros that are on the disk already: a file
+//! that grows would have the file system write its size too, with every batch.
+
+mod frame;
+mod scan;
+mod segment;
+
+use std::{
+    fmt, io,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use cap_std::fs::Dir;
+use paasla_core::Entry;
+
+pub(crate) use self::{
+    frame::ENTRY_MAX,
+    scan::{Rest, at, scan},
+};
+use self::{frame::batch, segment::Segment};
+
+/// The first segment of a writer; each that follows is twice as long, up to the last.
+const SHORTEST: u64 = 1 << 20;
+const LONGEST: u64 = 64 << 20;
+
+/// The most that one batch may hold, so that its length is a number of 32 bits.
+const BATCH_MAX: usize = 1 << 30;
+
+/// A buffer that has grown longer for once is not kept.
+const BUFFER_KEPT: usize = 4 << 20;
+
+/// Where a record is: its segment, and the first of its bytes there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    pub(crate) offset: u32,
+}
+
+impl Place {
+    /// As a number: of two places in one segment, the later one is the greater.
+    pub(crate) fn number(self) -> i64 {
+        (i64::from(self.segment) << 32) | i64::from(self.offset)
+    }
+
+    /// The place with this number; none for a number of nothing.
+    pub(crate) fn of_number(number: i64) -> Option<Self> {
+        let segment = u32::try_from(number >> 32).ok()?;
+        let offset = u32::try_from(number & i64::from(u32::MAX)).ok()?;
+        Some(Self { segment, offset })
+    }
+}
+
+/// Up to where a segment is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) segment: u32,
+    pub(crate) to: u64,
+}
+
+/// Why a log did not write.
+#[derive(Debug)]
+pub(crate) enum LogError {
+    Closed,
+    /// The records do not fit into a batch, whatever the state of the log.
+    TooLong,
+    Io(io::Error),
+}
+
+impl From<io::Error> for LogError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// A folder of segments. Nothing is written to it before the first record.
+pub(crate) struct Log {
+    folder: PathBuf,
+    state: Mutex<State>,
+    /// The segment after this one, which a thread makes meanwhile.
+    spare: Arc<Mutex<Option<Segment>>>,
+}
+
+struct State {
+    own: Option<Segment>,
+    /// How long the next segment will be.
+    length: u64,
+    /// Whether the segment after this one is being made.
+    spare_asked: bool,
+    closed: bool,
+    buffer: Vec<u8>,
+}
+
+impl Log {
+    /// The log in this folder, which is made if there is none, readable by its owner only.
+    pub(crate) fn open(folder: PathBuf) -> io::Result<Self> {
+        segment::make_folder(&folder)?;
+        let state =
+            State { own: None, length: SHORTEST, spare_asked: false, closed: false, buffer: Vec::new() };
+        Ok(Self { folder, state: Mutex::new(state), spare: Arc::default() })
+    }
+
+    /// Writes all or none. They are on the disk when it returns, and end where it says; no place when there are none.
+    pub(crate) fn append(&self, entries: &[Entry]) -> Result<Option<Written>, LogError> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(LogError::Closed);
+        }
+        let lengths = entries.iter().map(|entry| entry.bytes().len());
+        if lengths.clone().any(|length| length > ENTRY_MAX) || lengths.sum::<usize>() > BATCH_MAX {
+            return Err(LogError::TooLong);
+        }
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        let State { own, length, buffer, spare_asked, .. } = &mut *state;
+        batch(entries, buffer);
+        if !own.as_ref().is_some_and(|own| own.has_room(buffer.len())) {
+            let full = own.take();
+            *own = Some(self.next(length, buffer.len())?);
+            *spare_asked = false;
+            // What it has too much is nobody's concern if it cannot be cut off: it is zeros.
+            let _ = full.map(Segment::end);
+        }
+        let Some(segment) = own else { return Ok(None) };
+        if let Err(error) = segment.write(buffer) {
+            // Nobody knows what of it is on the disk: nothing more goes into this segment.
+            *own = None;
+            return Err(error.into());
+        }
+        let written = Written { segment: segment.number(), to: segment.written() };
+        if segment.is_half_full() && !std::mem::replace(spare_asked, true) {
+            self.make_spare(*length);
+        }
+        if buffer.capacity() > BUFFER_KEPT {
+            *buffer = Vec::new();
+        }
+        Ok(Some(written))
+    }
+
+    /// Up to where this log has written.
+    pub(crate) fn own(&self) -> Option<Written> {
+        self.state().own.as_ref().map(|own| Written { segment: own.number(), to: own.written() })
+    }
+
+    /// The folder, to read segments.
+    pub(crate) fn folder(&self) -> io::Result<Dir> {
+        segment::folder(&self.folder)
+    }
+
+    /// Takes no more records, and cuts off what was not used. Closing twice does no harm.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let own = state.own.take();
+        drop(state);
+        let spare = self.lock_spare().take();
+        // What they have too much is zeros.
+        for segment in own.into_iter().chain(spare) {
+            let _ = segment.end();
+        }
+    }
+
+    /// The next segment: the spare one, or a new one that has room for so many bytes.
+    fn next(&self, length: &mut u64, room: usize) -> io::Result<Segment> {
+        let spare = self.lock_spare().take();
+        let segment = match spare.filter(|spare| spare.has_room(room)) {
+            Some(spare) => spare,
+            None => Segment::make(&self.folder, (*length).max(segment::length_for(room)))?,
+        };
+        *length = (2 * *length).min(LONGEST);
+        Ok(segment)
+    }
+
+    /// Has the next segment made, so that nobody waits for it. Who needs it and does not find it makes it, and learns
+    /// what is in the way.
+    fn make_spare(&self, length: u64) {
+        let (spare, folder) = (Arc::clone(&self.spare), self.folder.clone());
+        let make = move || {
+            let mut place = spare.lock().unwrap_or_else(PoisonError::into_inner);
+            if place.is_none() {
+                *place = Segment::make(&folder, length).ok();
+            }
+        };
+        let _ = thread::Builder::new().name("paasla-segment".to_owned()).spawn(make);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_spare(&self) -> MutexGuard<'_, Option<Segment>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One file of a log, by whom it is written.
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+};
+
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, OpenOptions, OpenOptionsExt as _},
+};
+
+use super::frame::MAGIC;
+
+/// Where the first batch begins.
+pub(crate) const FIRST: u64 = MAGIC.len() as u64;
+
+/// How many zeros are written at a time: the kernel keeps in one piece what was written in one, and counts all of it
+/// whenever a part is changed.
+const ZEROS: usize = 16 << 10;
+
+/// A segment that this program writes to. Its lock is held as long as this is.
+pub(crate) struct Segment {
+    number: u32,
+    path: PathBuf,
+    file: File,
+    /// Device and inode.
+    identity: (u64, u64),
+    length: u64,
+    written: u64,
+}
+
+impl Segment {
+    /// Makes the next segment of a folder, so many bytes of zeros that are on the disk.
+    pub(crate) fn make(path: &Path, length: u64) -> io::Result<Self> {
+        let folder = folder(path)?;
+        let mut number = 1;
+        for entry in folder.entries()? {
+            let taken = entry?.file_name().to_str().and_then(number_of);
+            number = number.max(taken.map_or(1, |taken| taken.saturating_add(1)));
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = loop {
+            match folder.open_with(name(number), &options) {
+                Ok(file) => break file.into_std(),
+                // Somebody else was quicker.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < u32::MAX => {
+                    number += 1
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        // Before it has its first bytes: what has them and no lock is taken for one that does not grow.
+        file.lock()?;
+        let zeros = vec![0; ZEROS];
+        let mut at = 0;
+        while at < length {
+            let most = usize::try_from(length - at).unwrap_or(ZEROS).min(ZEROS);
+            file.write_all_at(zeros.get(..most).unwrap_or(&zeros), at)?;
+            at += most as u64;
+        }
+        file.write_all_at(&MAGIC, 0)?;
+        file.sync_all()?;
+        // cap-std's own handle is for names only.
+        File::open(path)?.sync_all()?;
+        let identity = identity(&file.metadata()?);
+        Ok(Self { number, path: path.join(name(number)), file, identity, length, written: FIRST })
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Up to where it is on the disk.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Whether a batch of so many bytes fits.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.length - self.written >= bytes as u64
+    }
+
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.written > self.length / 2
+    }
+
+    /// Writes a batch, which is on the disk when this returns. After an error nobody knows what is.
+    pub(crate) fn write(&mut self, batch: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(batch, self.written)?;
+        self.file.sync_data()?;
+        // What was moved away or removed would take records along, and nobody would find them.
+        if identity(&fs::metadata(&self.path)?) != self.identity {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "another file is where the segment was"));
+        }
+        self.written += batch.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts off what was not used.
+    pub(crate) fn end(self) -> io::Result<()> {
+        let used = if self.written == FIRST { 0 } else { self.written };
+        self.file.set_len(used)
+    }
+}
+
+/// How long a segment must be for a batch of so many bytes.
+pub(crate) fn length_for(bytes: usize) -> u64 {
+    FIRST + bytes as u64
+}
+
+/// Makes the folder if there is none, readable by its owner only.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => {
+            let around = path.parent().filter(|around| !around.as_os_str().is_empty());
+            File::open(around.unwrap_or(Path::new(".")))?.sync_all()
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder(path).map(drop),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn folder(path: &Path) -> io::Result<Dir> {
+    Dir::open_ambient_dir(path, ambient_authority())
+}
+
+/// The name of the segment with this number.
+pub(crate) fn name(number: u32) -> String {
+    format!("{number:010}.log")
+}
+
+fn number_of(name: &str) -> Option<u32> {
+    name.strip_suffix(".log")?.parse().ok()
+}
+
+fn identity(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
