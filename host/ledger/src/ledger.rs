@@ -29,8 +29,8 @@ pub struct LedgerConfig {
     pub max_batch: usize,
     /// The longest that a caller waits for its record to become durable.
     pub wait: Duration,
-    /// How long the next commit is put off, once two records met in one: where there is a crowd, more come meanwhile and
-    /// share its cost.
+    /// How long the next commit is put off, once four records met in one: where there is a crowd, more come meanwhile
+    /// and share its cost.
     pub gather: Duration,
 }
 

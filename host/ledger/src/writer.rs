@@ -23,6 +23,9 @@ use crate::{
 /// A disk that takes no longer for a commit, on average, is waited for by whoever asks.
 const QUICK: Duration = Duration::from_micros(700);
 
+/// So many records in one commit are no chance: more come.
+const CROWD: usize = 4;
+
 /// A record in the queue, and whom to tell.
 pub(crate) struct Waiting {
     pub(crate) entry: Entry,
@@ -99,7 +102,7 @@ impl Shared {
     fn next(&self, last: usize) -> Option<Vec<Waiting>> {
         let most = self.config.max_batch.max(1);
         let mut state = self.state();
-        if last > 1 && state.queue.len() < most && !state.closing {
+        if last >= CROWD && state.queue.len() < most && !state.closing {
             // Still `writing`: whoever comes joins the queue.
             drop(state);
             thread::sleep(self.config.gather);

@@ -344,7 +344,7 @@ async fn who_meets_nobody_writes_by_itself_when_the_disk_is_quick() {
     ledger.close().await.unwrap();
 }
 
-/// Where two met, more may come: they are waited for a moment, and share a commit.
+/// Where several met, more come: they are waited for a moment, and share a commit.
 #[tokio::test]
 async fn a_crowd_is_waited_for() {
     let journal = Notebook::new(0);
@@ -353,17 +353,17 @@ async fn a_crowd_is_waited_for() {
     while ledger.queued() > 0 {
         tokio::task::yield_now().await;
     }
-    let crowd = queue(&ledger, &["b", "c"]).await;
+    let crowd = queue(&ledger, &["b", "c", "d", "e"]).await;
     journal.add_permits(100);
     for callers in [first, crowd] {
         assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
     }
-    let later = queue(&ledger, &["d"]).await;
-    let last = queue(&ledger, &["e"]).await;
+    let later = queue(&ledger, &["f"]).await;
+    let last = queue(&ledger, &["g"]).await;
     for callers in [later, last] {
         assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
     }
-    assert_eq!(journal.appends(), [vec!["a"], vec!["b", "c"], vec!["d", "e"]]);
+    assert_eq!(journal.appends(), [vec!["a"], vec!["b", "c", "d", "e"], vec!["f", "g"]]);
 }
 
 /// Dropped without being closed, a ledger writes what is queued; and its thread does not outlive that.
