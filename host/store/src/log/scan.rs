@@ -144,7 +144,7 @@ fn trim(file: &File, segment: u32, at: u64, length: u64) -> io::Result<()> {
         let Some(part) = part.get_mut(..most) else { break };
         file.read_exact_at(part, from)?;
         if part.iter().any(|byte| *byte != 0) {
-            tracing::warn!(
+            tracing::error!(
                 segment,
                 at,
                 "a segment of the log ends with a batch that is not whole; it is left"

@@ -2,8 +2,9 @@
 //! Records: writing them to the log, noting in the database what finds them, and reading one.
 //!
 //! Writing waits for the log alone. What finds a record is noted a moment later, for many at a time; whoever searches
-//! has it done first, and usage counts what is not noted yet, so nobody sees the difference. It is noted in one transaction with how far the log was looked at:
-//! nothing is noted twice or left out, whoever is killed when, and however many programs do it.
+//! has it done first, and usage counts what is not noted yet, so nobody sees the difference. It is noted in one
+//! transaction with how far the log was looked at: nothing is noted twice or left out, whoever is killed when, and however
+//! many programs do it.
 
 use std::{
     collections::HashMap,
