@@ -6,6 +6,7 @@ use paasla_core::Visibility;
 use paasla_register::{
     Description, Dialect, OpenError, Plan, ReadError, Source, SqliteConfig, SqliteRegister,
 };
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use crate::fixture::{EXAMPLE, Fixture, MARI, by_codes, text, write};
@@ -100,4 +101,66 @@ async fn a_slow_read_ends_in_time_and_leaves_its_connection_free() {
     assert!(start.elapsed() < Duration::from_secs(3));
     // The only connection is free again.
     register.ready().await.unwrap();
+}
+
+/// Three million numbers, counted one by one, and a table of a few.
+const TWO: &str = "CREATE VIEW many AS
+    WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n LIMIT 3000000)
+    SELECT id, 'x' || id AS name FROM n;
+    CREATE TABLE few (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+    INSERT INTO few VALUES (1, 'x1'), (2, 'x2');";
+
+/// Two entities with one field, each a table of the same name.
+fn two() -> Description {
+    let entity = |name: &str| {
+        format!(
+            "[[entities]]\nname = \"{name}\"\ntable = \"{name}\"\nkey = \"id\"\nfields = [{{ name = \"name\", column = \
+             \"name\", type = \"text\", key = true, iri = \"urn:n\", category = \"urn:c\" }}]\n"
+        )
+    };
+    let head = "name = \"two\"\ntitle = \"Two\"\niri = \"urn:two\"\ntime-zone = \"UTC\"\n";
+    Description::from_toml(&format!("{head}{}{}", entity("many"), entity("few"))).unwrap()
+}
+
+async fn read_two(register: &SqliteRegister, entity: &str, name: &str) -> Result<usize, ReadError> {
+    let mut read = by_codes(&[], &[("name", SHOW)]);
+    read.entity = entity.to_owned();
+    read.keys = vec![("name".to_owned(), vec![text(name)])];
+    let plan = Plan::new(&two(), Dialect::Sqlite, &read).unwrap();
+    Ok(register.read(&plan).await?.rows.len())
+}
+
+/// Reads that are quick are done where they are asked for. One that is not, or finds the database locked, is begun anew
+/// where nobody waits for the thread, and comes to the same end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_read_among_quick_ones_comes_to_its_end() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("two.db");
+    write(&path, &[TWO]).await;
+    let register = SqliteRegister::open(&SqliteConfig::new(&path), &two()).await.unwrap();
+    let reads = async move {
+        for round in 0..3 {
+            for _ in 0..20 {
+                assert_eq!(read_two(&register, "few", "x2").await, Ok(1));
+            }
+            let begun = Instant::now();
+            assert_eq!(read_two(&register, "many", "x2999999").await, Ok(1), "round {round}");
+            assert!(begun.elapsed() > Duration::from_millis(2), "it is no long read on this machine");
+        }
+        for _ in 0..40 {
+            assert_eq!(read_two(&register, "few", "none").await, Ok(0));
+        }
+        // Another program writes for a while.
+        let options = SqliteConnectOptions::new().filename(&path);
+        let mut writer = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut writer).await.unwrap();
+        let released = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            sqlx::raw_sql("ROLLBACK").execute(&mut writer).await.unwrap();
+        });
+        assert_eq!(read_two(&register, "few", "x1").await, Ok(1));
+        released.await.unwrap();
+    };
+    // On a worker, beside another one.
+    tokio::spawn(reads).await.unwrap();
 }
