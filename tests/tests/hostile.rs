@@ -260,10 +260,20 @@ async fn thousands_of_hostile_queries_leave_nothing_behind() -> Result<()> {
         })
     };
     round(300)?;
+    // What finds these records is noted within this time, which takes memory for a moment.
+    std::thread::sleep(std::time::Duration::from_secs(4));
     let before = resident(&host)?;
     round(750)?;
-    let after = resident(&host)?;
-    ensure!(after <= before + before / 20, "{before} KiB before, {after} KiB after");
+    let begun = std::time::Instant::now();
+    loop {
+        let after = resident(&host)?;
+        if after <= before + before / 20 {
+            break;
+        }
+        let waited = begun.elapsed() > std::time::Duration::from_secs(20);
+        ensure!(!waited, "{before} KiB before, {after} KiB after, and that stays so");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
     scene.others_are_answered(&host)?;
     host.stop()
 }

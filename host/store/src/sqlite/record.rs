@@ -30,11 +30,11 @@ const WHAT: &str = "record";
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What the connection keeps in memory while it notes, and else: SQLite's own default.
-const CACHE: &str = "PRAGMA cache_size = -16384";
+const CACHE: &str = "PRAGMA cache_size = -8192";
 const CACHE_AT_REST: &str = "PRAGMA cache_size = -2000";
 
 /// About how many bytes of the log are noted in one transaction.
-const STEP: u64 = 16 << 20;
+const STEP: u64 = 4 << 20;
 
 /// How many persons one record counts for, and up to where its batch is.
 #[derive(Debug, Clone, Copy)]
