@@ -180,8 +180,13 @@ async fn nobody_is_answered_before_the_append() {
 /// Three records in one batch behind a first one that holds the writer.
 async fn batch_with(journal: &Arc<Notebook>, middle: &str) -> [Result<(), LedgerError>; 3] {
     let ledger = start(journal, config());
-    let callers = queue(&ledger, &["first", "left", middle, "right"]).await;
+    let first = queue(&ledger, &["first"]).await;
+    while ledger.queued() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let callers = queue(&ledger, &["left", middle, "right"]).await;
     journal.add_permits(100);
+    assert!(outcome(first, "first").await.is_ok());
     let mut all = callers.join_all().await;
     let mut take = |id: &str| {
         let index = all.iter().position(|(of, _)| of == id).expect("every caller is answered");
