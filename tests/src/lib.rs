@@ -7,10 +7,12 @@ pub mod files;
 pub mod given;
 pub mod host;
 pub mod office;
+pub mod wait;
 pub mod world;
 
 pub use ask::{Ask, Got};
 pub use given::Given;
 pub use host::{Home, Host};
 pub use office::Office;
+pub use wait::within;
 pub use world::{Client, Persons, World};

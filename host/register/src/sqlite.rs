@@ -170,16 +170,10 @@ impl SqliteRegister {
         Ok(rows)
     }
 
-    /// Reads, and remembers how long it took.
-    fn read_timed(
-        &self,
-        held: &mut Held<'_>,
-        plan: &Plan,
-        deadline: Instant,
-        busy: Duration,
-    ) -> Result<Rows, ReadError> {
+    /// Remembers how long a read took.
+    fn timed<T>(&self, read: impl FnOnce() -> T) -> T {
         let began = Instant::now();
-        let rows = self.read_by(held, plan, deadline, busy);
+        let rows = read();
         let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
         let average = match self.average.load(Ordering::Relaxed) {
             0 => took,
@@ -204,13 +198,13 @@ impl Source for SqliteRegister {
         let brief = if self.is_quick() {
             let brief = deadline.min(Instant::now() + BRIEF);
             // A writer of another program is not waited for here.
-            self.read_timed(&mut held, plan, brief, Duration::ZERO).ok()
+            self.timed(|| self.read_by(&mut held, plan, brief, Duration::ZERO)).ok()
         } else {
             None
         };
         let rows = match brief {
             Some(rows) => rows,
-            None => aside(|| self.read_timed(&mut held, plan, deadline, self.busy_timeout))?,
+            None => aside(|| self.timed(|| self.read_by(&mut held, plan, deadline, self.busy_timeout)))?,
         };
         held.give_back();
         Ok(rows)

@@ -125,8 +125,7 @@ impl Log {
         let State { own, length, buffer, spare_asked, .. } = &mut *state;
         batch(entries, buffer);
         if !own.as_ref().is_some_and(|own| own.has_room(buffer.len())) {
-            let full = own.take();
-            *own = Some(self.next(length, buffer.len())?);
+            let full = own.replace(self.next(length, buffer.len())?);
             *spare_asked = false;
             // What it has too much is nobody's concern if it cannot be cut off: it is zeros.
             let _ = full.map(Segment::end);

@@ -6,6 +6,7 @@ mod batch;
 mod failure;
 mod file;
 mod governance;
+mod noted;
 mod quarantine;
 mod record;
 mod rule;

@@ -4,10 +4,10 @@
 use std::{thread, time::Duration};
 
 use anyhow::{Result, ensure};
-use paasla_tests::{Got, Host};
+use paasla_tests::{Got, Host, within};
 use sqlx::{ConnectOptions as _, Executor as _};
 
-use crate::scene::{BROKEN, POLICY, REFUSED, Scene, answered, faulted, quarantined, refused, within};
+use crate::scene::{BROKEN, POLICY, REFUSED, Scene, answered, faulted, quarantined, refused};
 
 /// Sixteen queries at one time.
 fn storm(scene: &Scene, host: &Host) -> Result<Vec<Got>> {

@@ -5,15 +5,14 @@ use std::{
     fs,
     path::PathBuf,
     process::{Command, Output},
-    thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use paasla_core::Record;
 use paasla_engine::digest_of;
 use paasla_store::{SqliteStore, Store as _};
-use paasla_tests::{Ask, Given, Got, Host, ask::agent, given::variable};
+use paasla_tests::{Ask, Given, Got, Host, ask::agent, given::variable, within};
 use serde_json::{Value, json};
 
 /// The policy that breaks here, beside those of the example.
@@ -151,16 +150,6 @@ pub(crate) fn answered(got: &Got) -> Result<()> {
 /// Tries again until it holds, for as long as the host may take to notice an operator's act.
 pub(crate) fn soon(holds: impl FnMut() -> Result<bool>) -> Result<()> {
     within(Duration::from_secs(5), holds)
-}
-
-/// Tries again until it holds.
-pub(crate) fn within(time: Duration, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
-    let began = Instant::now();
-    while !holds()? {
-        ensure!(began.elapsed() < time, "it did not come about in time");
-        sleep(Duration::from_millis(100));
-    }
-    Ok(())
 }
 
 pub(crate) fn quarantined(host: &Host) -> Result<Value> {

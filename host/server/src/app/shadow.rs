@@ -36,7 +36,7 @@ use super::{
 /// How many queries are taken out of the queue at one time.
 const BATCH: usize = 32;
 
-/// How many queries are written in one transaction: records wait for it.
+/// How many queries are written in one transaction: whoever else writes waits for it.
 const AT_ONCE: usize = 64;
 
 /// How long what was seen waits at most before it is written.
@@ -175,7 +175,7 @@ impl App {
                 let written = store.add_shadow(&some, &missed).await;
                 (written, some, missed)
             };
-            // By a thread that does not give way: records wait for the connection.
+            // By a thread that does not give way: whoever else writes waits for the connection.
             let Ok((written, some, missed)) = tokio::spawn(write).await else { return };
             if let Err(error) = written {
                 tracing::error!(queries = some.len(), %error, "what was seen in shadow could not be written: it counts as missed");

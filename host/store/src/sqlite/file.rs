@@ -29,8 +29,8 @@ const READERS: u32 = 4;
 /// What each of them keeps in memory of the database: the negative number is KiB. They read little again and again.
 const READER_CACHE: &str = "-512";
 
-/// After how many pages (4 KiB each) of the write-ahead log they are carried over into the database. That keeps all who
-/// wait for a record waiting, and what changes often, the ends of indexes, is carried over once for many commits.
+/// After how many pages (4 KiB each) of the write-ahead log they are carried over into the database. That keeps the one
+/// connection that writes, and what changes often, the ends of indexes, is carried over once for many commits.
 const CHECKPOINT_PAGES: &str = "8000";
 
 /// Makes the file if there is none, readable by its owner only. SQLite gives the files beside it the same mode.

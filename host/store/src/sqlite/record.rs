@@ -14,10 +14,10 @@ use std::{
 };
 
 use paasla_core::{ClientId, Counted, Entry, Record};
-use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
+use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, Notify};
 
-use super::{batch::Batch, begin, failure::failure, usage};
+use super::{batch::Batch, begin, failure::failure, noted::Noted, usage};
 use crate::{
     error::StoreError,
     log::{self, Log, LogError, Place, Rest, Written},
@@ -280,43 +280,6 @@ impl Records {
                 Ok(())
             }
             other => other,
-        }
-    }
-}
-
-/// How far the log is noted.
-pub(super) struct Noted {
-    /// Segments that may grow, and the first byte of each that was not looked at.
-    open: Vec<(i64, i64)>,
-    /// The last segment that was looked at; 0 before the first.
-    last: i64,
-}
-
-/// A column of a `SELECT`: how far the log is noted, for [`Noted::of`].
-pub(super) const NOTED: &str = "(SELECT json_array((SELECT coalesce(max(number), 0) FROM segment), \
-     (SELECT json_group_array(json_array(number, indexed)) FROM segment WHERE NOT ended)))";
-
-impl Noted {
-    pub(super) fn of(column: &str) -> Result<Self, StoreError> {
-        let read = serde_json::from_str(column);
-        let (last, open) = read.map_err(|_| StoreError::Corrupt { what: "segment", key: "all".into() })?;
-        Ok(Self { open, last })
-    }
-
-    async fn read(readers: &SqlitePool) -> Result<Self, StoreError> {
-        let column: String = sqlx::query_scalar(AssertSqlSafe(format!("SELECT {NOTED}")))
-            .fetch_one(readers)
-            .await
-            .map_err(failure)?;
-        Self::of(&column)
-    }
-
-    /// Whether what was written up to there is noted.
-    fn covers(&self, written: Written) -> bool {
-        let segment = i64::from(written.segment);
-        match self.open.iter().find(|(number, _)| *number == segment) {
-            Some((_, indexed)) => u64::try_from(*indexed).is_ok_and(|indexed| written.to <= indexed),
-            None => segment <= self.last,
         }
     }
 }

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 
 use super::{
     failure::failure,
+    noted::{NOTED, Noted},
     now,
-    record::{NOTED, Noted},
 };
 use crate::{
     error::StoreError,

@@ -205,7 +205,7 @@ async fn sweep(writer: &SqlitePool, readers: &SqlitePool) -> Result<(), StoreErr
         .map_err(failure)?;
         let Some((newest_too_many,)) = newest_too_many else { continue };
         loop {
-            // A few at a time: records wait for the writer meanwhile.
+            // A few at a time: whoever else writes waits meanwhile.
             let done = sqlx::query(
                 "DELETE FROM shadow_change WHERE version = $1 AND record IN (SELECT record FROM shadow_change \
                  WHERE version = $1 AND record <= $2 ORDER BY record LIMIT $3)",

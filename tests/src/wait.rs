@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Waiting for what comes about a moment later.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+
+/// Tries again until it holds.
+///
+/// # Errors
+/// When it does not hold in time, or a try fails.
+pub fn within(time: Duration, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let began = Instant::now();
+    while !holds()? {
+        ensure!(began.elapsed() < time, "it did not come about in time");
+        sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
