@@ -8,17 +8,23 @@ use paasla_core::{Condition, Date, Value, Visibility};
 /// The most rows of one group that one record gets.
 pub const GROUP_ROWS_MAX: u32 = 1000;
 
-/// What one query reads.
+/// The most values that all keys of one read may have together. SQLite binds at most 32766 values.
+pub const KEY_VALUES_MAX: usize = 10_000;
+
+/// The most records that one read may ask for.
+pub const LIMIT_MAX: u32 = 100_000;
+
+/// What one query reads. Names may be borrowed: a read is planned and then gone.
 #[derive(Clone)]
-pub struct Read {
+pub struct Read<N = String> {
     /// The entity.
-    pub entity: String,
+    pub entity: N,
     /// Key fields, each with the values it may have. All must hold.
-    pub keys: Vec<(String, Vec<Value>)>,
+    pub keys: Vec<(N, Vec<Value>)>,
     /// The fields in the query's order, each with the most that may be seen of it.
-    pub fields: Vec<(String, Visibility)>,
+    pub fields: Vec<(N, Visibility)>,
     /// The facts that rules want to see with every row.
-    pub row_facts: Vec<String>,
+    pub row_facts: Vec<N>,
     /// What every row must fulfil.
     pub conditions: Vec<Condition>,
     /// The query's date where the register is.
@@ -30,16 +36,27 @@ pub struct Read {
     pub review: bool,
 }
 
-impl fmt::Debug for Read {
+impl<N> Read<N> {
+    /// Whether there are too many key values, or too many records are asked for.
+    pub(crate) fn asks_too_much(&self) -> bool {
+        let values: usize = self.keys.iter().map(|(_, values)| values.len()).sum();
+        values > KEY_VALUES_MAX || self.limit > LIMIT_MAX
+    }
+}
+
+impl<N: AsRef<str>> fmt::Debug for Read<N> {
     /// Tells no key values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<(&str, usize)> =
-            self.keys.iter().map(|(name, values)| (name.as_str(), values.len())).collect();
+            self.keys.iter().map(|(name, values)| (name.as_ref(), values.len())).collect();
+        let fields: Vec<(&str, Visibility)> =
+            self.fields.iter().map(|(name, visibility)| (name.as_ref(), *visibility)).collect();
+        let row_facts: Vec<&str> = self.row_facts.iter().map(AsRef::as_ref).collect();
         f.debug_struct("Read")
-            .field("entity", &self.entity)
+            .field("entity", &self.entity.as_ref())
             .field("keys", &keys)
-            .field("fields", &self.fields)
-            .field("row_facts", &self.row_facts)
+            .field("fields", &fields)
+            .field("row_facts", &row_facts)
             .field("limit", &self.limit)
             .field("review", &self.review)
             .finish_non_exhaustive()

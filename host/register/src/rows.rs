@@ -127,7 +127,7 @@ impl<'a> Collector<'a> {
         Self { plan, keys: Vec::new(), places: HashMap::new(), rows: Rows::default() }
     }
 
-    /// The keys of the records, in their order.
+    /// The keys of the records, in their order, if there is more to read of them.
     pub(crate) fn keys(&self) -> &[Value] {
         &self.keys
     }
@@ -140,10 +140,14 @@ impl<'a> Collector<'a> {
     ) -> Result<(), Misshapen> {
         let limit = usize::try_from(self.plan.limit()).unwrap_or(usize::MAX);
         self.rows.more = answer.len() > limit;
+        self.rows.rows.reserve_exact(answer.len().min(limit));
+        let has_groups = !self.plan.is_one_statement();
         for values in answer.into_iter().take(limit) {
             let (key, row) = self.row(statement, values)?;
-            self.places.entry(key.clone()).or_insert(self.rows.rows.len());
-            self.keys.push(key);
+            if has_groups {
+                self.places.entry(key.clone()).or_insert(self.rows.rows.len());
+                self.keys.push(key);
+            }
             self.rows.rows.push(row);
         }
         Ok(())
@@ -178,11 +182,11 @@ impl<'a> Collector<'a> {
     fn row(&self, statement: &Statement, values: Vec<Value>) -> Result<(Value, Row), Misshapen> {
         let mut values = values.into_iter();
         let key = values.next().ok_or(Misshapen)?;
-        let mut facts = Vec::new();
+        let mut facts = Vec::with_capacity(statement.facts().len());
         for &read in statement.facts() {
             facts.push(if read { values.next().ok_or(Misshapen)? } else { Value::Absent });
         }
-        let mut cells: Vec<(usize, Cell)> = Vec::new();
+        let mut cells: Vec<(usize, Cell)> = Vec::with_capacity(statement.fields());
         for &part in statement.parts() {
             let value = values.next().ok_or(Misshapen)?;
             match cells.last_mut() {

@@ -7,6 +7,7 @@ use paasla_core::Value;
 use crate::{
     plan::{Plan, Statement},
     rows::{Collector, Misshapen, Rows},
+    sql::padded,
 };
 
 /// The most records whose group rows are read with one statement.
@@ -59,28 +60,27 @@ pub trait Source: Send + Sync {
 /// What a kind of database must do for itself: run one text, and read each column as the kind that the statement
 /// names.
 pub(crate) trait Fetch {
-    fn fetch(
+    fn fetch<'v>(
         &mut self,
         plan: &Plan,
         statement: &Statement,
         sql: &str,
-        binds: &[Value],
+        binds: impl Iterator<Item = &'v Value>,
     ) -> Result<Vec<Vec<Value>>, ReadError>;
 }
 
 /// Runs all statements of a plan.
 pub(crate) fn run(plan: &Plan, database: &mut impl Fetch) -> Result<Rows, ReadError> {
     let mut collector = Collector::new(plan);
-    for statement in plan.statements() {
+    for (statement, binds) in plan.bound() {
         if statement.group().is_none() {
-            let (sql, binds) = statement.prepared(&[]);
-            let answer = database.fetch(plan, statement, &sql, &binds)?;
+            let answer = database.fetch(plan, statement, statement.sql(), binds.iter())?;
             collector.records(statement, answer)?;
         } else {
             let keys = collector.keys().to_vec();
             for keys in keys.chunks(RECORDS_PER_STATEMENT) {
-                let (sql, binds) = statement.prepared(keys);
-                let answer = database.fetch(plan, statement, &sql, &binds)?;
+                let binds = binds.iter().chain(padded(keys));
+                let answer = database.fetch(plan, statement, &statement.text(keys.len()), binds)?;
                 collector.members(statement, answer)?;
             }
         }

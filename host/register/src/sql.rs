@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use paasla_core::Value;
 
-use crate::description::{ColumnRef, Join, ValueKind};
+use crate::{
+    description::{ColumnRef, Join, ValueKind},
+    plan::Bind,
+};
 
 /// The database that a plan is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +50,16 @@ fn push_quoted(text: &mut String, name: &str) {
     text.push('"');
 }
 
-/// The same list with its last value repeated until the length is a power of two: few lengths, few different
-/// texts, so prepared statements are found again.
-pub(crate) fn padded(values: &[Value]) -> Vec<Value> {
-    let mut list = values.to_vec();
-    if let Some(last) = values.last() {
-        list.resize(values.len().next_power_of_two(), last.clone());
-    }
-    list
+/// How many placeholders a list of so many values has: the next power of two, the last value being bound again where
+/// there are no more. Few lengths, few different texts, so prepared statements are found again.
+pub(crate) fn padded_len(values: usize) -> usize {
+    if values == 0 { 0 } else { values.next_power_of_two() }
+}
+
+/// The values for so many placeholders.
+pub(crate) fn padded(values: &[Value]) -> impl Iterator<Item = &Value> {
+    let missing = padded_len(values.len()) - values.len();
+    values.iter().chain(values.last().into_iter().cycle().take(missing))
 }
 
 /// One SELECT in the making. It joins only what is used.
@@ -63,7 +68,7 @@ pub(crate) struct Select {
     own: String,
     joins: Vec<Join>,
     used: BTreeSet<String>,
-    pub(crate) binds: Vec<Value>,
+    pub(crate) binds: Vec<Bind>,
     pub(crate) columns: Vec<String>,
     pub(crate) kinds: Vec<ValueKind>,
     pub(crate) conditions: Vec<String>,
@@ -84,9 +89,9 @@ impl Select {
         }
     }
 
-    /// Binds a value and gives its placeholder.
-    pub(crate) fn bind(&mut self, value: Value) -> String {
-        self.binds.push(value);
+    /// Binds what stands for a value and gives its placeholder.
+    pub(crate) fn bind(&mut self, bind: Bind) -> String {
+        self.binds.push(bind);
         self.dialect.placeholder(self.binds.len())
     }
 
@@ -108,10 +113,11 @@ impl Select {
         self.kinds.push(kind);
     }
 
-    /// Asks that a column has one of these values.
-    pub(crate) fn one_of(&mut self, column: &ColumnRef, values: &[Value]) {
+    /// Asks that a column has one of so many values of a key of the read.
+    pub(crate) fn one_of(&mut self, column: &ColumnRef, key: usize, values: usize) {
         let column = self.column(column);
-        let places: Vec<String> = padded(values).into_iter().map(|value| self.bind(value)).collect();
+        let values = 0..padded_len(values);
+        let places: Vec<String> = values.map(|value| self.bind(Bind::Key { key, value })).collect();
         self.conditions.push(format!("{column} IN ({})", places.join(", ")));
     }
 

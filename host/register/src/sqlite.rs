@@ -243,19 +243,19 @@ struct Reader<'c> {
 }
 
 impl Fetch for Reader<'_> {
-    fn fetch(
+    fn fetch<'v>(
         &mut self,
         plan: &Plan,
         statement: &Statement,
         sql: &str,
-        binds: &[Value],
+        binds: impl Iterator<Item = &'v Value>,
     ) -> Result<Vec<Vec<Value>>, ReadError> {
         let failed = |error| failure("query", &error);
         // Sound, although the text is made at run time: every text comes from a `Plan`, which is made of fixed words,
         // placeholders, numbers of ours, and names of a checked description (`[A-Za-z_][A-Za-z0-9_]*`, in double
         // quotes). Whatever a client or a rule says is bound.
         let mut prepared = self.connection.prepare_cached(sql).map_err(failed)?;
-        for (place, value) in binds.iter().enumerate() {
+        for (place, value) in binds.enumerate() {
             bind(&mut prepared, place + 1, value).map_err(failed)?;
         }
         let mut answer = prepared.raw_query();

@@ -32,7 +32,7 @@ use arc_swap::ArcSwap;
 use paasla_core::{Entry, Rulebook};
 use paasla_engine::Engine;
 use paasla_ledger::{Journal, JournalError, Ledger, LedgerConfig, LedgerError};
-use paasla_register::{Description, Masker, Source};
+use paasla_register::{Description, Dialect, Masker, Plans, Source};
 use paasla_store::{Store, StoreError};
 
 use active::Active;
@@ -69,6 +69,7 @@ pub struct Parts {
 pub struct App {
     active: ArcSwap<Active>,
     description: Arc<Description>,
+    plans: Plans,
     source: Arc<dyn Source>,
     store: Arc<dyn Store>,
     ledger: Ledger,
@@ -117,6 +118,7 @@ impl App {
         };
         let app = Self {
             active: ArcSwap::from_pointee(Active::empty()),
+            plans: Plans::new(Arc::clone(&parts.description), Dialect::Sqlite),
             description: parts.description,
             source: parts.source,
             quarantine: Quarantine::new(parts.quarantine, Arc::clone(&parts.store)),

@@ -2,9 +2,9 @@
 //! Facts and conditions as SQL. A comparison with an absent fact is NULL in SQL, so the row is left out: what is
 //! not known fulfils nothing but [`Test::Absent`].
 
-use paasla_core::{Condition, Date, Test, Value};
+use paasla_core::{Condition, Test};
 
-use super::PlanError;
+use super::{PlanError, bind::Bind};
 use crate::{
     description::{ColumnRef, Entity, Fact, FactReading, Join, ValueKind},
     sql::{Select, quoted},
@@ -61,20 +61,20 @@ impl<'a> Subject<'a> {
     }
 
     /// Adds a fact to the answer. False when the entity has no such fact: it is absent.
-    pub(super) fn select_fact(&self, select: &mut Select, name: &str, date: Date) -> bool {
+    pub(super) fn select_fact(&self, select: &mut Select, name: &str) -> bool {
         let Some(fact) = self.entity.fact(name) else { return false };
-        let text = self.fact(select, fact, date);
+        let text = self.fact(select, fact);
         select.select(text, fact.kind);
         true
     }
 
-    /// Asks that every row fulfils the condition. A row about nobody is not asked; a row that refers to somebody
-    /// who is not there is, and nothing is known of them.
-    pub(super) fn require(&self, select: &mut Select, condition: &Condition, date: Date) {
+    /// Asks that every row fulfils the condition at this place of the read. A row about nobody is not asked; a row that
+    /// refers to somebody who is not there is, and nothing is known of them.
+    pub(super) fn require(&self, select: &mut Select, place: usize, condition: &Condition) {
         let test = match self.entity.fact(&condition.fact) {
             Some(fact) => {
-                let text = self.fact(select, fact, date);
-                compare(select, &text, condition)
+                let text = self.fact(select, fact);
+                compare(select, &text, place, condition.test)
             }
             None if condition.test == Test::Absent => "1 = 1".to_owned(),
             None => "1 = 0".to_owned(),
@@ -86,12 +86,12 @@ impl<'a> Subject<'a> {
         select.conditions.push(text);
     }
 
-    fn fact(&self, select: &mut Select, fact: &Fact, date: Date) -> String {
+    fn fact(&self, select: &mut Select, fact: &Fact) -> String {
         match &fact.reading {
             FactReading::Column(column) => select.column(&self.place(column)),
             FactReading::Equals(column, value) => {
                 let column = select.column(&self.place(column));
-                format!("({column} = {})", select.bind(Value::Text(value.clone())))
+                format!("({column} = {})", select.bind(Bind::Fixed(value.clone())))
             }
             FactReading::Exists { table, column, valid_from, valid_until } => {
                 let key = select.column(&self.key());
@@ -101,7 +101,7 @@ impl<'a> Subject<'a> {
                     quoted(column)
                 );
                 if valid_from.is_some() || valid_until.is_some() {
-                    let date = select.bind(Value::Date(date));
+                    let date = select.bind(Bind::Date);
                     let ends = [(valid_from, "<="), (valid_until, ">=")];
                     for (end, operator) in
                         ends.into_iter().filter_map(|(end, o)| Some((quoted(end.as_ref()?), o)))
@@ -120,8 +120,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn compare(select: &mut Select, fact: &str, condition: &Condition) -> String {
-    let operator = match condition.test {
+fn compare(select: &mut Select, fact: &str, place: usize, test: Test) -> String {
+    let operator = match test {
         Test::Absent => return format!("({fact}) IS NULL"),
         Test::Present => return format!("({fact}) IS NOT NULL"),
         Test::Equal => "=",
@@ -131,7 +131,7 @@ fn compare(select: &mut Select, fact: &str, condition: &Condition) -> String {
         Test::Greater => ">",
         Test::AtLeast => ">=",
     };
-    format!("({fact}) {operator} {}", select.bind(condition.value.clone()))
+    format!("({fact}) {operator} {}", select.bind(Bind::Condition(place)))
 }
 
 /// Whether a condition can be asked of this entity: a known fact, a value of its type, an order where one is asked.

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One SQL text of a plan.
 
-use std::fmt;
+use std::{borrow::Cow, ops::Range};
 
-use paasla_core::Value;
-
+use super::bind::Bind;
 use crate::{
     description::ValueKind,
-    sql::{Dialect, padded},
+    sql::{Dialect, padded_len},
 };
 
 /// What one column of the answer tells of a field. The field is named by its index in the query.
@@ -33,20 +32,23 @@ impl Part {
     }
 }
 
-/// One SQL text of a plan. Its answer's columns are: the record's key, the facts, the parts of fields.
-#[derive(Clone)]
+/// One SQL text of a plan. Its answer's columns are: the record's key, the facts, the parts of fields. No value of a
+/// read is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     pub(super) group: Option<String>,
     pub(super) dialect: Dialect,
     /// The whole text; for a group with one record key.
     pub(super) sql: String,
-    /// For a group: the text before and after the placeholders of record keys.
-    pub(super) around_keys: Option<(String, String)>,
-    pub(super) binds: Vec<Value>,
+    /// For a group: where in the text the placeholder of the record key is.
+    pub(super) record_key: Option<Range<usize>>,
+    pub(super) binds: Vec<Bind>,
     pub(super) kinds: Vec<ValueKind>,
     /// For every fact of the query: whether this statement reads it.
     pub(super) facts: Vec<bool>,
     pub(super) parts: Vec<Part>,
+    /// Of how many fields the parts are.
+    pub(super) fields: usize,
 }
 
 impl Statement {
@@ -65,7 +67,12 @@ impl Statement {
     /// How many values are bound in [`Statement::sql`].
     #[must_use]
     pub fn bind_count(&self) -> usize {
-        self.binds.len() + usize::from(self.around_keys.is_some())
+        self.binds.len() + usize::from(self.record_key.is_some())
+    }
+
+    /// What is bound, in order; for a group the record keys come after it.
+    pub(crate) fn binds(&self) -> &[Bind] {
+        &self.binds
     }
 
     /// The kinds of the answer's columns, in order.
@@ -82,29 +89,26 @@ impl Statement {
         &self.parts
     }
 
+    pub(crate) fn fields(&self) -> usize {
+        self.fields
+    }
+
     /// The field that a column of the answer belongs to; none for the key and the facts.
     pub(crate) fn field_of_column(&self, column: usize) -> Option<usize> {
         let before = 1 + self.facts.iter().filter(|&&read| read).count();
         self.parts.get(column.checked_sub(before)?).map(|part| part.field())
     }
 
-    /// The text and values for these records; `keys` are not used by the statement of the records themselves.
-    pub(crate) fn prepared(&self, keys: &[Value]) -> (String, Vec<Value>) {
-        let mut binds = self.binds.clone();
-        let Some((before, after)) = &self.around_keys else { return (self.sql.clone(), binds) };
-        let keys = padded(keys);
-        let places = self.dialect.placeholders(binds.len() + 1, keys.len());
-        binds.extend(keys);
-        (format!("{before}{places}{after}"), binds)
-    }
-}
-
-impl fmt::Debug for Statement {
-    /// Tells the SQL, none of the values.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Statement")
-            .field("group", &self.group)
-            .field("sql", &self.sql)
-            .finish_non_exhaustive()
+    /// The text for so many records.
+    pub(crate) fn text(&self, records: usize) -> Cow<'_, str> {
+        let places = padded_len(records);
+        match &self.record_key {
+            Some(place) if places != 1 => {
+                let mut text = self.sql.clone();
+                text.replace_range(place.clone(), &self.dialect.placeholders(self.binds.len() + 1, places));
+                Cow::Owned(text)
+            }
+            _ => Cow::Borrowed(&self.sql),
+        }
     }
 }

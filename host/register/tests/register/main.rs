@@ -12,4 +12,6 @@ mod plans;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
+mod shapes;
+#[cfg(test)]
 mod trouble;

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use paasla_core::{Decision, FieldDecision, Outcome, Reason, Record, Visibility};
 use paasla_engine::RuleFault;
-use paasla_register::{Dialect, Plan, Read, RecordId, Rows};
+use paasla_register::{Read, RecordId, Rows};
 use uuid::Uuid;
 
 use super::{
@@ -136,8 +136,8 @@ impl App {
         let facts: Vec<String> = facts.into_iter().collect();
         let limit = decision.record_limit().and_then(|limit| u32::try_from(limit).ok());
         let read = Read {
-            entity: resolved.service.entity.clone(),
-            keys: resolved.keys.clone(),
+            entity: resolved.service.entity.as_str(),
+            keys: resolved.keys.iter().map(|(name, values)| (name.as_str(), values.clone())).collect(),
             fields: query
                 .fields
                 .iter()
@@ -147,16 +147,16 @@ impl App {
                     // What is only looked up by is not read.
                     let visibility =
                         if resolved.is_asked(place) { decision.visibility } else { Visibility::Hide };
-                    (field.name.clone(), visibility)
+                    (field.name.as_str(), visibility)
                 })
                 .collect(),
-            row_facts: facts.clone(),
+            row_facts: facts.iter().map(String::as_str).collect(),
             conditions: decision.conditions.iter().cloned().collect(),
             date: query.date,
             limit: resolved.limit.min(limit.unwrap_or(u32::MAX)),
             review: !reviewers.is_empty(),
         };
-        let plan = Plan::new(&self.description, Dialect::Sqlite, &read).map_err(|error| {
+        let plan = self.plans.plan(&read).map_err(|error| {
             tracing::error!(id = query.id, %error, "a decided query could not be planned");
             Stop::Failed("internal")
         })?;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is bound at one place of an SQL text.
+
+use paasla_core::Value;
+
+use crate::read::Read;
+
+/// Which value of a read is bound at one place of its SQL. Holds no value of a read itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bind {
+    /// The read's date.
+    Date,
+    /// One more than the most records: so it is seen that there are more.
+    Limit,
+    /// A value of a key, by their places. Past the key's last value it is the last one again.
+    Key {
+        /// Which key.
+        key: usize,
+        /// Which of its values.
+        value: usize,
+    },
+    /// What a condition compares with, by the condition's place.
+    Condition(usize),
+    /// A text of the description.
+    Fixed(String),
+}
+
+impl Bind {
+    /// The value in this read. A value that is not there is NULL, which equals nothing: no row would be found.
+    pub(crate) fn value<N>(&self, read: &Read<N>) -> Value {
+        match self {
+            Self::Date => Value::Date(read.date),
+            Self::Limit => Value::Integer(i64::from(read.limit) + 1),
+            Self::Key { key, value } => {
+                let values = read.keys.get(*key).map(|(_, values)| values.as_slice()).unwrap_or_default();
+                values.get(*value).or(values.last()).cloned().unwrap_or(Value::Absent)
+            }
+            Self::Condition(place) => {
+                read.conditions.get(*place).map_or(Value::Absent, |condition| condition.value.clone())
+            }
+            Self::Fixed(text) => Value::Text(text.clone()),
+        }
+    }
+}
