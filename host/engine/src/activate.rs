@@ -13,6 +13,7 @@ use crate::{
     fault::RuleFault,
     load::{LoadError, Rule},
     program::{Program, ProgramError},
+    ready::Shelf,
     sandbox::Engine,
     snapshot::Configured,
 };
@@ -81,6 +82,8 @@ pub struct Activated {
     /// The policy's name, as reasons repeat it.
     pub(crate) name: Arc<str>,
     pub(crate) ration: Ration,
+    /// The sandboxes that stand ready for it, where any may.
+    pub(crate) shelf: Option<Arc<Shelf>>,
 }
 
 impl std::fmt::Debug for Activated {
@@ -93,7 +96,8 @@ impl std::fmt::Debug for Activated {
 }
 
 impl Activated {
-    /// The same policy with no more fuel than a policy gets that sets nothing: for rulings that change no answer.
+    /// The same policy with no more fuel than a policy gets that sets nothing: for rulings that change no answer. Nobody
+    /// waits for them, so nothing is made ready for it.
     #[must_use]
     pub fn rationed(&self) -> Self {
         let (own, usual) = (&self.ration, &self.engine.config.ration);
@@ -103,7 +107,7 @@ impl Activated {
             row_fuel: own.row_fuel.min(usual.row_fuel),
             ..*own
         };
-        Self { ration, ..self.clone() }
+        Self { ration, shelf: None, ..self.clone() }
     }
 }
 
@@ -129,15 +133,21 @@ impl Engine {
         if let Form::AsItIs(_) = form {
             self.try_settings(&program, &settings, budget)?;
         }
+        let start = form.into();
+        let shelf = match start {
+            Start::Snapshot => Shelf::new(self, &program, budget).map(Arc::new),
+            Start::ConfigureEachTime(_) => None,
+        };
         Ok(Activated {
             policy: Arc::new(policy.clone()),
             name: policy.name.as_str().into(),
             about: Arc::clone(&rule.about),
-            start: form.into(),
+            start,
             engine: self.clone(),
             program,
             settings: settings.into(),
             ration,
+            shelf,
         })
     }
 

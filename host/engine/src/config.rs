@@ -174,7 +174,8 @@ impl Default for AnswerLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EngineConfig {
-    /// How many sandboxes may be alive at one time.
+    /// How many sandboxes may be alive at one time. A quarter of them may stand ready for rulings to come, or wait to be
+    /// wiped.
     pub instances: u32,
     /// What a component may be.
     pub component: ComponentLimits,

@@ -20,6 +20,7 @@ use crate::{
     compiler::Compiler,
     config::{Budget, ComponentLimits, EngineConfig},
     fault::RuleFault,
+    ready::Reserve,
 };
 
 /// How often the backstop clock ticks.
@@ -38,6 +39,8 @@ pub struct Engine {
     pub(crate) cache: Option<Arc<CodeCache>>,
     /// How many sandboxes are alive, where no pool counts them.
     alive: Option<Arc<AtomicU32>>,
+    /// What of the pool may be set aside, where there is a pool and it is large enough.
+    pub(crate) reserve: Option<Arc<Reserve>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -81,7 +84,8 @@ impl Engine {
             })
             .map_err(|error| EngineError(error.to_string()))?;
         let compiler = Arc::new(Compiler::InProcess);
-        Ok(Self { wasm, config: Arc::new(config), compiler, cache: None, alive })
+        let reserve = Reserve::of(&wasm, &config).map(Arc::new);
+        Ok(Self { wasm, config: Arc::new(config), compiler, cache: None, alive, reserve })
     }
 
     /// The same engine with another compiler.
@@ -118,17 +122,20 @@ impl Engine {
         store.set_fuel(budget.fuel).map_err(|_| RuleFault::Host)?;
         store.set_hostcall_fuel(usize::try_from(budget.output_bytes).unwrap_or(usize::MAX));
         store.set_max_component_handles(self.config.handles);
+        self.begin(&mut store);
+        Ok(store)
+    }
+
+    /// The time that a call may take begins now.
+    pub(crate) fn begin(&self, store: &mut Store<Guard>) {
         let ticks = self.config.deadline_ms / u64::try_from(TICK.as_millis()).unwrap_or(1);
         store.set_epoch_deadline(ticks.max(1) + 1);
-        Ok(store)
     }
 
     /// A place for a sandbox, where no pool gives out places.
     fn place(&self) -> Result<Option<Place>, RuleFault> {
         let Some(alive) = &self.alive else { return Ok(None) };
-        let place = Place(Arc::clone(alive));
-        let before = alive.fetch_add(1, Ordering::Relaxed);
-        if before < self.config.instances { Ok(Some(place)) } else { Err(RuleFault::Busy) }
+        Place::take(alive, self.config.instances).map(Some).ok_or(RuleFault::Busy)
     }
 
     /// What went wrong in a sandbox, told apart by type.
@@ -168,9 +175,17 @@ fn says(error: &wasmtime::Error, this: &str) -> bool {
     format!("{error:#}").contains(this)
 }
 
-/// Held by a sandbox as long as it is alive.
+/// One of a limited number of places for sandboxes, given back when it is dropped.
 #[derive(Debug)]
-struct Place(Arc<AtomicU32>);
+pub(crate) struct Place(Arc<AtomicU32>);
+
+impl Place {
+    /// A place, if fewer than so many are taken.
+    pub(crate) fn take(taken: &Arc<AtomicU32>, most: u32) -> Option<Self> {
+        let place = Self(Arc::clone(taken));
+        (taken.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -182,7 +197,7 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(crate) struct Guard {
     memory_limit: usize,
-    memory_used: usize,
+    pub(crate) memory_used: usize,
     table_limit: usize,
     component: ComponentLimits,
     refused_memory: bool,
@@ -271,20 +286,38 @@ fn core_instances(limits: &ComponentLimits) -> u32 {
     limits.core_instances.saturating_add(1)
 }
 
+/// How much of everything a pool has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolSize {
+    pub(crate) core_instances: u32,
+    pub(crate) memories: u32,
+    pub(crate) tables: u32,
+}
+
+impl PoolSize {
+    /// Most rules have one memory and few tables; but one that has as much as it may must find room alone.
+    pub(crate) fn of(limits: &EngineConfig) -> Self {
+        let (count, component) = (limits.instances, &limits.component);
+        Self {
+            core_instances: count.saturating_mul(4).max(core_instances(component)),
+            memories: count.saturating_mul(2).max(component.memories),
+            tables: count.saturating_mul(4).max(component.tables),
+        }
+    }
+}
+
 fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
     let mut config = base(limits)?;
-    let count = limits.instances;
     let memory = limits.most.memory_bytes.max(limits.setup.memory_bytes);
     let ComponentLimits { memories, tables, .. } = limits.component;
-    let core_instances = core_instances(&limits.component);
+    let size = PoolSize::of(limits);
     let mut pool = PoolingAllocationConfig::new();
-    // Most rules have one memory and few tables; but one that has as much as it may must find room alone.
     // Writing so little anew costs less than asking the kernel which pages were written to.
-    pool.total_component_instances(count)
-        .total_core_instances(count.saturating_mul(4).max(core_instances))
-        .total_memories(count.saturating_mul(2).max(memories))
-        .total_tables(count.saturating_mul(4).max(tables))
-        .max_core_instances_per_component(core_instances)
+    pool.total_component_instances(limits.instances)
+        .total_core_instances(size.core_instances)
+        .total_memories(size.memories)
+        .total_tables(size.tables)
+        .max_core_instances_per_component(core_instances(&limits.component))
         .max_memories_per_component(memories)
         .max_tables_per_component(tables)
         .max_memories_per_module(1)

@@ -9,6 +9,7 @@ pub mod active;
 pub mod answer;
 mod aside;
 pub mod ask;
+mod crowd;
 mod gate;
 pub mod governance;
 mod openapi;
@@ -36,6 +37,7 @@ use paasla_register::{Description, Dialect, Masker, Plans, Source};
 use paasla_store::{Store, StoreError};
 
 use active::Active;
+use crowd::Crowd;
 use governance::{GovernanceSettings, Governor};
 use quarantine::Quarantine;
 use shadow::ShadowQueue;
@@ -76,6 +78,7 @@ pub struct App {
     masker: Masker,
     subjects: SubjectKey,
     under_way: UnderWay,
+    crowd: Crowd,
     quarantine: Quarantine,
     governor: Governor,
     shadow: ShadowQueue,
@@ -127,6 +130,7 @@ impl App {
             masker: Masker::new(&subjects::derive(&parts.secret, "pseudonym")),
             subjects: SubjectKey::new(&subjects::derive(&parts.secret, "subject")),
             under_way: UnderWay::default(),
+            crowd: Crowd::new(tokio::runtime::Handle::current().metrics().num_workers()),
             governor,
             shadow,
             ready: AtomicBool::new(true),

@@ -22,6 +22,7 @@ mod load;
 mod output;
 mod output_of_review;
 mod output_of_setup;
+mod ready;
 mod run;
 mod same;
 mod worker;

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use paasla_core::{Decision, FieldDecision, Outcome, Reason, Record, Visibility};
-use paasla_engine::RuleFault;
+use paasla_engine::{RuleFault, Spent};
 use paasla_register::{Read, RecordId, Rows};
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use super::{
     active::{Active, Ruler, Version},
     answer::{Answer, AnswerField},
     ask::Ask,
+    crowd::renew_later,
     problem::{NoAnswer, Problem},
     records::Draft,
     resolve::{Resolved, Unresolved, resolve},
@@ -28,6 +29,14 @@ pub(super) enum Stop<'a> {
     /// A rule broke.
     Faulted(Ruler<'a>, RuleFault),
     Failed(&'static str),
+}
+
+/// By whom a query is decided and read.
+pub(super) enum By<'s> {
+    /// A thread that somebody waits for. What the rulings leave goes where it says.
+    Itself(Option<&'s mut Spent>),
+    /// A thread that others do not wait for: then one that they do wait for reads the register.
+    Apart,
 }
 
 impl App {
@@ -65,7 +74,10 @@ impl App {
             }
         }
         draft.query(&resolved.query);
-        let done = self.decide_and_read(&rulers, &resolved, &mut draft, false).await;
+        let member = self.crowd.join();
+        let mut spent = member.spent();
+        let by = By::Itself(spent.as_mut());
+        let done = self.decide_and_read(&rulers, &resolved, &mut draft, by).await;
         let ended = match done {
             Ok((decision, rows)) => {
                 let decision = Arc::new(decision);
@@ -94,6 +106,7 @@ impl App {
         };
         // After the record, so that no query waits for it.
         self.shadow.offer(&active, &resolved.query, ask);
+        renew_later(spent);
         ended
     }
 
@@ -107,17 +120,20 @@ impl App {
         }
     }
 
-    /// The decision, and the rows with each row's own decision. `apart` says that the caller's thread is one that others
-    /// do not wait for: then a thread that they do wait for reads the register.
+    /// The decision, and the rows with each row's own decision.
     pub(super) async fn decide_and_read<'a>(
         &self,
         rulers: &[Ruler<'a>],
         resolved: &Resolved<'_>,
         draft: &mut Draft,
-        apart: bool,
+        by: By<'_>,
     ) -> Result<(Decision, Reviewed), Stop<'a>> {
         let query = &resolved.query;
-        let decision = decide(rulers, query, draft)?;
+        let (apart, spent) = match by {
+            By::Itself(spent) => (false, spent),
+            By::Apart => (true, None),
+        };
+        let decision = decide(rulers, query, draft, spent)?;
         if !decision.is_allowed() {
             let reasons = decision.refusals.clone();
             return Err(Stop::Refused(Arc::new(decision), reasons));

@@ -3,7 +3,7 @@
 //! long would keep every thread that answers: then nobody is answered, not even who asks about something else.
 
 use paasla_core::{Decision, Policy, Query, Ruling};
-use paasla_engine::{Activated, RuleFault, decide_all};
+use paasla_engine::{Activated, RuleFault, Spent, decide_all, decide_all_leaving};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{
@@ -26,11 +26,13 @@ pub(super) fn at_length<T>(fuel: u64, work: impl FnOnce() -> T) -> T {
 
 /// The policies in scope rule, and the rulings are combined. They are asked in the order of their names, and the first
 /// refusal ends it: what is said does not depend on chance, and a refused query costs little. A policy that is out of
-/// service refuses before any other is asked.
+/// service refuses before any other is asked. What the rulings leave is put into `spent`, where that is given; they take
+/// the sandboxes that stand ready then.
 pub(super) fn decide<'a>(
     rulers: &[Ruler<'a>],
     query: &Query,
     draft: &mut Draft,
+    spent: Option<&mut Spent>,
 ) -> Result<Decision, Stop<'a>> {
     let mut rulings = Vec::new();
     for ruler in rulers.iter().filter(|ruler| ruler.version.is_none()) {
@@ -41,7 +43,10 @@ pub(super) fn decide<'a>(
     if rulings.is_empty() {
         let versions = || rulers.iter().filter_map(|ruler| ruler.version).map(|version| &version.activated);
         let most = versions().map(Activated::decide_fuel).max().unwrap_or(0);
-        let all = at_length(most, || decide_all(versions(), query));
+        let all = at_length(most, || match spent {
+            Some(spent) => decide_all_leaving(versions(), query, spent),
+            None => decide_all(versions(), query),
+        });
         for (ruler, said) in rulers.iter().zip(all) {
             let Policy { name, rule, .. } = &*said.policy.policy;
             match said.ruling {

@@ -86,13 +86,15 @@ impl Pool {
         Some(Arc::clone(&kept.version))
     }
 
-    /// Lets go of what was not wanted for longest, until no more are kept than may be. What is at work stays.
+    /// Lets go of what was not wanted for longest, until no more are kept than may be. What is at work stays; what is only
+    /// kept has no sandboxes ready.
     pub(crate) fn tidy(&self, active: &Active) {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         let at_work = |version: &Arc<Version>| active.holds(version);
         let mut idle: Vec<(u64, String)> = versions
             .iter()
             .filter(|(_, kept)| !at_work(&kept.version))
+            .inspect(|(_, kept)| kept.version.activated.stand_down())
             .map(|(digest, kept)| (kept.used, digest.clone()))
             .collect();
         idle.sort_unstable();

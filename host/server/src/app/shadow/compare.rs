@@ -22,7 +22,7 @@ use crate::app::{
     active::{Active, Ruler, Shadow},
     answer::{Answer, AnswerRow},
     ask::Ask,
-    query::Stop,
+    query::{By, Stop},
     records::Draft,
     resolve::{Resolved, resolve},
     rulings::decide,
@@ -117,7 +117,7 @@ impl App {
         ask: &Ask,
     ) -> End {
         let mut draft = Draft::new(&resolved.query.id, active.rulebook.generation, &ask.caller);
-        match decide(rulers, &resolved.query, &mut draft) {
+        match decide(rulers, &resolved.query, &mut draft, None) {
             Ok(decision) if !decision.is_allowed() => End::Refused(codes(&decision.refusals)),
             Ok(decision) => match self.nothing_to_show(resolved, &decision) {
                 Some(reasons) => End::Refused(codes(&reasons)),
@@ -137,7 +137,7 @@ impl App {
         ask: &Ask,
     ) -> End {
         let mut draft = Draft::new(&resolved.query.id, active.rulebook.generation, &ask.caller);
-        match self.decide_and_read(rulers, resolved, &mut draft, true).await {
+        match self.decide_and_read(rulers, resolved, &mut draft, By::Apart).await {
             Ok((decision, reviewed)) => {
                 let answer = Some(self.shape(resolved, active, &decision, &reviewed));
                 End::Answered(Box::new(Told { decision, answer }))
