@@ -1,15 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A record as it is written.
 
-use crate::record::Record;
+use serde::Deserialize;
 
-/// The bytes of a [`Record`], ready to be written: whoever asks makes them, so that the one who writes for all has
-/// little to do.
+use crate::{
+    client::ClientId,
+    record::{Outcome, Record, persons},
+};
+
+/// The bytes of a [`Record`], ready to be written, and what of it others look for: whoever asks makes them, so that the
+/// one who writes for all has little to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    id: String,
     bytes: Vec<u8>,
+    finds: Finds,
     usage: Option<Counted>,
+}
+
+/// What finds a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finds {
+    /// The record's id.
+    pub id: String,
+    /// When the query arrived: milliseconds since 1970-01-01T00:00:00Z.
+    pub instant: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who asked, as text.
+    pub client: String,
+    /// The service asked for, if its name was understood.
+    pub service: Option<String>,
+    /// Whom the query named, as the record holds them: keyed hashes.
+    pub subjects: Vec<String>,
 }
 
 /// What one record adds to the usage of an access right's holder.
@@ -39,13 +61,40 @@ impl Entry {
         let basis = record.usage_basis.clone().filter(|_| persons > 0);
         let counted =
             |basis| Counted { holder: record.holder().to_string(), basis, instant: record.instant, persons };
-        Ok(Self { id: record.id.clone(), bytes, usage: basis.map(counted) })
+        let finds = Finds {
+            id: record.id.clone(),
+            instant: record.instant,
+            outcome: record.outcome,
+            client: record.client.to_string(),
+            service: record.service.clone(),
+            subjects: record.subjects.clone(),
+        };
+        Ok(Self { bytes, finds, usage: basis.map(counted) })
+    }
+
+    /// Of bytes that were written. Only what is looked for is read of them.
+    ///
+    /// # Errors
+    /// When they are no record's. The error may quote what it could not read: it is not to be told to anybody.
+    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let Skimmed { id, instant, outcome, client, service, subjects, usage_basis, usage_holder, returned } =
+            serde_json::from_slice(bytes)?;
+        let client = client.to_string();
+        let persons = persons(outcome, subjects.len(), returned);
+        let usage = usage_basis.filter(|_| persons > 0).map(|basis| Counted {
+            holder: usage_holder.map_or_else(|| client.clone(), |holder| holder.to_string()),
+            basis,
+            instant,
+            persons,
+        });
+        let finds = Finds { id, instant, outcome, client, service, subjects };
+        Ok(Self { bytes: bytes.to_vec(), finds, usage })
     }
 
     /// The record's id.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.finds.id
     }
 
     /// What is written.
@@ -54,9 +103,34 @@ impl Entry {
         &self.bytes
     }
 
+    /// What finds it.
+    #[must_use]
+    pub fn finds(&self) -> &Finds {
+        &self.finds
+    }
+
     /// What it adds to usage.
     #[must_use]
     pub fn usage(&self) -> Option<&Counted> {
         self.usage.as_ref()
     }
+}
+
+/// What is read of a record's bytes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Skimmed {
+    id: String,
+    instant: i64,
+    outcome: Outcome,
+    client: ClientId,
+    #[serde(default)]
+    service: Option<String>,
+    #[serde(default)]
+    subjects: Vec<String>,
+    #[serde(default)]
+    usage_basis: Option<String>,
+    #[serde(default)]
+    usage_holder: Option<ClientId>,
+    returned: u32,
 }

@@ -20,7 +20,7 @@ pub mod visibility;
 
 pub use client::ClientId;
 pub use decision::{Decision, FieldDecision, RowDecision};
-pub use entry::{Counted, Entry};
+pub use entry::{Counted, Entry, Finds};
 pub use grant::{Grant, Quota, Window};
 pub use jiff::civil::Date;
 pub use personal_code::PersonalCode;

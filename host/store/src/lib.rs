@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod filter;
+mod find;
 pub mod generation;
 pub mod governance;
 mod log;

@@ -26,8 +26,12 @@ use paasla_core::Entry;
 pub(crate) use self::{
     frame::ENTRY_MAX,
     scan::{Rest, at, scan},
+    segment::{name, number_of},
 };
-use self::{frame::batch, segment::Segment};
+use self::{
+    frame::{BATCH_HEAD, ENTRY_HEAD, batch},
+    segment::Segment,
+};
 
 /// The first segment of a writer; each that follows is twice as long, up to the last.
 const SHORTEST: u64 = 1 << 20;
@@ -46,17 +50,9 @@ pub(crate) struct Place {
     pub(crate) offset: u32,
 }
 
-impl Place {
-    /// As a number: of two places in one segment, the later one is the greater.
-    pub(crate) fn number(self) -> i64 {
-        (i64::from(self.segment) << 32) | i64::from(self.offset)
-    }
-
-    /// The place with this number; none for a number of nothing.
-    pub(crate) fn of_number(number: i64) -> Option<Self> {
-        let segment = u32::try_from(number >> 32).ok()?;
-        let offset = u32::try_from(number & i64::from(u32::MAX)).ok()?;
-        Some(Self { segment, offset })
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "segment {}, byte {}", self.segment, self.offset)
     }
 }
 
@@ -109,8 +105,13 @@ impl Log {
         Ok(Self { folder, state: Mutex::new(state), spare: Arc::default() })
     }
 
-    /// Writes all or none. They are on the disk when it returns, and end where it says; no place when there are none.
-    pub(crate) fn append(&self, entries: &[Entry]) -> Result<Option<Written>, LogError> {
+    /// Writes all or none. They are on the disk when `written` is told where they end and where each is, and before
+    /// anybody else writes. When it is told of an error instead, nobody knows what of them is on the disk.
+    pub(crate) fn append(
+        &self,
+        entries: &[Entry],
+        written: impl FnOnce(Result<(Written, &[Place]), ()>),
+    ) -> Result<(), LogError> {
         let mut state = self.state();
         if state.closed {
             return Err(LogError::Closed);
@@ -120,7 +121,7 @@ impl Log {
             return Err(LogError::TooLong);
         }
         if entries.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         let State { own, length, buffer, spare_asked, .. } = &mut *state;
         batch(entries, buffer);
@@ -130,25 +131,22 @@ impl Log {
             // What it has too much is nobody's concern if it cannot be cut off: it is zeros.
             let _ = full.map(Segment::end);
         }
-        let Some(segment) = own else { return Ok(None) };
+        let Some(segment) = own else { return Ok(()) };
+        let places = places(segment.number(), segment.written(), entries)?;
         if let Err(error) = segment.write(buffer) {
-            // Nobody knows what of it is on the disk: nothing more goes into this segment.
+            // Nothing more goes into this segment.
             *own = None;
+            written(Err(()));
             return Err(error.into());
         }
-        let written = Written { segment: segment.number(), to: segment.written() };
+        written(Ok((Written { segment: segment.number(), to: segment.written() }, &places)));
         if segment.is_half_full() && !std::mem::replace(spare_asked, true) {
             self.make_spare(*length);
         }
         if buffer.capacity() > BUFFER_KEPT {
             *buffer = Vec::new();
         }
-        Ok(Some(written))
-    }
-
-    /// Up to where this log has written.
-    pub(crate) fn own(&self) -> Option<Written> {
-        self.state().own.as_ref().map(|own| Written { segment: own.number(), to: own.written() })
+        Ok(())
     }
 
     /// The folder, to read segments.
@@ -200,6 +198,17 @@ impl Log {
     fn lock_spare(&self) -> MutexGuard<'_, Option<Segment>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where each of the entries is of a batch that begins at `at`.
+fn places(segment: u32, at: u64, entries: &[Entry]) -> Result<Vec<Place>, LogError> {
+    let mut at = usize::try_from(at).map_err(|_| LogError::TooLong)? + BATCH_HEAD;
+    let place = |entry: &Entry| {
+        let offset = u32::try_from(at).map_err(|_| LogError::TooLong)?;
+        at += ENTRY_HEAD + entry.bytes().len();
+        Ok(Place { segment, offset })
+    };
+    entries.iter().map(place).collect()
 }
 
 impl fmt::Debug for Log {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A store in one SQLite file, and a log of records in a folder beside it. One connection writes, a few read.
+//! A store in one SQLite file, and a log of records with what finds them in a folder beside it. One connection writes, a few read.
 //! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns.
 
-mod batch;
 mod failure;
 mod file;
 mod governance;
@@ -11,7 +10,6 @@ mod quarantine;
 mod record;
 mod rule;
 mod rulebook;
-mod search;
 mod usage;
 
 use std::{
@@ -42,7 +40,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     records: Arc<Records>,
-    /// Notes what finds records.
+    /// Notes what records count.
     noting: JoinHandle<()>,
     /// How many changes seen in shadow were written since old ones were last deleted.
     unswept: AtomicU32,
@@ -114,14 +112,11 @@ impl Store for SqliteStore {
     }
 
     async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, StoreError> {
-        Records::note_all(&self.records).await?;
-        let places = search::records(&self.readers, filter).await?;
-        Records::read(&self.records, places).await
+        Records::find(&self.records, filter).await
     }
 
     async fn count_records(&self, filter: &RecordFilter) -> Result<u64, StoreError> {
-        Records::note_all(&self.records).await?;
-        search::count(&self.readers, filter).await
+        Records::count(&self.records, filter).await
     }
 
     async fn usage(&self, client: &ClientId, basis: &str, now_ms: i64) -> Result<Usage, StoreError> {

@@ -87,9 +87,9 @@ pub trait Store: Governance + Send + Sync {
     /// [`StoreError::Corrupt`] when it cannot be read.
     async fn record(&self, id: &str) -> Result<Option<Record>, StoreError>;
 
-    /// Records that fit the filter, newest first: by instant, then by when they were written. Each condition is served by an index, so
-    /// a page costs the same at any size of the store, as long as the most selective condition is `client`,
-    /// `service`, `outcome`, `subject_hash` or the time.
+    /// Records that fit the filter, newest first: by instant, then by when they were written. Each condition leads to
+    /// the records that it holds of, so a page costs about the same at any size of the store, as long as the most
+    /// selective one is `client`, `service`, `outcome`, `subject_hash` or the time.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no record with the id `before_id`, [`StoreError::Corrupt`] when one

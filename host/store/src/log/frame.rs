@@ -74,34 +74,19 @@ impl BatchHead {
         let mut check = Sha256::new();
         check.update(self.entries.to_be_bytes());
         check.update(self.bytes.to_be_bytes());
-        let entries = self.split(bytes, |head, entry| {
-            check.update(head.hash);
-            head.is_of(entry)
-        })?;
-        (check.finalize()[..] == self.check).then_some(entries)
-    }
-
-    /// The same of a batch that was written just now: only whether all of it is there is looked at.
-    pub(crate) fn own_entries<'b>(&self, bytes: &'b [u8]) -> Option<Vec<(usize, &'b [u8])>> {
-        self.split(bytes, |_, _| true)
-    }
-
-    fn split<'b>(
-        &self,
-        bytes: &'b [u8],
-        mut is_good: impl FnMut(&EntryHead, &[u8]) -> bool,
-    ) -> Option<Vec<(usize, &'b [u8])>> {
         let (mut entries, mut rest) = (Vec::new(), bytes);
         while let Some((head, after)) = rest.split_first_chunk() {
             let head = EntryHead::read(head)?;
             let (entry, after) = after.split_at_checked(usize::try_from(head.bytes).ok()?)?;
-            if !is_good(&head, entry) {
+            check.update(head.hash);
+            if !head.is_of(entry) {
                 return None;
             }
             entries.push((bytes.len() - rest.len(), entry));
             rest = after;
         }
-        (rest.is_empty() && entries.len() == usize::try_from(self.entries).ok()?).then_some(entries)
+        let is_whole = rest.is_empty() && entries.len() == usize::try_from(self.entries).ok()?;
+        (is_whole && check.finalize()[..] == self.check).then_some(entries)
     }
 }
 

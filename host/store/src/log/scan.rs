@@ -5,6 +5,7 @@ use std::{
     fs::{File, TryLockError},
     io,
     os::unix::fs::FileExt as _,
+    time::Duration,
 };
 
 use cap_std::fs::{Dir, OpenOptions};
@@ -26,14 +27,15 @@ pub(crate) enum Rest {
     Ended,
 }
 
+/// A segment is made in less than this.
+const MADE_WITHIN: Duration = Duration::from_secs(60);
+
 /// Reads the batches of a segment that are on the disk, from `from` on (0: from its beginning), until about `most` bytes
-/// were read, and says where the next look begins. `written` says up to where it is on the disk; none when nobody here
-/// knows. None when there is no such segment.
+/// were read, and says where the next look begins. None when there is no such segment.
 pub(crate) fn scan(
     folder: &Dir,
     segment: u32,
     from: u64,
-    written: Option<u64>,
     most: u64,
     mut each: impl FnMut(Place, &[u8]),
 ) -> io::Result<Option<(u64, Rest)>> {
@@ -42,31 +44,32 @@ pub(crate) fn scan(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let ended = written.is_none() && is_left(&file)?;
-    if written.is_none() && !ended {
-        // Somebody else writes: what can be read may not be on the disk yet.
+    let ended = is_left(&file)?;
+    if !ended {
+        // Somebody writes: what can be read may not be on the disk yet.
         file.sync_data()?;
     }
-    let length = file.metadata()?.len();
-    if ended && length == 0 {
-        return Ok(Some((0, Rest::Ended)));
-    }
+    let metadata = file.metadata()?;
+    let length = metadata.len();
     let mut magic = [0; MAGIC.len()];
     if from == 0 && (length < FIRST || file.read_exact_at(&mut magic, 0).is_err() || magic != MAGIC) {
-        return Ok(Some((0, Rest::Open)));
+        // Whoever makes a segment locks it before it has any byte, but not before it is there.
+        let is_old =
+            || metadata.modified().is_ok_and(|made| made.elapsed().is_ok_and(|age| age > MADE_WITHIN));
+        if magic.iter().any(|byte| *byte != 0) {
+            tracing::error!(segment, "a segment of the log does not begin as one; nothing of it is read");
+        }
+        let rest = if ended && (length > 0 || is_old()) { Rest::Ended } else { Rest::Open };
+        return Ok(Some((0, rest)));
     }
     let mut at = from.max(FIRST);
-    let (began, end) = (at, written.unwrap_or(length).min(length));
+    let began = at;
     loop {
         if at - began >= most {
             return Ok(Some((at, Rest::More)));
         }
-        let Some(next) = batch(&file, segment, at, end, written.is_some(), &mut each)? else { break };
+        let Some(next) = batch(&file, segment, at, length, &mut each)? else { break };
         at = next;
-    }
-    if written.is_some_and(|written| written > at) {
-        let what = format!("segment {segment} of the log is not as it was written, from byte {at} on");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
     if ended {
         trim(&file, segment, at, length)?;
@@ -93,14 +96,12 @@ pub(crate) fn at(folder: &Dir, place: Place) -> io::Result<Option<Vec<u8>>> {
     Ok(head.is_of(&bytes).then_some(bytes))
 }
 
-/// Reads the entries of the batch that begins at `at`, and says where it ends. What is our `own` was written a moment ago
-/// and is not looked through again; whoever reads a record does that. None when there is none, or not all of it.
+/// Reads the entries of the batch that begins at `at`, and says where it ends. None when there is none, or not all of it.
 fn batch(
     file: &File,
     segment: u32,
     at: u64,
     end: u64,
-    own: bool,
     each: &mut impl FnMut(Place, &[u8]),
 ) -> io::Result<Option<u64>> {
     let mut head = [0; BATCH_HEAD];
@@ -115,8 +116,7 @@ fn batch(
     }
     let mut bytes = vec![0; usize::try_from(head.bytes).unwrap_or(0)];
     file.read_exact_at(&mut bytes, begins)?;
-    let found = if own { head.own_entries(&bytes) } else { head.entries(&bytes) };
-    let Some(found) = found else { return Ok(None) };
+    let Some(found) = head.entries(&bytes) else { return Ok(None) };
     for (offset, entry) in found {
         let Ok(offset) = u32::try_from(begins + offset as u64) else { return Ok(None) };
         each(Place { segment, offset }, entry);
@@ -153,5 +153,5 @@ fn trim(file: &File, segment: u32, at: u64, length: u64) -> io::Result<()> {
         }
         from += most as u64;
     }
-    file.set_len(if at == FIRST { 0 } else { at })
+    file.set_len(at)
 }

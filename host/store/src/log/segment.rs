@@ -103,8 +103,7 @@ impl Segment {
 
     /// Cuts off what was not used.
     pub(crate) fn end(self) -> io::Result<()> {
-        let used = if self.written == FIRST { 0 } else { self.written };
-        self.file.set_len(used)
+        self.file.set_len(self.written)
     }
 }
 
@@ -134,7 +133,8 @@ pub(crate) fn name(number: u32) -> String {
     format!("{number:010}.log")
 }
 
-fn number_of(name: &str) -> Option<u32> {
+/// The number of the segment with this name.
+pub(crate) fn number_of(name: &str) -> Option<u32> {
     name.strip_suffix(".log")?.parse().ok()
 }
 

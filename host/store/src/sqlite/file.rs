@@ -10,10 +10,7 @@ use sqlx::{
 };
 use tokio::fs::{File, OpenOptions};
 
-use super::{
-    batch,
-    failure::{failure, migration_failure},
-};
+use super::failure::{failure, migration_failure};
 use crate::error::StoreError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -74,8 +71,7 @@ pub(super) async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    let pool = pool(1).after_connect(|connection, _| Box::pin(batch::prepare(connection)));
-    pool.connect_with(options).await.map_err(failure)
+    pool(1).connect_with(options).await.map_err(failure)
 }
 
 /// Opens the connections that only read.

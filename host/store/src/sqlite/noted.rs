@@ -16,7 +16,7 @@ pub(super) struct Noted {
 
 /// A column of a `SELECT`: how far the log is noted, for [`Noted::of`].
 pub(super) const NOTED: &str = "(SELECT json_array((SELECT coalesce(max(number), 0) FROM segment), \
-     (SELECT json_group_array(json_array(number, indexed)) FROM segment WHERE NOT ended)))";
+     (SELECT json_group_array(json_array(number, noted)) FROM segment WHERE NOT ended)))";
 
 impl Noted {
     pub(super) fn of(column: &str) -> Result<Self, StoreError> {
@@ -37,7 +37,7 @@ impl Noted {
     pub(super) fn covers(&self, written: Written) -> bool {
         let segment = i64::from(written.segment);
         match self.open.iter().find(|(number, _)| *number == segment) {
-            Some((_, indexed)) => u64::try_from(*indexed).is_ok_and(|indexed| written.to <= indexed),
+            Some((_, noted)) => u64::try_from(*noted).is_ok_and(|noted| written.to <= noted),
             None => segment <= self.last,
         }
     }

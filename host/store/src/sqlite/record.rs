@@ -1,37 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Records: writing them to the log, noting in the database what finds them, and reading one.
+//! Records: writing them to the log, finding and reading them, and noting in the database what they count.
 //!
-//! Writing waits for the log alone. What finds a record is noted a moment later, for many at a time; whoever searches
-//! has it done first, and usage counts what is not noted yet, so nobody sees the difference. It is noted in one
-//! transaction with how far the log was looked at: nothing is noted twice or left out, whoever is killed when, and however
-//! many programs do it.
+//! Writing waits for the log alone. What finds a record is in memory at once, and in an index when its segment has ended.
+//! What it counts is noted a moment later, for many records at a time, in one transaction with how far the log was looked
+//! at: nothing counts twice or not at all, whoever is killed when, and however many programs do it. Who asks about usage
+//! gets what is not noted yet as well.
 
 use std::{
     collections::HashMap,
+    io,
     path::Path,
     sync::{Arc, PoisonError, atomic::AtomicI64},
     time::Duration,
 };
 
 use paasla_core::{ClientId, Counted, Entry, Record};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
 
-use super::{batch::Batch, begin, failure::failure, noted::Noted, usage};
+use super::{begin, failure::failure, noted::Noted, usage};
 use crate::{
     error::StoreError,
-    log::{self, Log, LogError, Place, Rest, Written},
+    filter::RecordFilter,
+    find::{Finder, Hit, Wanted, key},
+    log::{self, Log, LogError, Rest, Written},
     usage::Usage,
 };
 
 const WHAT: &str = "record";
 
-/// How long records gather before they are noted.
+/// How long records gather before what they count is noted.
 const PAUSE: Duration = Duration::from_secs(2);
-
-/// What the connection keeps in memory while it notes, and else: SQLite's own default.
-const CACHE: &str = "PRAGMA cache_size = -8192";
-const CACHE_AT_REST: &str = "PRAGMA cache_size = -2000";
 
 /// About how many bytes of the log are noted in one transaction.
 const STEP: u64 = 4 << 20;
@@ -49,6 +48,7 @@ struct Recent {
 #[derive(Debug)]
 pub(super) struct Records {
     log: Log,
+    finder: Finder,
     writer: SqlitePool,
     readers: SqlitePool,
     /// When old usage was last dropped: milliseconds since 1970-01-01T00:00:00Z.
@@ -70,9 +70,10 @@ impl Records {
     ) -> Result<Arc<Self>, StoreError> {
         let mut folder = database.as_os_str().to_owned();
         folder.push("-records");
-        let log = aside(move || Log::open(folder.into())).await?.map_err(unavailable)?;
+        let log = aside(move || Log::open(folder.into())).await?;
         let records = Arc::new(Self {
             log,
+            finder: Finder::default(),
             writer,
             readers,
             pruned_at: AtomicI64::new(i64::MIN),
@@ -90,31 +91,33 @@ impl Records {
             records.told.notified().await;
             tokio::time::sleep(PAUSE).await;
             if let Err(error) = Self::note_all(&records).await {
-                tracing::warn!(%error, "what finds records could not be noted; it is tried again");
+                tracing::warn!(%error, "what records count could not be noted; it is tried again");
                 records.told.notify_one();
             }
         }
     }
 
     pub(super) fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        let written = self.log.append(entries).map_err(|error| match (error, entries) {
-            (LogError::Closed, _) => StoreError::Closed,
-            (LogError::TooLong, [one]) => StoreError::Invalid { what: WHAT, key: one.id().to_owned() },
-            (LogError::TooLong, many) => {
-                StoreError::Invalid { what: "batch of records", key: many.len().to_string() }
-            }
-            (LogError::Io(error), _) => unavailable(error),
-        })?;
-        if let Some(written) = written {
+        let learn = |written: Result<(Written, &[_]), ()>| {
+            let Ok((written, places)) = written else { return self.finder.give_up() };
+            // Before the finder says that it is written so far: then all that it counts is here.
             let mut recent = self.recent();
             for Counted { holder, basis, instant, persons } in entries.iter().filter_map(Entry::usage) {
                 let of = recent.entry((holder.clone(), basis.clone())).or_default();
                 of.push(Recent { written, instant: *instant, persons: *persons });
             }
             drop(recent);
+            self.finder.add(written, entries, places);
             self.told.notify_one();
-        }
-        Ok(())
+        };
+        self.log.append(entries, learn).map_err(|error| match (error, entries) {
+            (LogError::Closed, _) => StoreError::Closed,
+            (LogError::TooLong, [one]) => StoreError::Invalid { what: WHAT, key: one.id().to_owned() },
+            (LogError::TooLong, many) => {
+                StoreError::Invalid { what: "batch of records", key: many.len().to_string() }
+            }
+            (LogError::Io(error), _) => unavailable(error),
+        })
     }
 
     /// What is written and counted, noted or not. See [`usage::of`].
@@ -133,41 +136,65 @@ impl Records {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One record, when everything is noted.
+    /// The record with this id that was written first.
     pub(super) async fn get(records: &Arc<Self>, id: &str) -> Result<Option<Record>, StoreError> {
-        Self::note_all(records).await?;
-        let place = sqlx::query_scalar("SELECT place FROM record WHERE id = $1 ORDER BY place LIMIT 1")
-            .bind(id)
-            .fetch_optional(&records.readers)
-            .await
-            .map_err(failure)?;
-        let Some(place) = place else { return Ok(None) };
-        let read = Self::read(records, vec![(id.to_owned(), place)]).await?;
-        Ok(read.into_iter().next())
+        let (of, id) = (Arc::clone(records), id.to_owned());
+        let corrupt = StoreError::Corrupt { what: WHAT, key: id.clone() };
+        let found = aside(move || {
+            let hit = of.finder.by_id(&of.log, &key(&id))?;
+            hit.map(|hit| of.read(hit).map(|record| record.filter(|record| record.id == id))).transpose()
+        });
+        match found.await? {
+            Some(Some(record)) => Ok(Some(record)),
+            Some(None) => Err(corrupt),
+            None => Ok(None),
+        }
     }
 
-    /// Records by id and place, out of the log.
-    pub(super) async fn read(
-        records: &Arc<Self>,
-        places: Vec<(String, i64)>,
-    ) -> Result<Vec<Record>, StoreError> {
-        let records = Arc::clone(records);
-        aside(move || {
-            let folder = records.log.folder().map_err(unavailable)?;
-            let read = |(id, place): (String, i64)| {
-                let place = Place::of_number(place);
-                let bytes = place.and_then(|place| log::at(&folder, place).ok().flatten());
-                // The reader's own error is dropped: it may quote what it could not read.
-                let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
-                record.filter(|record| record.id == id).ok_or(StoreError::Corrupt { what: WHAT, key: id })
-            };
-            places.into_iter().map(read).collect()
-        })
-        .await?
+    /// One page of the records that fit, newest first.
+    pub(super) async fn find(records: &Arc<Self>, filter: &RecordFilter) -> Result<Vec<Record>, StoreError> {
+        let (of, mut wanted) = (Arc::clone(records), Wanted::of(filter));
+        let limit = usize::try_from(filter.limit.min(RecordFilter::MAX_LIMIT)).unwrap_or(0);
+        let before = filter.before_id.clone();
+        let found = aside(move || {
+            if let Some(id) = &before {
+                wanted.before = of.finder.by_id(&of.log, &key(id))?;
+                if wanted.before.is_none() {
+                    return Ok(None);
+                }
+            }
+            let hits = of.finder.find(&of.log, &wanted, limit)?;
+            hits.into_iter().map(|hit| Ok((hit, of.read(hit)?))).collect::<io::Result<Vec<_>>>().map(Some)
+        });
+        let Some(found) = found.await? else {
+            let key = filter.before_id.clone().unwrap_or_default();
+            return Err(StoreError::NotFound { what: WHAT, key });
+        };
+        let whole = |(hit, record): (Hit, Option<Record>)| {
+            record.ok_or_else(|| StoreError::Corrupt { what: WHAT, key: hit.place.to_string() })
+        };
+        found.into_iter().map(whole).collect()
     }
 
-    /// Notes all that is in the log, whoever wrote it.
-    pub(super) async fn note_all(records: &Arc<Self>) -> Result<(), StoreError> {
+    /// How many records fit.
+    pub(super) async fn count(records: &Arc<Self>, filter: &RecordFilter) -> Result<u64, StoreError> {
+        let (of, wanted) = (Arc::clone(records), Wanted::of(filter));
+        aside(move || of.finder.count(&of.log, &wanted)).await
+    }
+
+    /// A record that was found; none unless it is as it was written.
+    fn read(&self, hit: Hit) -> io::Result<Option<Record>> {
+        let bytes = match log::at(&self.log.folder()?, hit.place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            bytes => bytes?,
+        };
+        // The reader's own error is dropped: it may quote what it could not read.
+        let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+        Ok(record.filter(|record| record.instant == hit.instant))
+    }
+
+    /// Notes what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
+    async fn note_all(records: &Arc<Self>) -> Result<(), StoreError> {
         let _noting = records.noting.lock().await;
         let noted = Noted::read(&records.readers).await?;
         records.recent().retain(|_, of| {
@@ -181,71 +208,100 @@ impl Records {
         while Self::note_segment(records, next, None).await? {
             next += 1;
         }
-        Ok(())
+        let of = Arc::clone(records);
+        aside(move || of.finder.refresh(&of.log)).await
     }
 
     /// Notes what is in one segment from a byte on; none: from the first, if there is such a segment.
     async fn note_segment(
         records: &Arc<Self>,
         number: i64,
-        mut indexed: Option<i64>,
+        mut noted: Option<i64>,
     ) -> Result<bool, StoreError> {
         let Ok(segment) = u32::try_from(number) else { return Ok(false) };
         loop {
-            let from = u64::try_from(indexed.unwrap_or(0)).unwrap_or(0);
-            let of = Arc::clone(records);
-            let scanned = aside(move || {
-                let folder = of.log.folder()?;
-                let own = of.log.own().filter(|own| own.segment == segment);
-                let mut batch = Batch::default();
-                let add = |place, bytes: &[u8]| batch.add(place, bytes);
-                let found = log::scan(&folder, segment, from, own.map(|own| own.to), STEP, add)?;
-                Ok(found.map(|found| (found, batch)))
-            });
-            let Some(((to, rest), batch)) = scanned.await?.map_err(unavailable)? else { return Ok(false) };
+            let from = u64::try_from(noted.unwrap_or(0)).unwrap_or(0);
+            let (to, rest, counted) = match records.finder.own_segment(segment) {
+                Some((to, has_ended)) => {
+                    let rest = if has_ended { Rest::Ended } else { Rest::Open };
+                    (to, rest, records.counted(segment, from, to))
+                }
+                None => match Self::scan(records, segment, from).await? {
+                    Some(scanned) => scanned,
+                    None => return Ok(false),
+                },
+            };
             let to = i64::try_from(to).unwrap_or(i64::MAX);
             let ended = rest == Rest::Ended;
-            if indexed != Some(to) || ended {
-                let noted = Self::note(records, number, indexed, to, ended, batch).await?;
-                if !noted {
+            if noted != Some(to) || ended {
+                if !Self::note(records, number, noted, to, ended, &counted).await? {
                     // Another program did; it goes on from where it came to.
                     return Ok(true);
+                }
+                if ended {
+                    records.finder.forget_end(segment);
                 }
             }
             if rest != Rest::More {
                 return Ok(true);
             }
-            indexed = Some(to);
+            noted = Some(to);
         }
     }
 
-    /// Notes a batch, unless somebody else was quicker.
+    /// What this program's own records count that are in a part of a segment.
+    fn counted(&self, segment: u32, from: u64, to: u64) -> Vec<Counted> {
+        let within = |written: Written| written.segment == segment && from < written.to && written.to <= to;
+        let mut counted = Vec::new();
+        for ((holder, basis), of) in &*self.recent() {
+            for Recent { instant, persons, .. } in of.iter().filter(|recent| within(recent.written)) {
+                let (holder, basis) = (holder.clone(), basis.clone());
+                counted.push(Counted { holder, basis, instant: *instant, persons: *persons });
+            }
+        }
+        counted
+    }
+
+    /// What others' records count, from a byte on, up to where, and what is behind. None when there is no such segment.
+    async fn scan(
+        records: &Arc<Self>,
+        segment: u32,
+        from: u64,
+    ) -> Result<Option<(u64, Rest, Vec<Counted>)>, StoreError> {
+        let of = Arc::clone(records);
+        aside(move || {
+            let mut counted = Vec::new();
+            // Who makes an index of it tells of what cannot be read.
+            let count = |_, bytes: &[u8]| {
+                counted.extend(Entry::read(bytes).ok().and_then(|entry| entry.usage().cloned()))
+            };
+            let found = log::scan(&of.log.folder()?, segment, from, STEP, count)?;
+            Ok(found.map(|(to, rest)| (to, rest, counted)))
+        })
+        .await
+    }
+
+    /// Notes what records count, unless somebody else was quicker.
     async fn note(
         records: &Self,
         number: i64,
         from: Option<i64>,
         to: i64,
         ended: bool,
-        batch: Batch,
+        counted: &[Counted],
     ) -> Result<bool, StoreError> {
         let mut transaction = begin(&records.writer).await?;
-        let known: Option<(i64, bool)> =
-            sqlx::query_as("SELECT indexed, ended FROM segment WHERE number = $1")
-                .bind(number)
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(failure)?;
+        let known: Option<(i64, bool)> = sqlx::query_as("SELECT noted, ended FROM segment WHERE number = $1")
+            .bind(number)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(failure)?;
         if known != from.map(|from| (from, false)) {
             return Ok(false);
         }
-        if let Some(newest) = batch.newest {
-            usage::prune_now_and_then(&mut transaction, &records.pruned_at, newest).await?;
-            // What is changed stays in memory until all is, and goes to the disk once.
-            set_cache(&mut transaction, CACHE).await?;
-            batch.write(&mut transaction).await.map_err(failure)?;
-        }
-        let upsert = "INSERT INTO segment (number, indexed, ended) VALUES ($1, $2, $3) \
-                      ON CONFLICT (number) DO UPDATE SET indexed = excluded.indexed, ended = excluded.ended";
+        usage::add(&mut transaction, &records.pruned_at, counted).await?;
+        let upsert = "INSERT INTO segment (number, noted, ended) VALUES ($1, $2, $3) \
+                      ON CONFLICT (number) DO UPDATE SET noted = excluded.noted, ended = excluded.ended";
         sqlx::query(upsert)
             .bind(number)
             .bind(to)
@@ -254,17 +310,18 @@ impl Records {
             .await
             .map_err(failure)?;
         transaction.commit().await.map_err(failure)?;
-        // For the rest of the time it would only be kept.
-        let mut connection = records.writer.acquire().await.map_err(failure)?;
-        set_cache(&mut connection, CACHE_AT_REST).await?;
-        sqlx::query("PRAGMA shrink_memory").execute(&mut *connection).await.map_err(failure)?;
         Ok(true)
     }
 
     /// Takes no more records, and notes what is written.
     pub(super) async fn close(records: &Arc<Self>) -> Result<(), StoreError> {
         let of = Arc::clone(records);
-        aside(move || of.log.close()).await?;
+        aside(move || {
+            of.log.close();
+            of.finder.end();
+            Ok(())
+        })
+        .await?;
         if records.writer.is_closed() {
             return Ok(());
         }
@@ -275,7 +332,7 @@ impl Records {
     async fn note_if_possible(records: &Arc<Self>) -> Result<(), StoreError> {
         match Self::note_all(records).await {
             Err(error @ StoreError::Unavailable(_)) => {
-                tracing::warn!(%error, "what finds records could not be noted; it is done when the database lets it");
+                tracing::warn!(%error, "what records count could not be noted; it is done when the database lets it");
                 records.told.notify_one();
                 Ok(())
             }
@@ -284,16 +341,14 @@ impl Records {
     }
 }
 
-/// Sets how much a connection keeps of the database in memory. The negative number is KiB.
-async fn set_cache(connection: &mut SqliteConnection, size: &'static str) -> Result<(), StoreError> {
-    sqlx::query(size).execute(connection).await.map(drop).map_err(failure)
-}
-
 /// Runs what waits for files on a thread that may wait.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Unavailable(Box::new(error)))
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StoreError::Unavailable(Box::new(error)))?.map_err(unavailable)
 }
 
-fn unavailable(error: std::io::Error) -> StoreError {
+fn unavailable(error: io::Error) -> StoreError {
     StoreError::Unavailable(Box::new(error))
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use paasla_core::Window;
+use paasla_core::{Counted, Window};
 use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::StoreError,
-    usage::{Grain, Usage, since},
+    usage::{Grain, Usage, additions, since},
 };
 
 /// How often old buckets are dropped.
@@ -62,9 +62,29 @@ pub(super) async fn of(
     Ok((usage, Noted::of(&noted)?))
 }
 
+/// Adds what records count, and now and then drops what no window needs any more.
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    pruned_at: &AtomicI64,
+    counted: &[Counted],
+) -> Result<(), StoreError> {
+    /// The order of the texts and numbers is that of the columns.
+    const ADDED: &str = "INSERT INTO usage_bucket (client, basis, grain, start, persons) \
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($1) WHERE true \
+         ON CONFLICT (client, basis, grain, start) DO UPDATE SET persons = persons + excluded.persons";
+    let Some(newest) = counted.iter().map(|counted| counted.instant).max() else { return Ok(()) };
+    prune_now_and_then(connection, pruned_at, newest).await?;
+    let rows: Vec<_> = additions(counted)
+        .into_iter()
+        .map(|(bucket, persons)| (bucket.client, bucket.basis, bucket.grain.millis(), bucket.start, persons))
+        .collect();
+    let rows = serde_json::to_string(&rows).map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    sqlx::query(ADDED).bind(rows).execute(connection).await.map(drop).map_err(failure)
+}
+
 /// Drops buckets that no window needs any more, if that was not done lately. `newest` is the instant of a record that
 /// is about to be counted.
-pub(super) async fn prune_now_and_then(
+async fn prune_now_and_then(
     connection: &mut SqliteConnection,
     pruned_at: &AtomicI64,
     newest: i64,

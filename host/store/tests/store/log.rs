@@ -12,11 +12,16 @@ use crate::{
     sqlite::SqliteHome,
 };
 
-fn segments(home: &SqliteHome) -> Vec<PathBuf> {
+fn files(home: &SqliteHome, extension: &str) -> Vec<PathBuf> {
     let files = fs::read_dir(home.records()).unwrap();
     let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|of_file| of_file == extension));
     files.sort();
     files
+}
+
+fn segments(home: &SqliteHome) -> Vec<PathBuf> {
+    files(home, "log")
 }
 
 fn lengths(home: &SqliteHome) -> Vec<u64> {
@@ -134,48 +139,84 @@ async fn what_was_changed_is_not_read() {
     }
 }
 
-/// What was changed before anything of it was noted is no silence either.
+/// What was changed before there is an index of it is found all the same, and told by whoever reads it.
 #[tokio::test]
 async fn what_was_changed_at_once_is_told() {
     let home = SqliteHome::new();
     let (store, one) = (home.open().await, record());
     append(&*store, std::slice::from_ref(&one)).unwrap();
     let good = fs::read(&segments(&home)[0]).unwrap();
-    for place in [17, 21, 57] {
+    for place in [57, 600] {
         let mut bytes = good.clone();
         bytes[place] ^= 1;
         fs::write(&segments(&home)[0], bytes).unwrap();
-        let counted = store.count_records(&RecordFilter::default()).await;
-        assert!(matches!(counted, Err(StoreError::Unavailable(_))), "byte {place}: {counted:?}");
+        assert_eq!(count(&*store).await, 1);
+        let read = store.record(&one.id).await;
+        assert!(matches!(read, Err(StoreError::Corrupt { what: "record", .. })), "byte {place}: {read:?}");
+        let read = store.records(&RecordFilter::default()).await;
+        assert!(matches!(read, Err(StoreError::Corrupt { what: "record", .. })), "byte {place}: {read:?}");
     }
-    let mut bytes = good;
-    bytes[600] ^= 1;
-    fs::write(&segments(&home)[0], bytes).unwrap();
-    let read = store.record(&one.id).await;
-    assert!(matches!(read, Err(StoreError::Corrupt { what: "record", .. })), "{read:?}");
 }
 
-/// What finds records is made again from the log, and counts what it counted.
+/// What finds records, and what they count, is made again from the log, whatever of it is lost or damaged.
 #[tokio::test]
-async fn a_lost_index_is_made_again() {
+async fn what_follows_from_the_log_is_made_again() {
+    let home = SqliteHome::new();
+    let mut all = Vec::new();
+    for part in 0..3 {
+        let store = home.open().await;
+        let records: Vec<Record> =
+            (0..40).map(|n| Record { instant: NOW + 40 * part + n, ..record() }).collect();
+        for batch in records.chunks(7) {
+            append(&*store, batch).unwrap();
+        }
+        all.extend(records);
+        store.close().await.unwrap();
+    }
+    all.reverse();
+    let filter = RecordFilter { subject_hash: Some("aa".into()), limit: 1_000, ..RecordFilter::default() };
+    assert_eq!(files(&home, "idx").len(), 3);
+    let whole = fs::read(&files(&home, "idx")[1]).unwrap();
+
+    let removed = |home: &SqliteHome| fs::remove_file(&files(home, "idx")[1]).unwrap();
+    let cut = |home: &SqliteHome| fs::write(&files(home, "idx")[0], &whole[..whole.len() - 4096]).unwrap();
+    let emptied = |home: &SqliteHome| fs::write(&files(home, "idx")[2], "").unwrap();
+    let another = |home: &SqliteHome| fs::write(&files(home, "idx")[0], &whole).unwrap();
+    for meddle in [&removed as &dyn Fn(&SqliteHome), &cut, &emptied, &another] {
+        meddle(&home);
+        home.tamper("DELETE FROM segment; DELETE FROM usage_bucket").await;
+        let store = home.open().await;
+        assert_eq!(store.records(&filter).await.unwrap(), all);
+        assert_eq!(store.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap().year, 2 * 120);
+        store.close().await.unwrap();
+        assert_eq!(fs::read(&files(&home, "idx")[1]).unwrap(), whole, "it follows from the log alone");
+    }
+    // Under a store that has looked at them already, byte by byte.
+    let store = home.open().await;
+    for place in (0..whole.len()).step_by(1 << 10) {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        fs::write(&files(&home, "idx")[1], bytes).unwrap();
+        assert_eq!(store.records(&filter).await.unwrap(), all, "byte {place}");
+        assert_eq!(store.record(&all[60].id).await.unwrap().as_ref(), Some(&all[60]));
+    }
+}
+
+/// What was never finished is nobody's, and is not taken for anything.
+#[tokio::test]
+async fn an_index_that_was_not_finished_is_none() {
     let home = SqliteHome::new();
     let store = home.open().await;
-    let all: Vec<Record> = (0..40).map(|n| Record { instant: NOW + n, ..record() }).collect();
-    for batch in all.chunks(7) {
-        append(&*store, batch).unwrap();
-    }
-    let filter = RecordFilter { subject_hash: Some("aa".into()), ..RecordFilter::default() };
-    let found = store.records(&filter).await.unwrap();
-    let usage = store.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap();
+    append(&*store, &[record()]).unwrap();
     store.close().await.unwrap();
-    home.tamper(
-        "DELETE FROM record; DELETE FROM record_subject; DELETE FROM segment; DELETE FROM usage_bucket",
-    )
-    .await;
-    let store = home.open().await;
-    assert_eq!(store.records(&filter).await.unwrap(), found);
-    assert_eq!(found.len(), 40);
-    assert_eq!(store.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap(), usage);
+    let unfinished = home.records().join("0000000001-0000000001.idx.1-1.tmp");
+    fs::write(&unfinished, "half").unwrap();
+    assert_eq!(count(&*home.open().await).await, 1);
+    assert!(unfinished.exists(), "somebody may be at it");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+    fs::File::options().write(true).open(&unfinished).unwrap().set_modified(old).unwrap();
+    assert_eq!(count(&*home.open().await).await, 1);
+    assert!(!unfinished.exists());
 }
 
 /// Several stores write to one folder at a time: nothing is lost, nothing counts twice, and each sees all.
@@ -198,6 +239,10 @@ async fn two_programs_at_a_time_write_side_by_side() {
     });
     for store in &stores {
         assert_eq!(count(store).await, 2 * EACH as u64);
+    }
+    // Whoever opens it notes what all count; the others learn of it then.
+    let third = SqliteStore::open(home.path()).await.unwrap();
+    for store in stores.iter().chain([&third]) {
         let usage = store.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap();
         assert_eq!(usage.hour, 4 * EACH as u64);
     }
@@ -209,6 +254,7 @@ async fn without_its_folder_nothing_is_written() {
     let home = SqliteHome::new();
     let store = home.open().await;
     append(&*store, &[record()]).unwrap();
+    assert_eq!(count(&*store).await, 1);
     let elsewhere = home.path().with_extension("elsewhere");
     fs::rename(home.records(), &elsewhere).unwrap();
     for _ in 0..2 {
@@ -217,8 +263,11 @@ async fn without_its_folder_nothing_is_written() {
     }
     fs::rename(&elsewhere, home.records()).unwrap();
     append(&*store, &[record()]).unwrap();
-    // The one that was refused after it was written may be there; it is no more than that one.
-    assert!((2..=3).contains(&count(&*store).await));
+    // The one that was refused after it was written may be there; it is no more than that one, whoever looks.
+    for other in [false, true] {
+        let reopened = if other { Some(home.open().await) } else { None };
+        assert!((2..=3).contains(&count(&**reopened.as_ref().unwrap_or(&store)).await));
+    }
 
     fs::remove_file(&segments(&home)[1]).unwrap();
     let refused = append(&*store, &[record()]);
