@@ -260,7 +260,7 @@ async fn thousands_of_hostile_queries_leave_nothing_behind() -> Result<()> {
         })
     };
     round(300)?;
-    // What finds these records is noted within this time, which takes memory for a moment.
+    // What these records count is noted within this time, which takes memory for a moment.
     std::thread::sleep(std::time::Duration::from_secs(4));
     let before = resident(&host)?;
     round(750)?;

@@ -11,6 +11,7 @@ pub mod policy;
 pub mod query;
 pub mod reason;
 pub mod record;
+mod rendered;
 pub mod rulebook;
 pub mod ruling;
 pub mod service;

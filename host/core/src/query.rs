@@ -54,6 +54,7 @@ pub struct Query {
     /// Who is asked about: how, and how many.
     pub subjects: Subjects,
     /// The fields asked for that the grant allows, in the order asked, then those that are only looked up by.
+    #[serde(serialize_with = "crate::rendered::fields")]
     pub fields: Vec<Arc<Field>>,
     /// The access right this query stands on.
     pub grant: GrantView,

@@ -26,6 +26,7 @@ mod rr;
 pub mod serve;
 mod shape;
 pub mod strict_json;
+mod to_the_end;
 mod trace;
 mod xroad;
 
@@ -47,7 +48,7 @@ pub const DECISION: &str = "paasla-decision";
 pub trait Gatehouse: Send + Sync + 'static {
     /// Decides and answers one query. A record is durable before this returns, whatever it returns.
     ///
-    /// Doors run it in a task of its own, so it goes on to its end when the caller hangs up.
+    /// Doors see to it that it goes on to its end when the caller hangs up.
     async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer>;
 
     /// Records a request of an identified client that could not be understood. Gives back the record's id, or

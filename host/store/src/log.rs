@@ -6,8 +6,8 @@
 //! to one folder, each to segments of its own, and whoever finds a segment without a lock knows that it will not grow.
 //! Segments are numbered from 1 without a gap.
 //!
-//! A batch is one write and one `fdatasync`. The bytes that it goes over are zeros that are on the disk already: a file
-//! that grows would have the file system write its size too, with every batch.
+//! A batch is one write and one `fdatasync`. The bytes that a short one goes over are zeros that are on the disk already: a
+//! file that grows would have the file system write its size too, with every batch.
 
 mod frame;
 mod scan;

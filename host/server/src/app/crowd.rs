@@ -49,8 +49,8 @@ impl Drop for Member<'_> {
     }
 }
 
-/// Wipes what rulings left, and makes sandboxes ready for the next query, after the task that this one ends: what waits
-/// for a task is polled before what the task spawned. Call it last.
+/// Wipes what rulings left, and makes sandboxes ready for the next query, in a task that this thread comes to when the one
+/// that answers has written its answer and waits. Call it last.
 pub(super) fn renew_later(spent: Option<Spent>) {
     if let Some(spent) = spent.filter(|spent| !spent.is_empty()) {
         tokio::spawn(async move { spent.renew() });

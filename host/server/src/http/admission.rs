@@ -5,7 +5,6 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::Request,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -20,7 +19,7 @@ pub(super) struct Admission {
     all: u32,
 }
 
-/// One place, held until the request and the task that works on it are both done.
+/// One place, held until the request and the work on it are both done.
 #[derive(Debug, Clone)]
 pub(super) struct Place(
     #[expect(dead_code, reason = "it is held, not read: dropping the last clone frees the place")]
@@ -43,18 +42,25 @@ impl Admission {
     }
 }
 
-/// Lets a request in when there is a place. A request turned away is not recorded: it was not read.
+/// Lets a request in when there is a place; then its time begins to run. A request turned away is not recorded: it was
+/// not read.
 pub(super) async fn admit<F: Future<Output = Response>>(
     doors: &Doors,
-    mut request: Request,
-    next: impl FnOnce(Request) -> F,
+    pass: impl FnOnce(Place) -> F,
 ) -> Response {
     let Some(place) = doors.admission.enter() else {
         let detail = "too many queries are under way; try again in a moment";
-        return Document::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
-            .retry_after(Duration::from_secs(1))
-            .into_response();
+        return unavailable("overloaded", detail, Duration::from_secs(1));
     };
-    request.extensions_mut().insert(place.clone());
-    next(request).await
+    match tokio::time::timeout(doors.settings.request_timeout, pass(place)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = "no answer was ready in time; nothing was disclosed";
+            unavailable("timed_out", detail, Duration::from_secs(5))
+        }
+    }
+}
+
+fn unavailable(code: &'static str, detail: &'static str, after: Duration) -> Response {
+    Document::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(after).into_response()
 }

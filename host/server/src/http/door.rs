@@ -11,17 +11,17 @@ use axum::{
 };
 use paasla_core::ClientId;
 use serde::Serialize;
-use tracing::Instrument;
 
 use super::{
     Gatehouse,
-    admission::Place,
+    admission::{self, Place},
     body,
     envelope::{self, Envelope},
     problem::{self, Document},
     problems::Problems,
     router::Doors,
     strict_json::{self, Tree},
+    to_the_end::to_the_end,
 };
 use crate::app::{
     answer::Answer,
@@ -56,16 +56,25 @@ pub(super) trait Words {
     fn answer(gate: &dyn Gatehouse, answer: &Answer) -> impl Serialize;
 }
 
-/// Takes one request through a door. `problems` are those of the URL.
+/// Takes one request through a door, if there is a place for it. `problems` are those of the URL.
 pub(super) async fn pass<W: Words>(
+    doors: &Arc<Doors>,
+    words: W,
+    problems: Problems,
+    request: Request,
+) -> Response {
+    admission::admit(doors, |place| within(doors, words, problems, request, place)).await
+}
+
+async fn within<W: Words>(
     doors: &Arc<Doors>,
     words: W,
     mut problems: Problems,
     request: Request,
+    place: Place,
 ) -> Response {
     let (arrived, instant) = (Instant::now(), doors.gate.now());
     let (parts, sent) = request.into_parts();
-    let place = parts.extensions.get::<Place>().cloned();
     let envelope = envelope::read(&parts.headers, W::REASON_REQUIRED, &mut problems);
     check_query(&parts.uri, &mut problems);
     let Some(client) = envelope.client.clone() else {
@@ -82,14 +91,14 @@ pub(super) async fn pass<W: Words>(
         None => None,
     };
     match ask {
-        Some(ask) if problems.is_empty() => answer::<W>(doors, place, ask).await,
+        Some(ask) if problems.is_empty() => answer::<W>(doors, place.clone(), ask).await,
         None if problems.is_empty() => problem::internal().into_response(),
         understood => {
             if let Some(ask) = understood {
                 problems.extend(doors.gate.check(&ask));
             }
             let (status, problems) = problems.finish();
-            reject(doors, place, caller(), words.service(), status, problems).await
+            reject(doors, Some(place.clone()), caller(), words.service(), status, problems).await
         }
     }
 }
@@ -165,23 +174,23 @@ async fn read(doors: &Doors, sent: axum::body::Body, problems: &mut Problems) ->
     }
 }
 
-/// Asks the app, in a task of its own: a caller who hangs up, or a request that times out, must not stop it halfway
-/// to its record.
-async fn answer<W: Words>(doors: &Arc<Doors>, place: Option<Place>, ask: Ask) -> Response {
+/// Asks the app, to the end: a caller who hangs up, or a request that times out, must not stop it halfway to its
+/// record.
+async fn answer<W: Words>(doors: &Arc<Doors>, place: Place, ask: Ask) -> Response {
     let gate = Arc::clone(&doors.gate);
     let work = async move {
         let answer = gate.answer(ask).await;
         drop(place);
         answer
     };
-    match tokio::spawn(work.in_current_span()).await {
-        Ok(Ok(answer)) => {
+    match to_the_end(work).await {
+        Some(Ok(answer)) => {
             let mut response = axum::Json(W::answer(&*doors.gate, &answer)).into_response();
             problem::mark(&mut response, &answer.id);
             response
         }
-        Ok(Err(none)) => none.into_response(),
-        Err(_) => broken(),
+        Some(Err(none)) => none.into_response(),
+        None => broken(),
     }
 }
 
@@ -199,14 +208,14 @@ async fn reject(
         drop(place);
         (id, problems)
     };
-    match tokio::spawn(work.in_current_span()).await {
-        Ok((Some(id), problems)) => NoAnswer::Invalid { id: Some(id), status, problems }.into_response(),
-        Ok((None, _)) => problem::unrecorded().into_response(),
-        Err(_) => broken(),
+    match to_the_end(work).await {
+        Some((Some(id), problems)) => NoAnswer::Invalid { id: Some(id), status, problems }.into_response(),
+        Some((None, _)) => problem::unrecorded().into_response(),
+        None => broken(),
     }
 }
 
 fn broken() -> Response {
-    tracing::error!("the task of a query ended before its end");
+    tracing::error!("a query ended before its end");
     problem::internal().into_response()
 }

@@ -14,13 +14,7 @@ use axum::{
 use percent_encoding::percent_decode_str;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{
-    Gatehouse,
-    admission::{self, Admission},
-    door, health, openapi,
-    problem::{self, Document},
-    rr, trace, xroad,
-};
+use super::{Gatehouse, admission::Admission, door, health, openapi, problem, rr, trace, xroad};
 use crate::app::problem::Problem;
 
 /// What the doors allow.
@@ -75,15 +69,13 @@ pub fn router(doors: &Arc<Doors>) -> Router {
 
 /// Every route of the doors that institutions use.
 pub fn routes(doors: &Arc<Doors>) -> Router {
-    let guarded = Router::new()
+    Router::new()
         .route("/xroad/{service}/{version}/query", post(xroad::query))
         .route("/rr/domesticDataExchange/v1/isikud", post(rr::persons))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(doors), guarded));
-    let open = Router::new()
         .route("/xroad/{service}/openapi.json", get(openapi::description))
         .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready));
-    guarded.merge(open).with_state(Arc::clone(doors))
+        .route("/health/ready", get(health::ready))
+        .with_state(Arc::clone(doors))
 }
 
 /// What every request goes through, whatever its route: outside in a span, headers of every answer, a net for panics,
@@ -106,11 +98,6 @@ async fn outermost(State(doors): State<Arc<Doors>>, request: Request, next: Next
     // Other doors may say otherwise of what is nobody's data: style sheets, pictures.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-/// A request must be let in before its time begins to run.
-async fn guarded(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
-    admission::admit(&doors, request, |request| within_time(&doors, request, next)).await
 }
 
 async fn no_route(doors: Arc<Doors>, request: Request) -> Response {
@@ -148,18 +135,6 @@ fn is_plain(path: &str) -> bool {
         && !decoded.chars().any(odd)
         && same_parts('/')
         && same_parts('.')
-}
-
-async fn within_time(doors: &Doors, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(doors.settings.request_timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "no answer was ready in time; nothing was disclosed";
-            Document::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail)
-                .retry_after(Duration::from_secs(5))
-                .into_response()
-        }
-    }
 }
 
 /// The payload of a panic may hold anything, so only that it happened is logged (and where, by [`super::panics`]).

@@ -59,6 +59,13 @@ impl Numbers {
     }
 }
 
+/// Makes room for one more, and for few besides: a list that doubles would hold on to half of itself.
+fn grow<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(1_024);
+    }
+}
+
 impl Tail {
     pub(crate) fn new(segment: u32) -> Self {
         Self {
@@ -79,11 +86,16 @@ impl Tail {
         let client = self.clients.number(&finds.client);
         let service = finds.service.as_ref().map_or(0, |service| self.services.number(service) + 1);
         let outcome = outcome_number(finds.outcome);
+        grow(&mut self.rows);
+        grow(&mut self.ids);
         self.rows.push(Row { instant: finds.instant, place, client, service, outcome });
         self.ids.push(key(&finds.id));
         // Named twice, found once.
         let subjects: BTreeSet<Key> = finds.subjects.iter().map(|subject| key(subject)).collect();
-        self.subjects.extend(subjects.into_iter().map(|what| Listed { what, row: number }));
+        for what in subjects {
+            grow(&mut self.subjects);
+            self.subjects.push(Listed { what, row: number });
+        }
     }
 
     /// What is wanted of it, newest first.

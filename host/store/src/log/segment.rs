@@ -22,6 +22,13 @@ pub(crate) const FIRST: u64 = MAGIC.len() as u64;
 /// whenever a part is changed.
 const ZEROS: usize = 16 << 10;
 
+/// How many zeros are written behind a batch, so that those that follow make no file longer.
+const AHEAD: u64 = 1 << 20;
+
+/// A batch that is longer is one of many records: how long the disk takes is shared by all of them, and zeros would only
+/// be written twice.
+const SHORT: usize = 32 << 10;
+
 /// A segment that this program writes to. Its lock is held as long as this is.
 pub(crate) struct Segment {
     number: u32,
@@ -31,10 +38,12 @@ pub(crate) struct Segment {
     identity: (u64, u64),
     length: u64,
     written: u64,
+    /// Up to where there are zeros on the disk; at least `written`.
+    zeroed: u64,
 }
 
 impl Segment {
-    /// Makes the next segment of a folder, so many bytes of zeros that are on the disk.
+    /// Makes the next segment of a folder, which will have so many bytes.
     pub(crate) fn make(path: &Path, length: u64) -> io::Result<Self> {
         let folder = folder(path)?;
         let mut number = 1;
@@ -56,19 +65,13 @@ impl Segment {
         };
         // Before it has its first bytes: what has them and no lock is taken for one that does not grow.
         file.lock()?;
-        let zeros = vec![0; ZEROS];
-        let mut at = 0;
-        while at < length {
-            let most = usize::try_from(length - at).unwrap_or(ZEROS).min(ZEROS);
-            file.write_all_at(zeros.get(..most).unwrap_or(&zeros), at)?;
-            at += most as u64;
-        }
         file.write_all_at(&MAGIC, 0)?;
         file.sync_all()?;
         // cap-std's own handle is for names only.
         File::open(path)?.sync_all()?;
         let identity = identity(&file.metadata()?);
-        Ok(Self { number, path: path.join(name(number)), file, identity, length, written: FIRST })
+        let path = path.join(name(number));
+        Ok(Self { number, path, file, identity, length, written: FIRST, zeroed: FIRST })
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -92,13 +95,31 @@ impl Segment {
     /// Writes a batch, which is on the disk when this returns. After an error nobody knows what is.
     pub(crate) fn write(&mut self, batch: &[u8]) -> io::Result<()> {
         self.file.write_all_at(batch, self.written)?;
+        let end = self.written + batch.len() as u64;
+        if end > self.zeroed {
+            // A disk that has no room for zeros may have some for records.
+            let zeroed = if batch.len() <= SHORT { self.put_zeros(end).ok() } else { None };
+            self.zeroed = zeroed.unwrap_or(end);
+        }
         self.file.sync_data()?;
         // What was moved away or removed would take records along, and nobody would find them.
         if identity(&fs::metadata(&self.path)?) != self.identity {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file is where the segment was"));
         }
-        self.written += batch.len() as u64;
+        self.written = end;
         Ok(())
+    }
+
+    /// Writes zeros from `from` on, and says where they end.
+    fn put_zeros(&self, from: u64) -> io::Result<u64> {
+        let zeros = [0; ZEROS];
+        let (mut at, end) = (from, (from + AHEAD).min(self.length));
+        while at < end {
+            let most = usize::try_from(end - at).unwrap_or(ZEROS).min(ZEROS);
+            self.file.write_all_at(zeros.get(..most).unwrap_or(&zeros), at)?;
+            at += most as u64;
+        }
+        Ok(at)
     }
 
     /// Cuts off what was not used.
