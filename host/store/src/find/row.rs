@@ -60,53 +60,23 @@ pub(crate) fn outcome_number(outcome: Outcome) -> u8 {
     }
 }
 
-impl Item for u8 {
-    const BYTES: usize = 1;
+macro_rules! number {
+    ($($number:ty)*) => {$(
+        impl Item for $number {
+            const BYTES: usize = size_of::<Self>();
 
-    fn put(&self, into: &mut Vec<u8>) {
-        into.push(*self);
-    }
+            fn put(&self, into: &mut Vec<u8>) {
+                into.extend(self.to_be_bytes());
+            }
 
-    fn get(bytes: &[u8]) -> Option<Self> {
-        bytes.first().copied()
-    }
+            fn get(bytes: &[u8]) -> Option<Self> {
+                bytes.first_chunk().copied().map(Self::from_be_bytes)
+            }
+        }
+    )*};
 }
 
-impl Item for u32 {
-    const BYTES: usize = 4;
-
-    fn put(&self, into: &mut Vec<u8>) {
-        into.extend(self.to_be_bytes());
-    }
-
-    fn get(bytes: &[u8]) -> Option<Self> {
-        bytes.first_chunk().copied().map(Self::from_be_bytes)
-    }
-}
-
-impl Item for u64 {
-    const BYTES: usize = 8;
-
-    fn put(&self, into: &mut Vec<u8>) {
-        into.extend(self.to_be_bytes());
-    }
-
-    fn get(bytes: &[u8]) -> Option<Self> {
-        bytes.first_chunk().copied().map(Self::from_be_bytes)
-    }
-}
-
-impl Item for i64 {
-    const BYTES: usize = 8;
-
-    fn put(&self, into: &mut Vec<u8>) {
-        into.extend(self.to_be_bytes());
-    }
-
-    fn get(bytes: &[u8]) -> Option<Self> {
-        bytes.first_chunk().copied().map(Self::from_be_bytes)
-    }
-}
+number!(u8 u32 u64 i64);
 
 impl Item for Key {
     const BYTES: usize = 16;
