@@ -72,11 +72,11 @@ impl Entry {
         Ok(Self { bytes, finds, usage: basis.map(counted) })
     }
 
-    /// Of bytes that were written. Only what is looked for is read of them.
+    /// What finds a record of which these bytes were written, and what it adds to usage. Nothing else is read of them.
     ///
     /// # Errors
     /// When they are no record's. The error may quote what it could not read: it is not to be told to anybody.
-    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+    pub fn skim(bytes: &[u8]) -> Result<(Finds, Option<Counted>), serde_json::Error> {
         let Skimmed { id, instant, outcome, client, service, subjects, usage_basis, usage_holder, returned } =
             serde_json::from_slice(bytes)?;
         let client = client.to_string();
@@ -88,7 +88,7 @@ impl Entry {
             persons,
         });
         let finds = Finds { id, instant, outcome, client, service, subjects };
-        Ok(Self { bytes: bytes.to_vec(), finds, usage })
+        Ok((finds, usage))
     }
 
     /// The record's id.

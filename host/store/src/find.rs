@@ -69,7 +69,7 @@ impl Finder {
         }
         let tail = own.tails.entry(written.segment).or_insert_with(|| Tail::new(written.segment));
         for (place, entry) in places.iter().zip(entries) {
-            tail.add(*place, entry);
+            tail.add(*place, entry.finds());
         }
         tail.to = written.to;
     }

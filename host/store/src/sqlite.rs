@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A store in one SQLite file, and a log of records with what finds them in a folder beside it. One connection writes, a few read.
+//! A store in one SQLite file, and a log of records with what finds them in a folder beside it. One connection writes, a
+//! few read.
 //! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns.
 
 mod failure;

@@ -196,8 +196,8 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
 pub(super) fn read_on(folder: &Dir, tail: &mut Tail) -> io::Result<bool> {
     loop {
         let (segment, from) = (tail.segment, tail.to);
-        let found = log::scan(folder, segment, from, STEP, |place, bytes| match Entry::read(bytes) {
-            Ok(entry) => tail.add(place, &entry),
+        let found = log::scan(folder, segment, from, STEP, |place, bytes| match Entry::skim(bytes) {
+            Ok((finds, _)) => tail.add(place, &finds),
             // The reader's own error is dropped: it may quote what it could not read.
             Err(_) => tracing::error!(segment, offset = place.offset, "a record cannot be read"),
         })?;

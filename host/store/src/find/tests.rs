@@ -4,7 +4,7 @@
 use std::{cmp::Reverse, fs};
 
 use cap_std::ambient_authority;
-use paasla_core::Outcome;
+use paasla_core::{Finds, Outcome};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -13,12 +13,12 @@ use super::{hit::Wanted, row::outcome_number, *};
 const SEGMENTS: u32 = 300;
 
 struct Written {
-    entry: Entry,
+    finds: Finds,
     hit: Hit,
 }
 
-/// An entry without much of a record.
-fn entry(n: u32, instant: i64) -> Entry {
+/// What finds a record of which there is not much else.
+fn finds(n: u32, instant: i64) -> Finds {
     // Some of every kind in every combination, whatever the segments' lengths.
     let subjects: Vec<String> = (0..n % 4).map(|subject| format!("s{}", (n / 3 + subject) % 11)).collect();
     let mut record = json!({
@@ -32,7 +32,7 @@ fn entry(n: u32, instant: i64) -> Entry {
     if !n.is_multiple_of(3) {
         record["service"] = format!("service-{}", n / 7 % 5).into();
     }
-    Entry::read(record.to_string().as_bytes()).unwrap()
+    Entry::skim(record.to_string().as_bytes()).unwrap().0
 }
 
 /// Segments of some records each, of which the last stay in memory.
@@ -47,9 +47,9 @@ fn filled() -> (TempDir, Dir, Known, Vec<Written>) {
         for offset in 0..segment % 6 {
             let instant = i64::from(segment * 10 + (offset * 7) % 5 * 3) - i64::from(segment % 3) * 40;
             let place = Place { segment, offset };
-            let entry = entry(n, instant);
-            tail.add(place, &entry);
-            all.push(Written { entry, hit: Hit { instant, place } });
+            let finds = finds(n, instant);
+            tail.add(place, &finds);
+            all.push(Written { finds, hit: Hit { instant, place } });
             n += 1;
         }
         if segment + 2 < SEGMENTS {
@@ -64,7 +64,7 @@ fn filled() -> (TempDir, Dir, Known, Vec<Written>) {
 }
 
 fn fits(wanted: &Wanted, written: &Written) -> bool {
-    let finds = written.entry.finds();
+    let finds = &written.finds;
     wanted.client.as_ref().is_none_or(|client| *client == finds.client)
         && (wanted.service.is_none() || wanted.service == finds.service)
         && wanted.outcome.is_none_or(|outcome| outcome == outcome_number(finds.outcome))
@@ -119,13 +119,13 @@ fn a_search_finds_what_looking_at_every_record_finds() {
         assert_eq!(found, expected, "{wanted:?}");
     }
     for written in all.iter().step_by(7) {
-        let id = key(written.entry.id());
+        let id = key(&written.finds.id);
         let mut found: Vec<Hit> = known.open.values().flat_map(|tail| tail.by_id(&id)).collect();
         for index in &known.indexes {
             found.extend(index.by_id(&folder, &id).unwrap());
         }
         found.sort_unstable();
-        let same = all.iter().filter(|other| other.entry.id() == written.entry.id());
+        let same = all.iter().filter(|other| other.finds.id == written.finds.id);
         let mut expected: Vec<Hit> = same.map(|other| other.hit).collect();
         expected.sort_unstable();
         assert_eq!(found, expected);
@@ -140,7 +140,7 @@ fn what_is_there_is_taken_as_it_is() {
     let segments = |known: &Known| known.indexes.iter().map(|index| index.segments()).collect::<Vec<_>>();
     let leftover = known.indexes[2].segments();
     let mut tail = Tail::new(*leftover.start());
-    tail.add(Place { segment: tail.segment, offset: 0 }, &entry(1, 1));
+    tail.add(Place { segment: tail.segment, offset: 0 }, &finds(1, 1));
     build::of_tail(&folder, &tail).unwrap();
     let mut again = Known::default();
     again.list(&folder).unwrap();
@@ -157,7 +157,7 @@ fn a_damaged_page_is_told() {
     let index = &known.indexes[1];
     let path = home.path().join(index::name(&index.segments()));
     let good = fs::read(&path).unwrap();
-    let id = key(all[all.len() / 2].entry.id());
+    let id = key(&all[all.len() / 2].finds.id);
     for place in (0..good.len()).step_by(509) {
         let mut bytes = good.clone();
         bytes[place] ^= 0x40;

@@ -27,7 +27,7 @@ const READERS: u32 = 4;
 const READER_CACHE: &str = "-512";
 
 /// After how many pages (4 KiB each) of the write-ahead log they are carried over into the database. That keeps the one
-/// connection that writes, and what changes often, the ends of indexes, is carried over once for many commits.
+/// connection that writes, and what changes often, the newest usage, is carried over once for many commits.
 const CHECKPOINT_PAGES: &str = "8000";
 
 /// Makes the file if there is none, readable by its owner only. SQLite gives the files beside it the same mode.

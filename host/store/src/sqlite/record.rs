@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use cap_std::fs::Dir;
 use paasla_core::{ClientId, Counted, Entry, Record};
 use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
@@ -142,7 +143,9 @@ impl Records {
         let corrupt = StoreError::Corrupt { what: WHAT, key: id.clone() };
         let found = aside(move || {
             let hit = of.finder.by_id(&of.log, &key(&id))?;
-            hit.map(|hit| of.read(hit).map(|record| record.filter(|record| record.id == id))).transpose()
+            let folder = of.log.folder()?;
+            hit.map(|hit| read(&folder, hit).map(|record| record.filter(|record| record.id == id)))
+                .transpose()
         });
         match found.await? {
             Some(Some(record)) => Ok(Some(record)),
@@ -164,7 +167,11 @@ impl Records {
                 }
             }
             let hits = of.finder.find(&of.log, &wanted, limit)?;
-            hits.into_iter().map(|hit| Ok((hit, of.read(hit)?))).collect::<io::Result<Vec<_>>>().map(Some)
+            let folder = of.log.folder()?;
+            hits.into_iter()
+                .map(|hit| Ok((hit, read(&folder, hit)?)))
+                .collect::<io::Result<Vec<_>>>()
+                .map(Some)
         });
         let Some(found) = found.await? else {
             let key = filter.before_id.clone().unwrap_or_default();
@@ -180,17 +187,6 @@ impl Records {
     pub(super) async fn count(records: &Arc<Self>, filter: &RecordFilter) -> Result<u64, StoreError> {
         let (of, wanted) = (Arc::clone(records), Wanted::of(filter));
         aside(move || of.finder.count(&of.log, &wanted)).await
-    }
-
-    /// A record that was found; none unless it is as it was written.
-    fn read(&self, hit: Hit) -> io::Result<Option<Record>> {
-        let bytes = match log::at(&self.log.folder()?, hit.place) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            bytes => bytes?,
-        };
-        // The reader's own error is dropped: it may quote what it could not read.
-        let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
-        Ok(record.filter(|record| record.instant == hit.instant))
     }
 
     /// Notes what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
@@ -272,9 +268,8 @@ impl Records {
         aside(move || {
             let mut counted = Vec::new();
             // Who makes an index of it tells of what cannot be read.
-            let count = |_, bytes: &[u8]| {
-                counted.extend(Entry::read(bytes).ok().and_then(|entry| entry.usage().cloned()))
-            };
+            let count =
+                |_, bytes: &[u8]| counted.extend(Entry::skim(bytes).ok().and_then(|(_, usage)| usage));
             let found = log::scan(&of.log.folder()?, segment, from, STEP, count)?;
             Ok(found.map(|(to, rest)| (to, rest, counted)))
         })
@@ -339,6 +334,17 @@ impl Records {
             other => other,
         }
     }
+}
+
+/// A record that was found; none unless it is as it was written.
+fn read(folder: &Dir, hit: Hit) -> io::Result<Option<Record>> {
+    let bytes = match log::at(folder, hit.place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        bytes => bytes?,
+    };
+    // The reader's own error is dropped: it may quote what it could not read.
+    let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+    Ok(record.filter(|record| record.instant == hit.instant))
 }
 
 /// Runs what waits for files on a thread that may wait.
