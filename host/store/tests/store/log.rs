@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, sync::Barrier, thread};
 
-use paasla_core::{Entry, Record};
+use paasla_core::{Entry, Outcome, Record};
 use paasla_store::{RecordFilter, SqliteStore, Store, StoreError};
 
 use crate::{
@@ -273,4 +273,25 @@ async fn without_its_folder_nothing_is_written() {
     let refused = append(&*store, &[record()]);
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     append(&*store, &[record()]).unwrap();
+}
+
+/// What is read of a record's bytes is what was known when they were written.
+#[test]
+fn a_record_that_is_skimmed_is_found_and_counted_alike() {
+    let outcomes = [Outcome::Answered, Outcome::Refused, Outcome::Invalid, Outcome::Failed];
+    let holders = [None, Some("EE/GOV/70008440".parse().unwrap())];
+    for (n, outcome) in outcomes.into_iter().cycle().take(16).enumerate() {
+        let entry = Entry::of(&Record {
+            outcome,
+            service: (n % 3 > 0).then(|| "person".into()),
+            subjects: (0..n % 5).map(|subject| subject.to_string()).collect(),
+            usage_basis: (n % 7 > 0).then(|| PUBLIC_TASK.into()),
+            usage_holder: holders[n % 2].clone(),
+            returned: u32::from(n > 7),
+            ..record()
+        })
+        .unwrap();
+        let skimmed = Entry::skim(entry.bytes()).unwrap();
+        assert_eq!(skimmed, (entry.finds().clone(), entry.usage().cloned()));
+    }
 }
