@@ -92,11 +92,19 @@ impl Ledger {
     /// Writes one record, and returns when it is durable. Once this future was polled the record is written even if the
     /// future is dropped. Records become durable in the order in which they came.
     ///
+    /// `meanwhile` is done on this thread while the disk is at work: for what is short, and whose result nobody may have
+    /// before the record is durable. What it gives back is given back then. It is not done when the record is not taken.
+    ///
     /// # Errors
     /// Whenever it is not certain that the record is durable. `Full` and `Closed` come at once, everything else
     /// after [`LedgerConfig::wait`], unless a disk that has been quick keeps the thread for longer.
-    pub async fn record(&self, record: &Record) -> Result<(), LedgerError> {
-        let entry = Entry::of(record).map_err(JournalError::refused)?;
+    pub async fn record<T>(
+        &self,
+        record: Record,
+        meanwhile: impl FnOnce() -> T + Send,
+    ) -> Result<T, LedgerError> {
+        let entry = Entry::of(&record).map_err(JournalError::refused)?;
+        drop(record);
         let answered = {
             let mut state = self.shared.state();
             if state.closing {
@@ -108,7 +116,7 @@ impl Ledger {
             if state.queue.is_empty() && !state.writing && self.shared.is_quick() && others_go_on() {
                 state.writing = true;
                 drop(state);
-                return Ok(self.shared.alone(entry)?);
+                return Ok(self.shared.alone(entry, meanwhile)?);
             }
             if state.queue.len() >= self.shared.config.queue.max(1) {
                 return Err(LedgerError::Full);
@@ -118,8 +126,9 @@ impl Ledger {
             answered
         };
         self.shared.work.notify_one();
+        let done = meanwhile();
         match timeout(self.wait, answered).await {
-            Ok(Ok(result)) => result.map_err(LedgerError::from),
+            Ok(Ok(result)) => Ok(result.map(|()| done)?),
             Ok(Err(_)) => Err(LedgerError::Stopped),
             Err(_) => Err(LedgerError::TimedOut),
         }

@@ -19,6 +19,8 @@ const PANIC: &str = "panic";
 const DOWN: &str = "down";
 const HANG: &str = "hang";
 const SLOW: &str = "slow";
+/// It has no time for anything meanwhile.
+const BUSY: &str = "busy";
 
 /// Remembers every append, and by which thread. Each one takes a permit first, so a test can hold the writer back.
 #[derive(Default)]
@@ -60,7 +62,7 @@ impl Notebook {
 }
 
 impl Journal for Notebook {
-    fn append(&self, entries: &[Entry]) -> Result<(), JournalError> {
+    fn append(&self, entries: &[Entry], meanwhile: Option<&mut dyn FnMut()>) -> Result<(), JournalError> {
         let mut permits = self.permits.lock().expect("nobody panics with it");
         while *permits == 0 {
             permits = self.more.wait(permits).expect("nobody panics with it");
@@ -80,6 +82,9 @@ impl Journal for Notebook {
         }
         if says(REFUSED) {
             return Err(JournalError::refused(std::io::Error::other("too long")));
+        }
+        if let Some(meanwhile) = meanwhile.filter(|_| !says(BUSY)) {
+            meanwhile();
         }
         if says(SLOW) {
             thread::sleep(Duration::from_millis(50));
@@ -132,7 +137,7 @@ async fn queue(ledger: &Arc<Ledger>, ids: &[&str]) -> JoinSet<(String, Result<()
     let mut callers = JoinSet::new();
     for id in ids {
         let (ledger, id) = (Arc::clone(ledger), (*id).to_owned());
-        callers.spawn(async move { (id.clone(), ledger.record(&record(id)).await) });
+        callers.spawn(async move { (id.clone(), ledger.record(record(id), || ()).await) });
         tokio::task::yield_now().await;
     }
     callers
@@ -162,8 +167,8 @@ async fn a_crowd_shares_commits_and_keeps_its_order() {
 async fn a_lone_record_does_not_wait_for_company() {
     let journal = Notebook::free();
     let ledger = start(&journal, config());
-    ledger.record(&record("a")).await.unwrap();
-    ledger.record(&record("b")).await.unwrap();
+    ledger.record(record("a"), || ()).await.unwrap();
+    ledger.record(record("b"), || ()).await.unwrap();
     assert_eq!(journal.appends(), [["a"], ["b"]]);
 }
 
@@ -221,9 +226,9 @@ async fn a_journal_that_is_down_fails_everyone_without_trying_each() {
 async fn the_writer_goes_on_after_a_panic() {
     let journal = Notebook::free();
     let ledger = start(&journal, config());
-    let failed = ledger.record(&record(PANIC)).await;
+    let failed = ledger.record(record(PANIC), || ()).await;
     assert!(matches!(failed, Err(LedgerError::Journal(JournalError::Panicked))), "{failed:?}");
-    ledger.record(&record("a")).await.unwrap();
+    ledger.record(record("a"), || ()).await.unwrap();
 }
 
 #[tokio::test]
@@ -236,7 +241,7 @@ async fn a_journal_that_hangs_does_not_hang_callers() {
         assert!(matches!(result, Err(LedgerError::TimedOut)), "{id}: {result:?}");
     }
     assert!(matches!(ledger.close().await, Err(LedgerError::TimedOut)));
-    assert!(matches!(ledger.record(&record("c")).await, Err(LedgerError::Closed)));
+    assert!(matches!(ledger.record(record("c"), || ()).await, Err(LedgerError::Closed)));
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
@@ -251,7 +256,7 @@ async fn a_full_queue_refuses_at_once() {
     let queued = queue(&ledger, &["a", "b"]).await;
     assert_eq!(ledger.queued(), 2);
 
-    let refused = timeout(Duration::from_millis(50), ledger.record(&record("c"))).await.unwrap();
+    let refused = timeout(Duration::from_millis(50), ledger.record(record("c"), || ())).await.unwrap();
     assert!(matches!(refused, Err(LedgerError::Full)), "{refused:?}");
 
     journal.add_permits(10);
@@ -287,7 +292,7 @@ async fn closing_writes_what_is_queued_and_takes_no_more() {
 
     assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
     assert_eq!(journal.ids(), ["a", "b", "c", "d", "e"]);
-    assert!(matches!(ledger.record(&record("f")).await, Err(LedgerError::Closed)));
+    assert!(matches!(ledger.record(record("f"), || ()).await, Err(LedgerError::Closed)));
     ledger.close().await.unwrap();
 }
 
@@ -322,7 +327,7 @@ async fn who_meets_nobody_writes_by_itself_when_the_disk_is_quick() {
         let ledger = Arc::clone(&ledger);
         let all = async move {
             for id in ids {
-                ledger.record(&record(id)).await.unwrap();
+                ledger.record(record(id), || ()).await.unwrap();
             }
         };
         tokio::spawn(all).await.unwrap();
@@ -342,11 +347,49 @@ async fn who_meets_nobody_writes_by_itself_when_the_disk_is_quick() {
     let mut callers = JoinSet::new();
     for n in 0..500 {
         let ledger = Arc::clone(&ledger);
-        callers.spawn(async move { ledger.record(&record(format!("c{n}"))).await });
+        callers.spawn(async move { ledger.record(record(format!("c{n}")), || ()).await });
     }
     assert!(callers.join_all().await.into_iter().all(|result| result.is_ok()));
     assert_eq!(journal.ids().len(), 523);
     ledger.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_done_meanwhile_is_kept_until_the_record_is_durable() {
+    let journal = Notebook::new(0);
+    let ledger = start(&journal, config());
+    let done = Arc::new(Mutex::new(false));
+    let mut callers = JoinSet::new();
+    callers.spawn({
+        let (ledger, done) = (Arc::clone(&ledger), Arc::clone(&done));
+        async move { ledger.record(record("a"), || *done.lock().unwrap() = true).await }
+    });
+    assert!(timeout(Duration::from_millis(50), callers.join_next()).await.is_err());
+    assert!(*done.lock().unwrap(), "it is done while the journal is at work");
+    journal.add_permits(1);
+    assert!(callers.join_next().await.unwrap().unwrap().is_ok());
+}
+
+/// The same where the caller's own thread writes: whether the journal has time for it or not, and when it breaks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_writes_by_itself_does_it_once_whatever_the_journal_does() {
+    let journal = Notebook::free();
+    let ledger = start(&journal, config());
+    let record_one = async |id: &'static str, meanwhile: fn() -> u8| {
+        let ledger = Arc::clone(&ledger);
+        tokio::spawn(async move { ledger.record(record(id), meanwhile).await }).await
+    };
+    for id in ["first", "alone", BUSY] {
+        assert_eq!(record_one(id, || 7).await.unwrap().unwrap(), 7);
+    }
+    let failed = record_one(DOWN, || 7).await.unwrap();
+    assert!(matches!(failed, Err(LedgerError::Journal(JournalError::Unavailable(_)))), "{failed:?}");
+    for id in ["a", BUSY] {
+        assert!(record_one(id, || panic!("as asked")).await.unwrap_err().is_panic());
+    }
+    assert_eq!(record_one("after", || 8).await.unwrap().unwrap(), 8);
+    assert_eq!(journal.ids(), ["first", "alone", BUSY, "a", BUSY, "after"]);
+    assert!(journal.threads()[1..].iter().all(|thread| thread != "paasla-ledger"));
 }
 
 /// Where several met, more come: they are waited for a moment, and share a commit.

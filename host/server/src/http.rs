@@ -43,13 +43,26 @@ pub use router::{Doors, Settings, layers, router, routes};
 /// The header that names the record of a request, in every answer that has one.
 pub const DECISION: &str = "paasla-decision";
 
+/// Puts an answer into a door's words, as JSON.
+pub type Put = fn(&dyn Gatehouse, &Answer) -> serde_json::Result<Vec<u8>>;
+
+/// An answer as it goes out.
+#[derive(Debug)]
+pub struct Sent {
+    /// The decision's id, also the record's.
+    pub id: String,
+    /// The answer in the door's words.
+    pub body: serde_json::Result<Vec<u8>>,
+}
+
 /// What the doors ask of the app.
 #[async_trait]
 pub trait Gatehouse: Send + Sync + 'static {
-    /// Decides and answers one query. A record is durable before this returns, whatever it returns.
+    /// Decides and answers one query. A record is durable before this returns, whatever it returns. The answer is put
+    /// into the door's words before that, while the record is written: what waits for a disk is bytes, and little else.
     ///
     /// Doors see to it that it goes on to its end when the caller hangs up.
-    async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer>;
+    async fn answer(&self, ask: Ask, put: Put) -> Result<Sent, NoAnswer>;
 
     /// Records a request of an identified client that could not be understood. Gives back the record's id, or
     /// none when it could not be written; the door then answers 503. `service` is what the URL says, unchecked.

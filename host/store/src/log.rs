@@ -106,10 +106,12 @@ impl Log {
     }
 
     /// Writes all or none. They are on the disk when `written` is told where they end and where each is, and before
-    /// anybody else writes. When it is told of an error instead, nobody knows what of them is on the disk.
+    /// anybody else writes. When it is told of an error instead, nobody knows what of them is on the disk. `meanwhile`
+    /// is done while the disk is at work, where there is time for it; it must not panic.
     pub(crate) fn append(
         &self,
         entries: &[Entry],
+        meanwhile: Option<&mut dyn FnMut()>,
         written: impl FnOnce(Result<(Written, &[Place]), ()>),
     ) -> Result<(), LogError> {
         let mut state = self.state();
@@ -133,7 +135,7 @@ impl Log {
         }
         let Some(segment) = own else { return Ok(()) };
         let places = places(segment.number(), segment.written(), entries)?;
-        if let Err(error) = segment.write(buffer) {
+        if let Err(error) = segment.write(buffer, meanwhile) {
             // Nothing more goes into this segment.
             *own = None;
             written(Err(()));

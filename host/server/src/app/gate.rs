@@ -6,18 +6,17 @@ use uuid::Uuid;
 
 use super::{
     App,
-    answer::Answer,
     ask::{Ask, Caller},
     openapi,
     problem::{NoAnswer, Problem},
     records::Draft,
 };
-use crate::http::Gatehouse;
+use crate::http::{Gatehouse, Put, Sent};
 
 #[async_trait]
 impl Gatehouse for App {
-    async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer> {
-        self.query(ask).await
+    async fn answer(&self, ask: Ask, put: Put) -> Result<Sent, NoAnswer> {
+        self.query(ask, |answer| put(self, answer)).await
     }
 
     async fn reject(

@@ -22,6 +22,11 @@ use super::{
     rulings::{self, decide, fault_name, reviewers},
     usage,
 };
+use crate::http::Sent;
+
+/// How many records an answer has at most that is put into words while its record is written. A longer one is before:
+/// other records would wait for it.
+const FEW: usize = 100;
 
 /// Why a query that can be decided has no answer.
 pub(super) enum Stop<'a> {
@@ -41,7 +46,11 @@ pub(super) enum By<'s> {
 
 impl App {
     /// Decides and answers one query.
-    pub(crate) async fn query(&self, ask: Ask) -> Result<Answer, NoAnswer> {
+    pub(crate) async fn query(
+        &self,
+        ask: Ask,
+        put: impl FnOnce(&Answer) -> serde_json::Result<Vec<u8>> + Send,
+    ) -> Result<Sent, NoAnswer> {
         let active = self.active.load_full();
         let id = Uuid::now_v7().to_string();
         let mut draft = Draft::new(&id, active.rulebook.generation, &ask.caller);
@@ -78,6 +87,8 @@ impl App {
         let mut spent = member.spent();
         let by = By::Itself(spent.as_mut());
         let done = self.decide_and_read(&rulers, &resolved, &mut draft, by).await;
+        // Policies in shadow are asked after the answer; without them nothing of the query is kept for them.
+        let offered = (!active.shadows().is_empty()).then(|| (Arc::clone(&resolved.query), ask));
         let ended = match done {
             Ok((decision, rows)) => {
                 let decision = Arc::new(decision);
@@ -85,11 +96,22 @@ impl App {
                 let answer = self.shape(&resolved, &active, &decision, &rows).0;
                 let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len());
                 let persons = record.persons();
-                let written = self.write(record, &id).await;
-                if written.is_ok() {
+                let is_long = answer.records.len() > FEW;
+                let finish = move || {
+                    let body = put(&answer);
+                    drop((answer, rows, decision, resolved));
+                    body
+                };
+                let written = if is_long {
+                    let body = finish();
+                    self.write(record, &id, || body).await
+                } else {
+                    self.write(record, &id, finish).await
+                };
+                written.map(|body| {
                     place.recorded(persons);
-                }
-                written.map(|()| answer)
+                    Sent { id, body }
+                })
             }
             Err(Stop::Refused(decision, reasons)) => {
                 draft.decision(&decision);
@@ -105,7 +127,9 @@ impl App {
             Err(Stop::Failed(code)) => self.fail(draft, id, code).await,
         };
         // After the record, so that no query waits for it.
-        self.shadow.offer(&active, &resolved.query, ask);
+        if let Some((query, ask)) = offered {
+            self.shadow.offer(&active, &query, ask);
+        }
         renew_later(spent);
         ended
     }
@@ -330,7 +354,7 @@ impl App {
         problems: Vec<Problem>,
     ) -> Result<T, NoAnswer> {
         let codes = problems.iter().map(|problem| problem.code.to_owned()).collect();
-        self.write(draft.end(Outcome::Invalid, status, codes), &id).await?;
+        self.write(draft.end(Outcome::Invalid, status, codes), &id, || ()).await?;
         Err(NoAnswer::Invalid { id: Some(id), status, problems })
     }
 
@@ -342,20 +366,25 @@ impl App {
         reasons: BTreeSet<Reason>,
     ) -> Result<T, NoAnswer> {
         let codes: BTreeSet<String> = reasons.iter().map(|reason| reason.code.clone()).collect();
-        self.write(draft.end(Outcome::Refused, 403, codes.into_iter().collect()), &id).await?;
+        self.write(draft.end(Outcome::Refused, 403, codes.into_iter().collect()), &id, || ()).await?;
         Err(NoAnswer::Refused { id, generation: active.rulebook.generation, reasons })
     }
 
     async fn fail<T>(&self, draft: Draft, id: String, code: &'static str) -> Result<T, NoAnswer> {
         let status = if code == "internal" { 500 } else { 503 };
-        self.write(draft.end(Outcome::Failed, status, vec![code.to_owned()]), &id).await?;
+        self.write(draft.end(Outcome::Failed, status, vec![code.to_owned()]), &id, || ()).await?;
         let retry_after = (code == "register_unavailable").then_some(Duration::from_secs(5));
         Err(NoAnswer::Failed { id, code, retry_after })
     }
 
-    /// Makes a record durable. When that fails, nothing else may be told.
-    async fn write(&self, record: Record, id: &str) -> Result<(), NoAnswer> {
-        self.ledger.record(&record).await.map_err(|error| {
+    /// Makes a record durable. When that fails, nothing else may be told, and what was done meanwhile is thrown away.
+    async fn write<T: Send>(
+        &self,
+        record: Record,
+        id: &str,
+        meanwhile: impl FnOnce() -> T + Send,
+    ) -> Result<T, NoAnswer> {
+        self.ledger.record(record, meanwhile).await.map_err(|error| {
             tracing::error!(id, %error, "a record could not be written");
             let retry_after = Some(Duration::from_secs(1));
             NoAnswer::Failed { id: id.to_owned(), code: "record_unavailable", retry_after }

@@ -6,14 +6,14 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, StatusCode, Uri},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use paasla_core::ClientId;
 use serde::Serialize;
 
 use super::{
-    Gatehouse,
+    Gatehouse, Sent,
     admission::{self, Place},
     body,
     envelope::{self, Envelope},
@@ -31,6 +31,12 @@ use crate::app::{
 
 /// How deep a body may be nested. The deepest that any door reads is 3.
 const DEPTH: usize = 32;
+
+/// Most answers fit, in bytes.
+const USUAL: usize = 4 << 10;
+
+const JSON: (HeaderName, HeaderValue) =
+    (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 
 /// One door's words.
 pub(super) trait Words {
@@ -179,19 +185,28 @@ async fn read(doors: &Doors, sent: axum::body::Body, problems: &mut Problems) ->
 async fn answer<W: Words>(doors: &Arc<Doors>, place: Place, ask: Ask) -> Response {
     let gate = Arc::clone(&doors.gate);
     let work = async move {
-        let answer = gate.answer(ask).await;
+        let answer = gate.answer(ask, put::<W>).await;
         drop(place);
         answer
     };
     match to_the_end(work).await {
-        Some(Ok(answer)) => {
-            let mut response = axum::Json(W::answer(&*doors.gate, &answer)).into_response();
-            problem::mark(&mut response, &answer.id);
+        Some(Ok(Sent { id, body })) => {
+            let mut response = match body {
+                Ok(body) => ([JSON], body).into_response(),
+                Err(_) => broken(),
+            };
+            problem::mark(&mut response, &id);
             response
         }
         Some(Err(none)) => none.into_response(),
         None => broken(),
     }
+}
+
+fn put<W: Words>(gate: &dyn Gatehouse, answer: &Answer) -> serde_json::Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut body, &W::answer(gate, answer))?;
+    Ok(body)
 }
 
 async fn reject(

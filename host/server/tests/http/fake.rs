@@ -23,7 +23,7 @@ use paasla_server::{
         ask::{Ask, Caller},
         problem::{NoAnswer, Problem},
     },
-    http::{Doors, Gatehouse, Settings, router},
+    http::{Doors, Gatehouse, Put, Sent, Settings, router},
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -75,12 +75,12 @@ impl Default for Fake {
 
 #[async_trait]
 impl Gatehouse for Fake {
-    async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer> {
+    async fn answer(&self, ask: Ask, put: Put) -> Result<Sent, NoAnswer> {
         tokio::time::sleep(self.delay).await;
         let reply = (self.reply)(&ask);
         self.asks.lock().unwrap().push(ask);
         self.finished.fetch_add(1, Ordering::SeqCst);
-        reply
+        reply.map(|answer| Sent { body: put(self, &answer), id: answer.id })
     }
 
     async fn reject(

@@ -92,8 +92,9 @@ impl Segment {
         self.written > self.length / 2
     }
 
-    /// Writes a batch, which is on the disk when this returns. After an error nobody knows what is.
-    pub(crate) fn write(&mut self, batch: &[u8]) -> io::Result<()> {
+    /// Writes a batch, which is on the disk when this returns. After an error nobody knows what is. While the disk is at
+    /// work, `meanwhile` is done, where it is given.
+    pub(crate) fn write(&mut self, batch: &[u8], meanwhile: Option<&mut dyn FnMut()>) -> io::Result<()> {
         self.file.write_all_at(batch, self.written)?;
         let end = self.written + batch.len() as u64;
         if end > self.zeroed {
@@ -101,13 +102,29 @@ impl Segment {
             let zeroed = if batch.len() <= SHORT { self.put_zeros(end).ok() } else { None };
             self.zeroed = zeroed.unwrap_or(end);
         }
-        self.file.sync_data()?;
+        if let Some(meanwhile) = meanwhile {
+            self.begin_to_sync(batch.len());
+            meanwhile();
+        }
         // What was moved away or removed would take records along, and nobody would find them.
         if identity(&fs::metadata(&self.path)?) != self.identity {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file is where the segment was"));
         }
+        self.file.sync_data()?;
         self.written = end;
         Ok(())
+    }
+
+    /// Has the system hand to the disk what was written last, and does not wait for it. Whoever is told that bytes are not
+    /// needed in memory any more begins to write them out (Linux, mm/fadvise.c); it is no promise, so it is no loss either
+    /// where a system does nothing of the kind.
+    fn begin_to_sync(&self, bytes: usize) {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{Advice, fadvise};
+            let length = std::num::NonZeroU64::new(bytes as u64);
+            let _ = fadvise(&self.file, self.written, length, Advice::DontNeed);
+        }
     }
 
     /// Writes zeros from `from` on, and says where they end.
