@@ -10,12 +10,10 @@ pub trait Journal: Send + Sync {
     /// Writes all records or none of them, and keeps the calling thread until that is done. They are durable when it
     /// returns `Ok`: they outlive a crash of the program and a loss of power.
     ///
-    /// A journal that waits for a disk calls `meanwhile` once, when the disk has what it needs to work. It does not panic.
-    ///
     /// # Errors
     /// [`JournalError::Refused`] when a record cannot be written whatever the state of the journal, so that the
     /// others should be tried without it; [`JournalError::Unavailable`] when nothing can be written now.
-    fn append(&self, entries: &[Entry], meanwhile: Option<&mut dyn FnMut()>) -> Result<(), JournalError>;
+    fn append(&self, entries: &[Entry]) -> Result<(), JournalError>;
 }
 
 /// Why a journal did not write. Its source must hold no personal data: it is logged.

@@ -92,8 +92,8 @@ impl Ledger {
     /// Writes one record, and returns when it is durable. Once this future was polled the record is written even if the
     /// future is dropped. Records become durable in the order in which they came.
     ///
-    /// `meanwhile` is done on this thread while the disk is at work: for what is short, and whose result nobody may have
-    /// before the record is durable. What it gives back is given back then. It is not done when the record is not taken.
+    /// `meanwhile` is done on this thread while another one writes, or after the record where none does. What it gives back
+    /// nobody has before the record is durable. It is not done when the record is not taken.
     ///
     /// # Errors
     /// Whenever it is not certain that the record is durable. `Full` and `Closed` come at once, everything else
@@ -116,7 +116,8 @@ impl Ledger {
             if state.queue.is_empty() && !state.writing && self.shared.is_quick() && others_go_on() {
                 state.writing = true;
                 drop(state);
-                return Ok(self.shared.alone(entry, meanwhile)?);
+                self.shared.alone(entry)?;
+                return Ok(meanwhile());
             }
             if state.queue.len() >= self.shared.config.queue.max(1) {
                 return Err(LedgerError::Full);

@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -74,34 +74,16 @@ impl Shared {
         (1..=nanos(QUICK)).contains(&self.average.load(Ordering::Relaxed))
     }
 
-    /// Writes a record for the caller, who has said in the state that somebody writes, and does `meanwhile` while the disk
-    /// is at work; gives back what comes of it.
-    pub(crate) fn alone<T>(&self, entry: Entry, meanwhile: impl FnOnce() -> T) -> Result<T, JournalError> {
-        let (mut meanwhile, mut done) = (Some(meanwhile), None);
-        let mut work = || {
-            if let Some(meanwhile) = meanwhile.take() {
-                // A panic is the caller's: the record is written all the same.
-                done = Some(catch_unwind(AssertUnwindSafe(meanwhile)));
-            }
-        };
-        let outcome = self.append(&[entry], Some(&mut work));
+    /// Writes a record for the caller, who has said in the state that somebody writes.
+    pub(crate) fn alone(&self, entry: Entry) -> Result<(), JournalError> {
+        let outcome = self.append(&[entry]);
         let mut state = self.state();
         state.writing = false;
         if !state.queue.is_empty() || state.closing {
             self.work.notify_one();
         }
         drop(state);
-        if let Err(error) = outcome {
-            failed(1, &error);
-            return Err(error);
-        }
-        // A journal may have had no time to fill.
-        work();
-        match done {
-            Some(Ok(done)) => Ok(done),
-            Some(Err(panic)) => resume_unwind(panic),
-            None => Err(JournalError::Panicked),
-        }
+        outcome.inspect_err(|error| failed(1, error))
     }
 
     /// Writes what is queued until the ledger is closed or dropped and the queue is empty.
@@ -146,7 +128,7 @@ impl Shared {
     fn write(&self, batch: Vec<Waiting>) {
         let (entries, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.entry, waiting.answer)).unzip();
-        let outcome = self.append(&entries, None);
+        let outcome = self.append(&entries);
         if let Err(error) = &outcome {
             failed(entries.len(), error);
         }
@@ -160,7 +142,7 @@ impl Shared {
         for (entry, answer) in entries.iter().zip(answers) {
             let outcome = match &down {
                 Some(error) => Err(error.clone()),
-                None => self.append(std::slice::from_ref(entry), None),
+                None => self.append(std::slice::from_ref(entry)),
             };
             if let Err(error @ JournalError::Unavailable(_)) = &outcome {
                 down = Some(error.clone());
@@ -169,22 +151,10 @@ impl Shared {
         }
     }
 
-    fn append(&self, entries: &[Entry], meanwhile: Option<&mut dyn FnMut()>) -> Result<(), JournalError> {
-        let (began, mut aside) = (Instant::now(), Duration::ZERO);
-        let append = || match meanwhile {
-            None => self.journal.append(entries, None),
-            Some(meanwhile) => {
-                let mut timed = || {
-                    let began = Instant::now();
-                    meanwhile();
-                    aside += began.elapsed();
-                };
-                self.journal.append(entries, Some(&mut timed))
-            }
-        };
-        let outcome = catch_unwind(AssertUnwindSafe(append));
-        // The journal's own time only.
-        let took = nanos(began.elapsed().saturating_sub(aside)).max(1);
+    fn append(&self, entries: &[Entry]) -> Result<(), JournalError> {
+        let began = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.journal.append(entries)));
+        let took = nanos(began.elapsed()).max(1);
         self.tried.fetch_add(1, Ordering::AcqRel);
         // One writer at a time: nothing is lost between these two.
         let average = match self.average.load(Ordering::Relaxed) {

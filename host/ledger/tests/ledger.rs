@@ -19,8 +19,6 @@ const PANIC: &str = "panic";
 const DOWN: &str = "down";
 const HANG: &str = "hang";
 const SLOW: &str = "slow";
-/// It has no time for anything meanwhile.
-const BUSY: &str = "busy";
 
 /// Remembers every append, and by which thread. Each one takes a permit first, so a test can hold the writer back.
 #[derive(Default)]
@@ -62,7 +60,7 @@ impl Notebook {
 }
 
 impl Journal for Notebook {
-    fn append(&self, entries: &[Entry], meanwhile: Option<&mut dyn FnMut()>) -> Result<(), JournalError> {
+    fn append(&self, entries: &[Entry]) -> Result<(), JournalError> {
         let mut permits = self.permits.lock().expect("nobody panics with it");
         while *permits == 0 {
             permits = self.more.wait(permits).expect("nobody panics with it");
@@ -82,9 +80,6 @@ impl Journal for Notebook {
         }
         if says(REFUSED) {
             return Err(JournalError::refused(std::io::Error::other("too long")));
-        }
-        if let Some(meanwhile) = meanwhile.filter(|_| !says(BUSY)) {
-            meanwhile();
         }
         if says(SLOW) {
             thread::sleep(Duration::from_millis(50));
@@ -370,25 +365,24 @@ async fn what_is_done_meanwhile_is_kept_until_the_record_is_durable() {
     assert!(callers.join_next().await.unwrap().unwrap().is_ok());
 }
 
-/// The same where the caller's own thread writes: whether the journal has time for it or not, and when it breaks.
+/// The same where the caller's own thread writes: it is done for nothing when the journal fails, and the record is kept
+/// when it panics.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_writes_by_itself_does_it_once_whatever_the_journal_does() {
+async fn what_is_done_meanwhile_comes_out_where_the_caller_writes() {
     let journal = Notebook::free();
     let ledger = start(&journal, config());
     let record_one = async |id: &'static str, meanwhile: fn() -> u8| {
         let ledger = Arc::clone(&ledger);
         tokio::spawn(async move { ledger.record(record(id), meanwhile).await }).await
     };
-    for id in ["first", "alone", BUSY] {
+    for id in ["first", "alone"] {
         assert_eq!(record_one(id, || 7).await.unwrap().unwrap(), 7);
     }
     let failed = record_one(DOWN, || 7).await.unwrap();
     assert!(matches!(failed, Err(LedgerError::Journal(JournalError::Unavailable(_)))), "{failed:?}");
-    for id in ["a", BUSY] {
-        assert!(record_one(id, || panic!("as asked")).await.unwrap_err().is_panic());
-    }
+    assert!(record_one("a", || panic!("as asked")).await.unwrap_err().is_panic());
     assert_eq!(record_one("after", || 8).await.unwrap().unwrap(), 8);
-    assert_eq!(journal.ids(), ["first", "alone", BUSY, "a", BUSY, "after"]);
+    assert_eq!(journal.ids(), ["first", "alone", "a", "after"]);
     assert!(journal.threads()[1..].iter().all(|thread| thread != "paasla-ledger"));
 }
 

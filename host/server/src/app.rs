@@ -184,8 +184,8 @@ impl App {
 struct StoreJournal(Arc<dyn Store>);
 
 impl Journal for StoreJournal {
-    fn append(&self, entries: &[Entry], meanwhile: Option<&mut dyn FnMut()>) -> Result<(), JournalError> {
-        self.0.append(entries, meanwhile).map_err(|error| match error {
+    fn append(&self, entries: &[Entry]) -> Result<(), JournalError> {
+        self.0.append(entries).map_err(|error| match error {
             StoreError::Invalid { .. } => JournalError::refused(error),
             other => JournalError::unavailable(other),
         })

@@ -59,7 +59,7 @@ pub struct Sent {
 #[async_trait]
 pub trait Gatehouse: Send + Sync + 'static {
     /// Decides and answers one query. A record is durable before this returns, whatever it returns. The answer is put
-    /// into the door's words before that, while the record is written: what waits for a disk is bytes, and little else.
+    /// into the door's words before that, where possible: what waits for a disk is bytes, and little else.
     ///
     /// Doors see to it that it goes on to its end when the caller hangs up.
     async fn answer(&self, ask: Ask, put: Put) -> Result<Sent, NoAnswer>;

@@ -104,8 +104,8 @@ impl Store for SqliteStore {
         rule::list(&self.readers).await
     }
 
-    fn append(&self, entries: &[Entry], meanwhile: Option<&mut dyn FnMut()>) -> Result<(), StoreError> {
-        self.records.append(entries, meanwhile)
+    fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.records.append(entries)
     }
 
     async fn record(&self, id: &str) -> Result<Option<Record>, StoreError> {

@@ -77,12 +77,9 @@ pub trait Store: Governance + Send + Sync {
     /// Writes records, all or none, and counts them towards usage. Keeps the calling thread until they are on the disk.
     /// Ids are taken as they are: of two records with one id both are kept, and the earlier one is found by it.
     ///
-    /// `meanwhile` is called once at most, while the disk is at work; other writers wait for it too. It must not panic.
-    /// Without it nothing is done to have the disk begin earlier, which costs a little: for whoever has nothing to do.
-    ///
     /// # Errors
     /// [`StoreError::Invalid`] when a record, or all of them together, are too long: at most 16 MiB, and 1 GiB.
-    fn append(&self, entries: &[Entry], meanwhile: Option<&mut dyn FnMut()>) -> Result<(), StoreError>;
+    fn append(&self, entries: &[Entry]) -> Result<(), StoreError>;
 
     /// One record. None if there is no such id.
     ///

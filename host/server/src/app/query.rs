@@ -24,10 +24,6 @@ use super::{
 };
 use crate::http::Sent;
 
-/// How many records an answer has at most that is put into words while its record is written. A longer one is before:
-/// other records would wait for it.
-const FEW: usize = 100;
-
 /// Why a query that can be decided has no answer.
 pub(super) enum Stop<'a> {
     Refused(Arc<Decision>, BTreeSet<Reason>),
@@ -96,18 +92,13 @@ impl App {
                 let answer = self.shape(&resolved, &active, &decision, &rows).0;
                 let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len());
                 let persons = record.persons();
-                let is_long = answer.records.len() > FEW;
                 let finish = move || {
                     let body = put(&answer);
+                    // While it is at hand: what waits for the disk is kept small.
                     drop((answer, rows, decision, resolved));
                     body
                 };
-                let written = if is_long {
-                    let body = finish();
-                    self.write(record, &id, || body).await
-                } else {
-                    self.write(record, &id, finish).await
-                };
+                let written = self.write(record, &id, finish).await;
                 written.map(|body| {
                     place.recorded(persons);
                     Sent { id, body }

@@ -35,8 +35,7 @@ const DEPTH: usize = 32;
 /// Most answers fit, in bytes.
 const USUAL: usize = 4 << 10;
 
-const JSON: (HeaderName, HeaderValue) =
-    (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 
 /// One door's words.
 pub(super) trait Words {

@@ -13,7 +13,7 @@ use cap_std::{
     fs::{Dir, OpenOptions, OpenOptionsExt as _},
 };
 
-use super::frame::MAGIC;
+use super::{direct::Direct, frame::MAGIC};
 
 /// Where the first batch begins.
 pub(crate) const FIRST: u64 = MAGIC.len() as u64;
@@ -40,6 +40,8 @@ pub(crate) struct Segment {
     written: u64,
     /// Up to where there are zeros on the disk; at least `written`.
     zeroed: u64,
+    /// The short way to the disk, where there is one.
+    direct: Option<Direct>,
 }
 
 impl Segment {
@@ -71,7 +73,8 @@ impl Segment {
         File::open(path)?.sync_all()?;
         let identity = identity(&file.metadata()?);
         let path = path.join(name(number));
-        Ok(Self { number, path, file, identity, length, written: FIRST, zeroed: FIRST })
+        let direct = Direct::open(&path, &MAGIC, SHORT).filter(|direct| direct.identity() == Some(identity));
+        Ok(Self { number, path, file, identity, length, written: FIRST, zeroed: FIRST, direct })
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -92,38 +95,40 @@ impl Segment {
         self.written > self.length / 2
     }
 
-    /// Writes a batch, which is on the disk when this returns. After an error nobody knows what is. While the disk is at
-    /// work, `meanwhile` is done, where it is given.
-    pub(crate) fn write(&mut self, batch: &[u8], meanwhile: Option<&mut dyn FnMut()>) -> io::Result<()> {
-        self.file.write_all_at(batch, self.written)?;
+    /// Writes a batch, which is on the disk when this returns. After an error nobody knows what is.
+    pub(crate) fn write(&mut self, batch: &[u8]) -> io::Result<()> {
         let end = self.written + batch.len() as u64;
-        if end > self.zeroed {
-            // A disk that has no room for zeros may have some for records.
-            let zeroed = if batch.len() <= SHORT { self.put_zeros(end).ok() } else { None };
-            self.zeroed = zeroed.unwrap_or(end);
-        }
-        if let Some(meanwhile) = meanwhile {
-            self.begin_to_sync(batch.len());
-            meanwhile();
+        if !self.write_directly(batch)? {
+            self.file.write_all_at(batch, self.written)?;
+            if end > self.zeroed {
+                // A disk that has no room for zeros may have some for records.
+                let zeroed = if batch.len() <= SHORT { self.put_zeros(end).ok() } else { None };
+                self.zeroed = zeroed.unwrap_or(end);
+            }
+            self.file.sync_data()?;
+            if let Some(direct) = &mut self.direct {
+                direct.follow(batch);
+            }
         }
         // What was moved away or removed would take records along, and nobody would find them.
         if identity(&fs::metadata(&self.path)?) != self.identity {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file is where the segment was"));
         }
-        self.file.sync_data()?;
         self.written = end;
         Ok(())
     }
 
-    /// Has the system hand to the disk what was written last, and does not wait for it. Whoever is told that bytes are not
-    /// needed in memory any more begins to write them out (Linux, mm/fadvise.c); it is no promise, so it is no loss either
-    /// where a system does nothing of the kind.
-    fn begin_to_sync(&self, bytes: usize) {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::fs::{Advice, fadvise};
-            let length = std::num::NonZeroU64::new(bytes as u64);
-            let _ = fadvise(&self.file, self.written, length, Advice::DontNeed);
+    /// Writes a short batch over zeros the short way; false where that cannot be.
+    fn write_directly(&mut self, batch: &[u8]) -> io::Result<bool> {
+        let fits = batch.len() <= SHORT && Direct::end(self.written, batch.len()) <= self.zeroed;
+        let Some(direct) = self.direct.as_mut().filter(|_| fits) else { return Ok(false) };
+        match direct.write(batch, self.written) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.direct = None;
+                Ok(false)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -176,6 +181,7 @@ pub(crate) fn number_of(name: &str) -> Option<u32> {
     name.strip_suffix(".log")?.parse().ok()
 }
 
-fn identity(metadata: &fs::Metadata) -> (u64, u64) {
+/// Device and inode.
+pub(super) fn identity(metadata: &fs::Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }

@@ -98,11 +98,7 @@ impl Records {
         }
     }
 
-    pub(super) fn append(
-        &self,
-        entries: &[Entry],
-        meanwhile: Option<&mut dyn FnMut()>,
-    ) -> Result<(), StoreError> {
+    pub(super) fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
         let learn = |written: Result<(Written, &[_]), ()>| {
             let Ok((written, places)) = written else { return self.finder.give_up() };
             // Before the finder says that it is written so far: then all that it counts is here.
@@ -115,7 +111,7 @@ impl Records {
             self.finder.add(written, entries, places);
             self.told.notify_one();
         };
-        self.log.append(entries, meanwhile, learn).map_err(|error| match (error, entries) {
+        self.log.append(entries, learn).map_err(|error| match (error, entries) {
             (LogError::Closed, _) => StoreError::Closed,
             (LogError::TooLong, [one]) => StoreError::Invalid { what: WHAT, key: one.id().to_owned() },
             (LogError::TooLong, many) => {

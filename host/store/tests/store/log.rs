@@ -232,7 +232,7 @@ async fn two_programs_at_a_time_write_side_by_side() {
             scope.spawn(|| {
                 begin.wait();
                 for _ in 0..EACH {
-                    store.append(&[Entry::of(&record()).unwrap()], None).unwrap();
+                    store.append(&[Entry::of(&record()).unwrap()]).unwrap();
                 }
             });
         }

@@ -19,7 +19,7 @@ pub(crate) fn client(subsystem: &str) -> ClientId {
 /// Writes records.
 pub(crate) fn append(store: &dyn Store, records: &[Record]) -> Result<(), StoreError> {
     let entries: Vec<Entry> = records.iter().map(|record| Entry::of(record).unwrap()).collect();
-    store.append(&entries, None)
+    store.append(&entries)
 }
 
 /// An answered query about two persons.

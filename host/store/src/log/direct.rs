@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A short way to the disk for short batches: past the system's own memory of the file (`O_DIRECT`), in one call that
+//! returns when they are on the disk (`O_DSYNC`).
+//!
+//! A disk is written in blocks. So the block in which the last batch ended is written again with the next one behind it,
+//! and what the next one leaves of its last block is written as the zeros that are there already.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+use rustix::fs::OFlags;
+
+use super::segment::identity;
+
+/// In bytes: what every disk takes, in the file and in memory. One that wants more says so, and is written to the long way.
+const BLOCK: usize = 4 << 10;
+
+/// The way to one file.
+pub(crate) struct Direct {
+    file: File,
+    /// From `start` on: `kept` bytes of the block in which the file ends, then room for the longest batch.
+    buffer: Vec<u8>,
+    /// The first byte whose address is one of a block.
+    start: usize,
+    kept: usize,
+}
+
+impl Direct {
+    /// The way to a file that holds these bytes so far, less than a block, for batches up to so many bytes. None where the
+    /// file system has no such way.
+    pub(crate) fn open(path: &Path, held: &[u8], longest: usize) -> Option<Self> {
+        let mut options = File::options();
+        options
+            .write(true)
+            .custom_flags((OFlags::DIRECT | OFlags::DSYNC | OFlags::NOFOLLOW).bits().cast_signed());
+        let file = options.open(path).ok()?;
+        let buffer = vec![0; longest + 3 * BLOCK];
+        let start = buffer.as_ptr().align_offset(BLOCK);
+        let mut direct = Self { file, buffer, start, kept: 0 };
+        direct.follow(held);
+        Some(direct)
+    }
+
+    /// Which file it leads to: device and inode.
+    pub(crate) fn identity(&self) -> Option<(u64, u64)> {
+        self.file.metadata().ok().as_ref().map(identity)
+    }
+
+    /// Up to where the disk is written for a batch of so many bytes that begins at `at`.
+    pub(crate) fn end(at: u64, bytes: usize) -> u64 {
+        (at + bytes as u64).next_multiple_of(BLOCK as u64)
+    }
+
+    /// Writes a batch at `at`, where the file ends so far. There are zeros on the disk from there to [`Direct::end`].
+    ///
+    /// # Errors
+    /// `InvalidInput` when the disk takes no such writes; then nothing was written. Otherwise nobody knows what was.
+    pub(crate) fn write(&mut self, batch: &[u8], at: u64) -> io::Result<()> {
+        let used = self.kept + batch.len();
+        let length = used.next_multiple_of(BLOCK);
+        let too_long = || io::Error::from(io::ErrorKind::InvalidInput);
+        let blocks = self.buffer.get_mut(self.start..).and_then(|room| room.get_mut(..length));
+        let blocks = blocks.ok_or_else(too_long)?;
+        let (_, behind) = blocks.split_at_mut_checked(self.kept).ok_or_else(too_long)?;
+        let (own, rest) = behind.split_at_mut_checked(batch.len()).ok_or_else(too_long)?;
+        own.copy_from_slice(batch);
+        rest.fill(0);
+        let from = at - self.kept as u64;
+        loop {
+            match self.file.write_at(blocks, from) {
+                Ok(written) if written == length => break,
+                Ok(_) => return Err(io::ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.keep_last(used);
+        Ok(())
+    }
+
+    /// Takes note of what was written another way.
+    pub(crate) fn follow(&mut self, batch: &[u8]) {
+        let kept = (self.kept + batch.len()) % BLOCK;
+        // What came before it in its block stays only if the batch ends in the same one.
+        let own = kept.min(batch.len());
+        let first = if kept > own { self.kept } else { 0 };
+        let of_batch = batch.get(batch.len() - own..).unwrap_or_default();
+        let from = self.start + first;
+        if let Some(place) = self.buffer.get_mut(from..from + own) {
+            place.copy_from_slice(of_batch);
+        }
+        self.kept = kept;
+    }
+
+    /// Moves what was begun of the last block to the front.
+    fn keep_last(&mut self, used: usize) {
+        let kept = used % BLOCK;
+        let from = self.start + used - kept;
+        self.buffer.copy_within(from..from + kept, self.start);
+        self.kept = kept;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    const LONGEST: usize = 3 * BLOCK;
+
+    proptest! {
+        /// Whichever way each batch takes, the file holds all of them and zeros behind.
+        #[test]
+        fn the_file_holds_what_was_written(
+            held in 0..BLOCK,
+            batches in vec((prop_oneof![1..200_usize, 1..=LONGEST, Just(BLOCK), Just(2 * BLOCK)], any::<bool>()), 1..20),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("file");
+            let length = (BLOCK + 20 * LONGEST).next_multiple_of(BLOCK);
+            let mut expected = vec![b'h'; held];
+            expected.resize(length, 0);
+            fs::write(&path, &expected).unwrap();
+            let direct = Direct::open(&path, expected.get(..held).unwrap(), LONGEST);
+            let mut direct = direct.expect("TMPDIR is on a file system without O_DIRECT: choose another one");
+            let file = File::options().write(true).open(&path).unwrap();
+            let mut at = held;
+            for (nth, (bytes, is_direct)) in batches.into_iter().enumerate() {
+                let batch: Vec<u8> = (0..bytes).map(|n| u8::try_from((nth + n) % 255 + 1).unwrap()).collect();
+                if is_direct {
+                    direct.write(&batch, at as u64).unwrap();
+                } else {
+                    file.write_all_at(&batch, at as u64).unwrap();
+                    direct.follow(&batch);
+                }
+                expected.get_mut(at..at + bytes).unwrap().copy_from_slice(&batch);
+                at += bytes;
+                prop_assert!(fs::read(&path).unwrap() == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_for_it_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, vec![0; 8 * BLOCK]).unwrap();
+        let mut direct = Direct::open(&path, &[], BLOCK).unwrap();
+        let error = direct.write(&vec![1; 5 * BLOCK], 0).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(fs::read(&path).unwrap(), vec![0; 8 * BLOCK]);
+    }
+}
