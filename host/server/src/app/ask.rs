@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a door understood of a request, before it becomes a query.
 
+use std::borrow::Cow;
+
 use paasla_core::ClientId;
 
 /// One request, in the register's words, whatever door it came through.
@@ -63,7 +65,7 @@ pub struct Stated {
     /// The text.
     pub text: String,
     /// Where it stood: a JSON pointer (`/select/2`) or a header's name.
-    pub place: String,
+    pub place: Cow<'static, str>,
 }
 
 /// Values for one key field.

@@ -266,7 +266,7 @@ impl App {
         let mut groups: Vec<String> = Vec::new();
         let mut fields = Vec::new();
         for (place, asked) in resolved.asked.iter().enumerate() {
-            let name = resolved.names.get(place).cloned().unwrap_or_default();
+            let name = resolved.names.get(place).copied().unwrap_or_default().to_owned();
             let decision = match asked {
                 Err(closed) => closed.clone(),
                 Ok(index) => {

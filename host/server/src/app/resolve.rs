@@ -9,7 +9,7 @@ use paasla_core::{
     rulebook::{NoGrant, Wanted},
     term::ConceptKind,
 };
-use paasla_register::{Description, FieldType, KeyError};
+use paasla_register::{Description, FieldDescription, FieldType, KeyError};
 
 use super::{
     active::Active,
@@ -24,7 +24,7 @@ pub(crate) struct Resolved<'a> {
     /// For each field asked: its place in `query.fields`, or why it is not in it.
     pub(crate) asked: Vec<Result<usize, FieldDecision>>,
     /// The names of the fields asked, in the same order.
-    pub(crate) names: Vec<String>,
+    pub(crate) names: Vec<&'a str>,
     /// Key fields and their values.
     pub(crate) keys: Vec<(String, Vec<Value>)>,
     /// Places in `query.fields` of the fields looked up by, personal codes aside: to find somebody by a value is to
@@ -67,7 +67,7 @@ pub(crate) fn resolve<'a>(
         let term = rulebook.vocabulary.term(kind, &stated.text);
         if term.is_none() {
             let message = format!("this {what} is not in the vocabulary; use the IRI of a term that is");
-            problems.push(Problem::new(code, stated.place.clone(), message));
+            problems.push(Problem::new(code, &*stated.place, message));
         }
         term
     };
@@ -104,10 +104,11 @@ pub(crate) fn resolve<'a>(
         return Err(Unresolved::Refused(Reason::new("grant", "grant.hiding-not-permitted", message)));
     }
 
-    let mut fields: Vec<Arc<Field>> = Vec::new();
-    let mut asked = Vec::new();
+    let entity = description.entity(&service.entity);
+    let mut fields: Vec<Arc<Field>> = Vec::with_capacity(names.len());
+    let mut asked = Vec::with_capacity(names.len());
     for name in &names {
-        match description.core_field(&service.entity, name) {
+        match entity.and_then(|entity| entity.field(name)).map(FieldDescription::core_field) {
             Some(field) if grant.opens(name) => {
                 asked.push(Ok(fields.len()));
                 fields.push(Arc::clone(field));
@@ -149,7 +150,6 @@ pub(crate) fn resolve<'a>(
         facts: Vec::new(),
     });
     let limit = ask.limit.unwrap_or(service.max_records).min(service.max_records);
-    let names = names.into_iter().map(str::to_owned).collect();
     Ok(Resolved { service, query, asked, names, keys, search, limit, holder: &grant.client, usage_basis })
 }
 
@@ -200,12 +200,19 @@ fn service<'a>(active: &'a Active, ask: &Ask) -> Result<&'a Service, Unresolved>
 
 /// The names of the fields asked, each as the service writes it.
 fn names<'s>(service: &'s Service, select: &[Stated], problems: &mut Vec<Problem>) -> Vec<&'s str> {
-    let mut names = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut names = Vec::with_capacity(select.len());
+    let mut seen = vec![false; service.fields.len()];
+    // Most ask in the order of the service: each name is looked for behind the one before it first.
+    let mut next = 0;
     for stated in select {
-        match service.fields.iter().find(|field| **field == stated.text) {
-            Some(field) if seen.insert(field) => names.push(field.as_str()),
-            Some(field) => {
+        let is_it = |(_, field): &(usize, &String)| **field == stated.text;
+        let all = || service.fields.iter().enumerate();
+        match all().skip(next).find(is_it).or_else(|| all().take(next).find(is_it)) {
+            Some((place, field)) if !seen.get_mut(place).is_some_and(|seen| std::mem::replace(seen, true)) => {
+                names.push(field.as_str());
+                next = place + 1;
+            }
+            Some((_, field)) => {
                 problems.push(Problem::new(
                     "field_duplicate",
                     &*stated.place,

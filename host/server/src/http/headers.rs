@@ -2,7 +2,7 @@
 //! One header at a time, read strictly: UTF-8, no control characters, one value (PR-REST §4.3; checklist of the
 //! inbound trust in docs). Several equal values count as one; several that differ are refused.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, header::AsHeaderName};
 use percent_encoding::percent_decode;
 
 use super::problems::Problems;
@@ -27,7 +27,7 @@ fn single_or_empty(
     most: usize,
     problems: &mut Problems,
 ) -> Option<String> {
-    let value = agreed(headers, &HeaderName::from_bytes(name.as_bytes()).ok()?, name, problems)?;
+    let value = agreed(headers, name, name, problems)?;
     let Ok(text) = std::str::from_utf8(value.as_bytes()) else {
         problems.add("header_not_utf8", name, format!("the header {name} is not valid UTF-8"));
         return None;
@@ -96,7 +96,7 @@ pub(super) fn decode(text: &str, name: &'static str, problems: &mut Problems) ->
 
 fn agreed<'a>(
     headers: &'a HeaderMap,
-    name: &HeaderName,
+    name: impl AsHeaderName,
     place: &'static str,
     problems: &mut Problems,
 ) -> Option<&'a HeaderValue> {

@@ -79,13 +79,13 @@ pub(super) fn settle(
         legal.agent = stated(members, "agent", 500, problems).map(|stated| stated.text);
     }
     let case = members.and_then(|members| stated(&members, "case", 1_000, problems));
-    let issue = envelope.issue.as_ref().map(|issue| Stated { text: issue.clone(), place: ISSUE.to_owned() });
+    let issue = envelope.issue.as_ref().map(|issue| Stated { text: issue.clone(), place: ISSUE.into() });
     legal.case = agree("case", case, issue, |a, b| a == b, problems).map(|stated| stated.text);
 
     let same = |a: &str, b: &str| gate.expand(a) == gate.expand(b);
     let header = |name: &str| {
         let text = envelope.statements.get(name).filter(|text| is_iri(text))?;
-        Some(Stated { text: text.to_owned(), place: format!("X-Road-PDU-{name}") })
+        Some(Stated { text: text.to_owned(), place: format!("X-Road-PDU-{name}").into() })
     };
     legal.purpose = agree("purpose", legal.purpose, header("Purpose"), same, problems);
     // The reason is held against both: each may contradict it.
@@ -99,14 +99,14 @@ pub(super) fn settle(
     }
     legal.basis = agree("legal basis", legal.basis, tracked, same, problems).or_else(|| {
         let reason = envelope.reason?;
-        Some(Stated { text: reason.iri().to_owned(), place: REASON.to_owned() })
+        Some(Stated { text: reason.iri().to_owned(), place: REASON.into() })
     });
     legal
 }
 
 fn stated(members: &Members<'_>, name: &'static str, most: usize, problems: &mut Problems) -> Option<Stated> {
     let (tree, place) = members.optional(name)?;
-    Some(Stated { text: text(tree, &place, most, problems)?.to_owned(), place })
+    Some(Stated { text: text(tree, &place, most, problems)?.to_owned(), place: place.into() })
 }
 
 /// The first statement that there is; a problem when both are there and differ.

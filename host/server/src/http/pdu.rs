@@ -55,6 +55,9 @@ impl Statements {
 /// Reads every header of the extension.
 pub(super) fn read(headers: &HeaderMap, problems: &mut Problems) -> Statements {
     let mut said = Statements::default();
+    if !headers.keys().any(|name| name.as_str().starts_with("x-road-pdu-")) {
+        return said;
+    }
     for header in NAMES.into_iter().filter(|header| headers.contains_key(*header)) {
         let name = header.trim_start_matches(PREFIX);
         said.sent.push(name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every route in one list, every layer in one place.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,8 +11,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use futures_util::FutureExt as _;
 use percent_encoding::percent_decode_str;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{Gatehouse, admission::Admission, door, health, openapi, problem, rr, trace, xroad};
 use crate::app::problem::Problem;
@@ -82,16 +82,15 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
 /// and a look at the path. Limits on bodies are the doors' own work, since what they refuse must be recorded.
 pub fn layers(doors: &Arc<Doors>, routes: Router) -> Router {
     let (unknown, wrong) = (Arc::clone(doors), Arc::clone(doors));
-    // The innermost layer comes first. They are few: each costs every request some allocations.
+    // One layer for all of it: each costs every request some allocations.
     routes
         .fallback(move |request| no_route(unknown, request))
         .method_not_allowed_fallback(move |request| wrong_method(wrong, request))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(doors), outermost))
 }
 
 async fn outermost(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
-    let mut response = trace::trace(request, |request| plain_path(doors, request, next)).await;
+    let mut response = trace::trace(request, |request| catch(plain_path(doors, request, next))).await;
     let headers = response.headers_mut();
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -138,9 +137,11 @@ fn is_plain(path: &str) -> bool {
 }
 
 /// The payload of a panic may hold anything, so only that it happened is logged (and where, by [`super::panics`]).
-fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    tracing::error!("a handler panicked");
-    problem::internal().into_response()
+async fn catch(work: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a handler panicked");
+        problem::internal().into_response()
+    })
 }
 
 #[cfg(test)]

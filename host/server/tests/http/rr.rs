@@ -31,8 +31,8 @@ async fn a_real_request_is_understood() {
     assert_eq!((ask.caller.channel, ask.caller.official.as_deref()), ("rr", Some("EE49001010093")));
     assert_eq!(ask.purpose, None);
     let [key] = ask.keys.as_slice() else { panic!() };
-    assert_eq!((key.field.text.as_str(), key.field.place.as_str()), ("personalCode", "/isikukoodid"));
-    let codes: Vec<_> = key.values.iter().map(|s| (s.text.as_str(), s.place.as_str())).collect();
+    assert_eq!((key.field.text.as_str(), &*key.field.place), ("personalCode", "/isikukoodid"));
+    let codes: Vec<_> = key.values.iter().map(|s| (s.text.as_str(), &*s.place)).collect();
     assert_eq!(codes, [("48503150000", "/isikukoodid/0"), ("38002020008", "/isikukoodid/1")]);
     let select: Vec<_> = ask.select.iter().map(|s| s.text.as_str()).collect();
     let expected = [

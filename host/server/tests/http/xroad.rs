@@ -27,16 +27,16 @@ async fn a_whole_query_is_understood() {
     });
     let ask = House::new(Fake::default()).asked(xroad(body.to_string()).build()).await;
     assert_eq!((ask.service.as_str(), ask.version, ask.limit), ("isikud", Some(1), Some(5)));
-    let select: Vec<_> = ask.select.iter().map(|s| (s.text.as_str(), s.place.as_str())).collect();
+    let select: Vec<_> = ask.select.iter().map(|s| (s.text.as_str(), &*s.place)).collect();
     assert_eq!(select, [("familyName", "/select/0"), ("custody.otherCode", "/select/1")]);
     let [code, sex] = ask.keys.as_slice() else { panic!() };
-    assert_eq!((code.field.text.as_str(), code.field.place.as_str()), ("personalCode", "/where/[1]"));
-    let values: Vec<_> = code.values.iter().map(|s| (s.text.as_str(), s.place.as_str())).collect();
+    assert_eq!((code.field.text.as_str(), &*code.field.place), ("personalCode", "/where/[1]"));
+    let values: Vec<_> = code.values.iter().map(|s| (s.text.as_str(), &*s.place)).collect();
     assert_eq!(values, [(MARK, "/where/[1]/0"), ("38001085718", "/where/[1]/1")]);
-    assert_eq!((sex.values[0].text.as_str(), sex.values[0].place.as_str()), ("N", "/where/[2]"));
+    assert_eq!((sex.values[0].text.as_str(), &*sex.values[0].place), ("N", "/where/[2]"));
     let purpose = ask.purpose.unwrap();
     assert_eq!(
-        (purpose.text.as_str(), purpose.place.as_str()),
+        (purpose.text.as_str(), &*purpose.place),
         ("dpv:IdentityVerification", "/context/purpose")
     );
     assert_eq!(ask.legal_basis.unwrap().place, "/context/legalBasis");
@@ -66,7 +66,7 @@ async fn what_is_stated_twice_must_agree() {
     let header = tracked(xroad(XROAD_BODY), full);
     let purpose = house.asked(header.build()).await.purpose.unwrap();
     assert_eq!(
-        (purpose.text.as_str(), purpose.place.as_str()),
+        (purpose.text.as_str(), &*purpose.place),
         ("https://w3id.org/dpv#IdentityVerification", "X-Road-PDU-Purpose")
     );
     let human = tracked(context(json!({ "purpose": "dpv:IdentityVerification" })), "Lapsetoetuse%20menetlus");

@@ -45,7 +45,7 @@ pub(super) fn ask(
         .and_then(|(tree, place)| select(tree, &place, problems))
         .unwrap_or_default();
     let legal = legal::settle(gate, envelope, None, problems);
-    let key = Stated { text: KEY.to_owned(), place: members.place("isikukoodid") };
+    let key = Stated { text: KEY.to_owned(), place: members.place("isikukoodid").into() };
     Some(Ask {
         caller,
         service: SERVICE.to_owned(),
@@ -72,7 +72,7 @@ fn codes(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Stated> {
         if let Some(code) = shape::text(item, &place, LONGEST, problems)
             && seen.insert(code)
         {
-            codes.push(Stated { text: code.to_owned(), place });
+            codes.push(Stated { text: code.to_owned(), place: place.into() });
         }
     }
     codes
@@ -106,5 +106,5 @@ fn field(part: &Part, item: &Tree, place: String, problems: &mut Problems) -> Op
         problems.add("field_unknown", place, message);
         return None;
     };
-    Some(Stated { text: word.field.to_owned(), place })
+    Some(Stated { text: word.field.to_owned(), place: place.into() })
 }

@@ -4,7 +4,7 @@
 //! Which fields and keys there are, of what type, and how many subjects a service allows, is for the app to say; here
 //! only the shape is checked. Names in `where` are the caller's own, so their place is `/where/[n]`.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use crate::{
     app::ask::{Ask, Caller, Key, Stated},
@@ -30,6 +30,12 @@ const RECORDS: u32 = 10_000;
 /// The longest name of a field, and the longest value of a key.
 const LONGEST: (usize, usize) = (100, 500);
 
+/// Places of selected fields, which nearly every request has some of and hardly any needs.
+static SELECTED: LazyLock<Vec<String>> =
+    LazyLock::new(|| (0..FIELDS).map(|index| format!("{SELECT}/{index}")).collect());
+
+const SELECT: &str = "/select";
+
 /// What a body asks. `None` when it cannot be told at all; otherwise the problems say whether the ask may be used.
 pub(super) fn ask(
     gate: &dyn Gatehouse,
@@ -43,7 +49,7 @@ pub(super) fn ask(
     let members = Members::open(body, "", &MEMBERS, problems)?;
     let select = members
         .required("select", problems)
-        .map(|(tree, place)| select(tree, &place, problems))
+        .map(|(tree, _)| select(tree, problems))
         .unwrap_or_default();
     let keys = members
         .required("where", problems)
@@ -70,15 +76,15 @@ pub(super) fn ask(
     })
 }
 
-fn select(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Stated> {
-    let mut seen = HashSet::new();
-    let mut fields = Vec::new();
-    let items = shape::list(tree, place, 1, FIELDS, problems).unwrap_or_default();
-    for (index, item) in items.iter().enumerate() {
-        let place = format!("{place}/{index}");
-        let Some(name) = shape::text(item, &place, LONGEST.0, problems) else { continue };
+fn select(tree: &Tree, problems: &mut Problems) -> Vec<Stated> {
+    let items = shape::list(tree, SELECT, 1, FIELDS, problems).unwrap_or_default();
+    let mut seen = HashSet::with_capacity(items.len());
+    let mut fields = Vec::with_capacity(items.len());
+    for (item, place) in items.iter().zip(&*SELECTED) {
+        let place = place.as_str();
+        let Some(name) = shape::text(item, place, LONGEST.0, problems) else { continue };
         if seen.insert(name) {
-            fields.push(Stated { text: name.to_owned(), place });
+            fields.push(Stated { text: name.to_owned(), place: Cow::Borrowed(place) });
         } else {
             let message = format!("{place} names a field a second time; name each field once");
             problems.add("field_duplicate", place, message);
@@ -111,7 +117,7 @@ fn keys(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Key> {
             continue;
         }
         let values = values(value, &place, problems);
-        keys.push(Key { field: Stated { text: name.clone(), place }, values });
+        keys.push(Key { field: Stated { text: name.clone(), place: place.into() }, values });
     }
     keys
 }
@@ -122,7 +128,7 @@ fn values(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Stated> {
     match tree {
         Tree::Text(_) => {
             let text = shape::text(tree, place, LONGEST.1, problems);
-            stated.extend(text.map(|text| Stated { text: text.to_owned(), place: place.to_owned() }));
+            stated.extend(text.map(|text| Stated { text: text.to_owned(), place: place.to_owned().into() }));
         }
         Tree::List(_) => {
             let mut seen = HashSet::new();
@@ -132,7 +138,7 @@ fn values(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Stated> {
                 if let Some(text) = shape::text(item, &place, LONGEST.1, problems)
                     && seen.insert(text)
                 {
-                    stated.push(Stated { text: text.to_owned(), place });
+                    stated.push(Stated { text: text.to_owned(), place: place.into() });
                 }
             }
         }
