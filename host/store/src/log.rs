@@ -12,6 +12,7 @@
 
 mod direct;
 mod frame;
+mod identity;
 mod scan;
 mod segment;
 

@@ -208,7 +208,9 @@ fn names<'s>(service: &'s Service, select: &[Stated], problems: &mut Vec<Problem
         let is_it = |(_, field): &(usize, &String)| **field == stated.text;
         let all = || service.fields.iter().enumerate();
         match all().skip(next).find(is_it).or_else(|| all().take(next).find(is_it)) {
-            Some((place, field)) if !seen.get_mut(place).is_some_and(|seen| std::mem::replace(seen, true)) => {
+            Some((place, field))
+                if !seen.get_mut(place).is_some_and(|seen| std::mem::replace(seen, true)) =>
+            {
                 names.push(field.as_str());
                 next = place + 1;
             }

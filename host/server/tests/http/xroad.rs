@@ -35,10 +35,7 @@ async fn a_whole_query_is_understood() {
     assert_eq!(values, [(MARK, "/where/[1]/0"), ("38001085718", "/where/[1]/1")]);
     assert_eq!((sex.values[0].text.as_str(), &*sex.values[0].place), ("N", "/where/[2]"));
     let purpose = ask.purpose.unwrap();
-    assert_eq!(
-        (purpose.text.as_str(), &*purpose.place),
-        ("dpv:IdentityVerification", "/context/purpose")
-    );
+    assert_eq!((purpose.text.as_str(), &*purpose.place), ("dpv:IdentityVerification", "/context/purpose"));
     assert_eq!(ask.legal_basis.unwrap().place, "/context/legalBasis");
     assert_eq!(ask.special_ground.unwrap().text, "eu-gdpr:A9-2-g");
     assert_eq!(ask.provision.as_deref(), Some("RRS § 45"));

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::segment::identity;
+use super::identity::Identity;
 
 /// In bytes: what every disk takes, in the file and in memory. One that wants more says so, and is written to the long way.
 const BLOCK: usize = 4 << 10;
@@ -45,9 +45,8 @@ impl Direct {
         Some(direct)
     }
 
-    /// Which file it leads to: device and inode.
-    pub(crate) fn identity(&self) -> Option<(u64, u64)> {
-        self.file.metadata().ok().as_ref().map(identity)
+    pub(crate) fn leads_to(&self, identity: Identity) -> bool {
+        Identity::of(&self.file).is_ok_and(|own| own == identity)
     }
 
     /// Up to where the disk is written for a batch of so many bytes that begins at `at`.

@@ -2,9 +2,9 @@
 //! One file of a log, by whom it is written.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{DirBuilder, File},
     io,
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _},
+    os::unix::fs::{DirBuilderExt as _, FileExt as _},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use cap_std::{
     fs::{Dir, OpenOptions, OpenOptionsExt as _},
 };
 
-use super::{direct::Direct, frame::MAGIC};
+use super::{direct::Direct, frame::MAGIC, identity::Identity};
 
 /// Where the first batch begins.
 pub(crate) const FIRST: u64 = MAGIC.len() as u64;
@@ -34,8 +34,7 @@ pub(crate) struct Segment {
     number: u32,
     path: PathBuf,
     file: File,
-    /// Device and inode.
-    identity: (u64, u64),
+    identity: Identity,
     length: u64,
     written: u64,
     /// Up to where there are zeros on the disk; at least `written`.
@@ -71,9 +70,9 @@ impl Segment {
         file.sync_all()?;
         // cap-std's own handle is for names only.
         File::open(path)?.sync_all()?;
-        let identity = identity(&file.metadata()?);
+        let identity = Identity::of(&file)?;
         let path = path.join(name(number));
-        let direct = Direct::open(&path, &MAGIC, SHORT).filter(|direct| direct.identity() == Some(identity));
+        let direct = Direct::open(&path, &MAGIC, SHORT).filter(|direct| direct.leads_to(identity));
         Ok(Self { number, path, file, identity, length, written: FIRST, zeroed: FIRST, direct })
     }
 
@@ -111,7 +110,7 @@ impl Segment {
             }
         }
         // What was moved away or removed would take records along, and nobody would find them.
-        if identity(&fs::metadata(&self.path)?) != self.identity {
+        if Identity::at(&self.path)? != self.identity {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file is where the segment was"));
         }
         self.written = end;
@@ -179,9 +178,4 @@ pub(crate) fn name(number: u32) -> String {
 /// The number of the segment with this name.
 pub(crate) fn number_of(name: &str) -> Option<u32> {
     name.strip_suffix(".log")?.parse().ok()
-}
-
-/// Device and inode.
-pub(super) fn identity(metadata: &fs::Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
 }

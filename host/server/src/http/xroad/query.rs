@@ -47,10 +47,8 @@ pub(super) fn ask(
     problems: &mut Problems,
 ) -> Option<Ask> {
     let members = Members::open(body, "", &MEMBERS, problems)?;
-    let select = members
-        .required("select", problems)
-        .map(|(tree, _)| select(tree, problems))
-        .unwrap_or_default();
+    let select =
+        members.required("select", problems).map(|(tree, _)| select(tree, problems)).unwrap_or_default();
     let keys = members
         .required("where", problems)
         .map(|(tree, place)| keys(tree, &place, problems))
