@@ -7,8 +7,8 @@
 //! Segments are numbered from 1 without a gap.
 //!
 //! A batch is one write and one `fdatasync`. The bytes that a short one goes over are zeros that are on the disk already: a
-//! file that grows would have the file system write its size too, with every batch. Where the file system has a way past its
-//! own memory of the file, batches take it: one call, and less to do.
+//! file that grows would have the file system write its size too, with every batch. So a short one can also take the short
+//! way, past the system's memory of the file, where the file system has it: one call, and less to do for it.
 
 mod direct;
 mod frame;

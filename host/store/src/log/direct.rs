@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A short way to the disk: past the system's own memory of the file (`O_DIRECT`), in one call that
-//! returns when a batch is on the disk (`O_DSYNC`).
+//! A short way to the disk for short batches: past the system's own memory of the file (`O_DIRECT`), in one call that
+//! returns when they are on the disk (`O_DSYNC`).
 //!
 //! A disk is written in blocks. So the block in which the last batch ended is written again with the next one behind it,
 //! and what the next one leaves of its last block is written as the zeros that are there already.
@@ -22,7 +22,7 @@ const BLOCK: usize = 4 << 10;
 /// The way to one file.
 pub(crate) struct Direct {
     file: File,
-    /// From `start` on: `kept` bytes of the block in which the file ends, then room for a batch.
+    /// From `start` on: `kept` bytes of the block in which the file ends, then room for the longest batch.
     buffer: Vec<u8>,
     /// The first byte whose address is one of a block.
     start: usize,
@@ -30,31 +30,19 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    /// The way to a file that holds these bytes so far, less than a block. None where the file system has no such way.
-    pub(crate) fn open(path: &Path, held: &[u8]) -> Option<Self> {
+    /// The way to a file that holds these bytes so far, less than a block, for batches up to so many bytes. None where the
+    /// file system has no such way.
+    pub(crate) fn open(path: &Path, held: &[u8], longest: usize) -> Option<Self> {
         let mut options = File::options();
-        let flags = OFlags::DIRECT | OFlags::DSYNC | OFlags::NOFOLLOW;
-        let file = options.write(true).custom_flags(flags.bits().cast_signed()).open(path).ok()?;
-        let mut direct = Self { file, buffer: Vec::new(), start: 0, kept: 0 };
-        direct.make_room(BLOCK);
+        options
+            .write(true)
+            .custom_flags((OFlags::DIRECT | OFlags::DSYNC | OFlags::NOFOLLOW).bits().cast_signed());
+        let file = options.open(path).ok()?;
+        let buffer = vec![0; longest + 3 * BLOCK];
+        let start = buffer.as_ptr().align_offset(BLOCK);
+        let mut direct = Self { file, buffer, start, kept: 0 };
         direct.follow(held);
         Some(direct)
-    }
-
-    /// Sees to it that the buffer has room for so many bytes, those kept included.
-    fn make_room(&mut self, bytes: usize) {
-        if self.buffer.len() >= self.start + bytes && self.start > 0 {
-            return;
-        }
-        let mut buffer = vec![0; bytes.next_power_of_two() + 2 * BLOCK];
-        // Never 0, which says that there is none yet.
-        let start = buffer.as_ptr().align_offset(BLOCK);
-        let start = if start == 0 { BLOCK } else { start };
-        let kept = self.buffer.get(self.start..self.start + self.kept).unwrap_or_default();
-        if let Some(place) = buffer.get_mut(start..start + kept.len()) {
-            place.copy_from_slice(kept);
-        }
-        (self.buffer, self.start) = (buffer, start);
     }
 
     pub(crate) fn leads_to(&self, identity: Identity) -> bool {
@@ -66,14 +54,13 @@ impl Direct {
         (at + bytes as u64).next_multiple_of(BLOCK as u64)
     }
 
-    /// Writes a batch at `at`, where the file ends so far, and zeros behind it up to [`Direct::end`].
+    /// Writes a batch at `at`, where the file ends so far. There are zeros on the disk from there to [`Direct::end`].
     ///
     /// # Errors
     /// `InvalidInput` when the disk takes no such writes; then nothing was written. Otherwise nobody knows what was.
     pub(crate) fn write(&mut self, batch: &[u8], at: u64) -> io::Result<()> {
         let used = self.kept + batch.len();
         let length = used.next_multiple_of(BLOCK);
-        self.make_room(length);
         let too_long = || io::Error::from(io::ErrorKind::InvalidInput);
         let blocks = self.buffer.get_mut(self.start..).and_then(|room| room.get_mut(..length));
         let blocks = blocks.ok_or_else(too_long)?;
@@ -132,17 +119,15 @@ mod tests {
         #[test]
         fn the_file_holds_what_was_written(
             held in 0..BLOCK,
-            is_long in any::<bool>(),
             batches in vec((prop_oneof![1..200_usize, 1..=LONGEST, Just(BLOCK), Just(2 * BLOCK)], any::<bool>()), 1..20),
         ) {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("file");
             let length = (BLOCK + 20 * LONGEST).next_multiple_of(BLOCK);
             let mut expected = vec![b'h'; held];
-            // What there is of zeros already, if anything: the file grows by itself.
-            expected.resize(if is_long { length } else { held }, 0);
+            expected.resize(length, 0);
             fs::write(&path, &expected).unwrap();
-            let direct = Direct::open(&path, expected.get(..held).unwrap());
+            let direct = Direct::open(&path, expected.get(..held).unwrap(), LONGEST);
             let mut direct = direct.expect("TMPDIR is on a file system without O_DIRECT: choose another one");
             let file = File::options().write(true).open(&path).unwrap();
             let mut at = held;
@@ -154,13 +139,21 @@ mod tests {
                     file.write_all_at(&batch, at as u64).unwrap();
                     direct.follow(&batch);
                 }
-                expected.resize(expected.len().max(at + bytes), 0);
                 expected.get_mut(at..at + bytes).unwrap().copy_from_slice(&batch);
                 at += bytes;
-                let found = fs::read(&path).unwrap();
-                prop_assert!(found.starts_with(&expected));
-                prop_assert!(found.get(expected.len()..).unwrap().iter().all(|&byte| byte == 0));
+                prop_assert!(fs::read(&path).unwrap() == expected);
             }
         }
+    }
+
+    #[test]
+    fn what_is_too_long_for_it_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, vec![0; 8 * BLOCK]).unwrap();
+        let mut direct = Direct::open(&path, &[], BLOCK).unwrap();
+        let error = direct.write(&vec![1; 5 * BLOCK], 0).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(fs::read(&path).unwrap(), vec![0; 8 * BLOCK]);
     }
 }

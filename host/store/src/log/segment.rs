@@ -29,9 +29,6 @@ const AHEAD: u64 = 1 << 20;
 /// be written twice.
 const SHORT: usize = 32 << 10;
 
-/// The longest batch that takes the short way: it is copied once more for it.
-const LONG: usize = 1 << 20;
-
 /// A segment that this program writes to. Its lock is held as long as this is.
 pub(crate) struct Segment {
     number: u32,
@@ -75,7 +72,7 @@ impl Segment {
         File::open(path)?.sync_all()?;
         let identity = Identity::of(&file)?;
         let path = path.join(name(number));
-        let direct = Direct::open(&path, &MAGIC).filter(|direct| direct.leads_to(identity));
+        let direct = Direct::open(&path, &MAGIC, SHORT).filter(|direct| direct.leads_to(identity));
         Ok(Self { number, path, file, identity, length, written: FIRST, zeroed: FIRST, direct })
     }
 
@@ -120,16 +117,12 @@ impl Segment {
         Ok(())
     }
 
-    /// Writes a batch the short way; false where that cannot be, and where zeros must be put behind it.
+    /// Writes a short batch over zeros the short way; false where that cannot be.
     fn write_directly(&mut self, batch: &[u8]) -> io::Result<bool> {
-        let end = Direct::end(self.written, batch.len());
-        let fits = if batch.len() <= SHORT { end <= self.zeroed } else { batch.len() <= LONG };
+        let fits = batch.len() <= SHORT && Direct::end(self.written, batch.len()) <= self.zeroed;
         let Some(direct) = self.direct.as_mut().filter(|_| fits) else { return Ok(false) };
         match direct.write(batch, self.written) {
-            Ok(()) => {
-                self.zeroed = self.zeroed.max(end);
-                Ok(true)
-            }
+            Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 self.direct = None;
                 Ok(false)
