@@ -14,6 +14,10 @@ mod review;
 mod run;
 mod threads;
 
+/// The program's allocator, for all: what it takes to get memory is no part of what they differ in.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let mut run = run::Run::from_arguments();
     agree::check()?;
