@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::{
     out::{say, step},
     register, rules, tools,
-    workspace::{Workspace, program},
+    workspace::{self, Workspace, program},
 };
 
 /// How many people the register holds.
@@ -124,6 +124,7 @@ pub(crate) fn run(arguments: &Soak) -> Result<()> {
     let office = Office::open(&home, &host.base_url)?;
     let mut contents = Contents::make(&office, &fs::read(components.join("minimisation.wasm"))?)?;
 
+    workspace::settle()?;
     step("load", format_args!("{} queries a second from a process of its own", arguments.rate));
     let mut load = Command::new(program(&programs, "steady")?);
     load.args(["--base-url", &host.base_url, "--client", world.client("public_task"), "--select", SELECT]);

@@ -124,3 +124,12 @@ pub(crate) fn finish(command: &mut Command, what: &str) -> Result<()> {
     }
     Ok(())
 }
+
+/// Waits until what was written before is on the disk: what a build left would go there in the midst of a measurement, and
+/// every record would wait for it.
+///
+/// # Errors
+/// When there is no `sync` (coreutils).
+pub(crate) fn settle() -> Result<()> {
+    finish(&mut Command::new("sync"), "`sync`")
+}

@@ -26,8 +26,8 @@ struct Arguments {
     count: usize,
 }
 
-/// About as many bytes as one record has.
-const RECORD: [u8; 1_500] = [b'r'; 1_500];
+/// About as many bytes as one record of the governed query has, with its frame.
+const RECORD: [u8; 5_760] = [b'r'; 5_760];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {

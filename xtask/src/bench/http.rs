@@ -19,7 +19,7 @@ use super::results::{Line, Results};
 use crate::{
     out::step,
     register,
-    workspace::{Workspace, program},
+    workspace::{self, Workspace, program},
 };
 
 /// How many people the register holds.
@@ -80,6 +80,7 @@ impl Load<'_> {
         home.seed(&register.file, components)?;
         let world = World::read(&home.examples, &register.persons)?;
 
+        workspace::settle()?;
         let bare = Bare::start(program(self.programs, "bare")?, &register.file)?;
         let host = home.start(0, &AtomicBool::new(false))?;
         let target = Target {
