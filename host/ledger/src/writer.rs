@@ -42,6 +42,14 @@ pub(crate) struct State {
     pub(crate) dead: bool,
 }
 
+/// What the ledger's thread has just written.
+#[derive(Clone, Copy)]
+struct Last {
+    records: usize,
+    /// Whether the state still says so of it that somebody writes.
+    holds: bool,
+}
+
 /// What the ledger and its thread share.
 pub(crate) struct Shared {
     journal: Arc<dyn Journal>,
@@ -90,25 +98,23 @@ impl Shared {
     pub(crate) fn run(&self) {
         // Whatever ends this thread, nobody waits for it any more.
         let _end = End(self);
-        let mut last = 0;
+        let mut last = Last { records: 0, holds: false };
         while let Some(batch) = self.next(last) {
-            last = batch.len();
-            self.write(batch);
+            last = self.write(batch);
         }
     }
 
-    /// Waits for the next batch, and says that somebody writes. None at the end. `last` is how many records this thread
-    /// has just written, if any.
-    fn next(&self, last: usize) -> Option<Vec<Waiting>> {
+    /// Waits for the next batch, and says that somebody writes. None at the end.
+    fn next(&self, last: Last) -> Option<Vec<Waiting>> {
         let most = self.config.max_batch.max(1);
         let mut state = self.state();
-        if last >= CROWD && state.queue.len() < most && !state.closing {
+        if last.holds && last.records >= CROWD && state.queue.len() < most && !state.closing {
             // Still `writing`: whoever comes joins the queue.
             drop(state);
             thread::sleep(self.config.gather);
             state = self.state();
         }
-        if last > 0 {
+        if last.holds {
             state.writing = false;
         }
         while state.writing || state.queue.is_empty() {
@@ -125,18 +131,24 @@ impl Shared {
     /// Writes one batch and tells everyone. If the batch fails, each record is tried once more alone, so that one bad
     /// record does not fail its neighbours. When one that is tried alone shows that the journal as a whole cannot
     /// write, the rest are not tried.
-    fn write(&self, batch: Vec<Waiting>) {
+    fn write(&self, batch: Vec<Waiting>) -> Last {
+        let records = batch.len();
         let (entries, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.entry, waiting.answer)).unzip();
         let outcome = self.append(&entries);
         if let Err(error) = &outcome {
             failed(entries.len(), error);
         }
-        if outcome.is_ok() || entries.len() == 1 {
+        if outcome.is_ok() || records == 1 {
+            // Nobody writes any more before somebody is told: who comes back at once with the next record meets nobody.
+            let holds = records >= CROWD;
+            if !holds {
+                self.state().writing = false;
+            }
             for answer in answers {
                 tell(answer, outcome.clone());
             }
-            return;
+            return Last { records, holds };
         }
         let mut down: Option<JournalError> = None;
         for (entry, answer) in entries.iter().zip(answers) {
@@ -149,6 +161,7 @@ impl Shared {
             }
             tell(answer, outcome);
         }
+        Last { records, holds: true }
     }
 
     fn append(&self, entries: &[Entry]) -> Result<(), JournalError> {
