@@ -142,10 +142,8 @@ impl Records {
         let (of, id) = (Arc::clone(records), id.to_owned());
         let corrupt = StoreError::Corrupt { what: WHAT, key: id.clone() };
         let found = aside(move || {
-            let hit = of.finder.by_id(&of.log, &key(&id))?;
-            let folder = of.log.folder()?;
-            hit.map(|hit| read(&folder, hit).map(|record| record.filter(|record| record.id == id)))
-                .transpose()
+            let Some(hit) = of.finder.by_id(&of.log, &key(&id))? else { return Ok(None) };
+            Ok(Some(read(&of.log.folder()?, hit)?.filter(|record| record.id == id)))
         });
         match found.await? {
             Some(Some(record)) => Ok(Some(record)),
