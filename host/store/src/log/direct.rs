@@ -22,27 +22,23 @@ const BLOCK: usize = 4 << 10;
 /// The way to one file.
 pub(crate) struct Direct {
     file: File,
-    /// From `start` on: `kept` bytes of the block in which the file ends, then room for the longest batch.
+    /// From `start` on, the begun block in which the file ends. Never longer than its capacity: it must stay where it is.
     buffer: Vec<u8>,
     /// The first byte whose address is one of a block.
     start: usize,
-    kept: usize,
 }
 
 impl Direct {
     /// The way to a file that holds these bytes so far, less than a block, for batches up to so many bytes. None where the
     /// file system has no such way.
     pub(crate) fn open(path: &Path, held: &[u8], longest: usize) -> Option<Self> {
-        let mut options = File::options();
-        options
-            .write(true)
-            .custom_flags((OFlags::DIRECT | OFlags::DSYNC | OFlags::NOFOLLOW).bits().cast_signed());
-        let file = options.open(path).ok()?;
-        let buffer = vec![0; longest + 3 * BLOCK];
+        let flags = OFlags::DIRECT | OFlags::DSYNC | OFlags::NOFOLLOW;
+        let file = File::options().write(true).custom_flags(flags.bits().cast_signed()).open(path).ok()?;
+        let mut buffer: Vec<u8> = Vec::with_capacity(longest + 3 * BLOCK);
         let start = buffer.as_ptr().align_offset(BLOCK);
-        let mut direct = Self { file, buffer, start, kept: 0 };
-        direct.follow(held);
-        Some(direct)
+        buffer.resize(start, 0);
+        buffer.extend_from_slice(held);
+        Some(Self { file, buffer, start })
     }
 
     pub(crate) fn leads_to(&self, identity: Identity) -> bool {
@@ -59,48 +55,43 @@ impl Direct {
     /// # Errors
     /// `InvalidInput` when the disk takes no such writes; then nothing was written. Otherwise nobody knows what was.
     pub(crate) fn write(&mut self, batch: &[u8], at: u64) -> io::Result<()> {
-        let used = self.kept + batch.len();
-        let length = used.next_multiple_of(BLOCK);
-        let too_long = || io::Error::from(io::ErrorKind::InvalidInput);
-        let blocks = self.buffer.get_mut(self.start..).and_then(|room| room.get_mut(..length));
-        let blocks = blocks.ok_or_else(too_long)?;
-        let (_, behind) = blocks.split_at_mut_checked(self.kept).ok_or_else(too_long)?;
-        let (own, rest) = behind.split_at_mut_checked(batch.len()).ok_or_else(too_long)?;
-        own.copy_from_slice(batch);
-        rest.fill(0);
-        let from = at - self.kept as u64;
+        let begun = self.buffer.len() - self.start;
+        let length = (begun + batch.len()).next_multiple_of(BLOCK);
+        if self.start + length > self.buffer.capacity() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        self.buffer.extend_from_slice(batch);
+        let end = self.buffer.len();
+        self.buffer.resize(self.start + length, 0);
+        let blocks = self.buffer.get(self.start..).unwrap_or_default();
         loop {
-            match self.file.write_at(blocks, from) {
+            match self.file.write_at(blocks, at - begun as u64) {
                 Ok(written) if written == length => break,
                 Ok(_) => return Err(io::ErrorKind::WriteZero.into()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        self.keep_last(used);
+        self.buffer.truncate(end);
+        self.forget_whole_blocks();
         Ok(())
     }
 
     /// Takes note of what was written another way.
     pub(crate) fn follow(&mut self, batch: &[u8]) {
-        let kept = (self.kept + batch.len()) % BLOCK;
-        // What came before it in its block stays only if the batch ends in the same one.
-        let own = kept.min(batch.len());
-        let first = if kept > own { self.kept } else { 0 };
-        let of_batch = batch.get(batch.len() - own..).unwrap_or_default();
-        let from = self.start + first;
-        if let Some(place) = self.buffer.get_mut(from..from + own) {
-            place.copy_from_slice(of_batch);
+        let begun = self.buffer.len() - self.start;
+        // Of a batch that ends in a later block only what is in that is needed.
+        let own = if begun + batch.len() < BLOCK { batch.len() } else { (begun + batch.len()) % BLOCK };
+        if own < batch.len() {
+            self.buffer.truncate(self.start);
         }
-        self.kept = kept;
+        self.buffer.extend_from_slice(batch.get(batch.len() - own..).unwrap_or_default());
     }
 
     /// Moves what was begun of the last block to the front.
-    fn keep_last(&mut self, used: usize) {
-        let kept = used % BLOCK;
-        let from = self.start + used - kept;
-        self.buffer.copy_within(from..from + kept, self.start);
-        self.kept = kept;
+    fn forget_whole_blocks(&mut self) {
+        let whole = (self.buffer.len() - self.start) / BLOCK * BLOCK;
+        self.buffer.drain(self.start..self.start + whole);
     }
 }
 
