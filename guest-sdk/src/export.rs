@@ -52,6 +52,15 @@ macro_rules! export {
             }
             #[unsafe(export_name = "paasla:rule/ruling@0.1.0#configure")]
             unsafe extern "C" fn configure(settings: *mut u8, length: usize) -> *mut u8 {
+                unsafe {
+                    let told = __configure(settings, length);
+                    $crate::__tidy();
+                    told
+                }
+            }
+            // By itself, so that nothing of it is left on the stack when that is made tidy.
+            #[inline(never)]
+            unsafe fn __configure(settings: *mut u8, length: usize) -> *mut u8 {
                 unsafe { $crate::__ruling::_export_configure_cabi::<Exported>(settings, length) }
             }
             #[unsafe(export_name = "paasla:rule/ruling@0.1.0#decide")]
@@ -66,9 +75,34 @@ macro_rules! export {
     };
 }
 
-/// Bytes for one ruling: a query of a hundred fields and what is said of it.
-#[cfg(all(target_arch = "wasm32", feature = "arena"))]
-const ROOM: usize = 10 << 10;
+/// Leaves a memory for rulings to begin from, once the rule is configured.
+///
+/// # Safety
+/// Nobody may hold anything that was reserved for `configure`, but what it returned, and the rule.
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+#[expect(unsafe_code, reason = "the arena cannot know who holds what")]
+pub unsafe fn tidy() {
+    /// Bytes for one ruling: a query of a hundred fields and what is said of it. To ask for memory now costs once, in each
+    /// ruling it would cost much.
+    #[cfg(feature = "arena")]
+    const ROOM: usize = 10 << 10;
+    // SAFETY: as above.
+    #[cfg(feature = "arena")]
+    unsafe {
+        crate::arena::tidy(ROOM);
+    };
+    tidy_stack();
+}
+
+/// What calls left on the stack, below its end, is zeros again.
+#[cfg(target_arch = "wasm32")]
+#[inline(never)]
+fn tidy_stack() {
+    /// Half of the stack that `paasla rule build` gives a rule.
+    const BYTES: usize = 8 << 10;
+    core::hint::black_box(&mut [0_u8; BYTES]);
+}
 
 /// The place where a component keeps its configured rule.
 #[doc(hidden)]
@@ -90,9 +124,8 @@ impl<R: Rule> Configured<R> {
     pub fn configure(&self, settings: &str) -> Result<(), Vec<Problem>> {
         let rule = from_settings::<R>(settings)?;
         assert!(self.0.set(rule).is_ok(), "configured twice");
-        // Every ruling starts from here: to ask for memory now costs once, in each of them it would cost much.
         #[cfg(all(target_arch = "wasm32", feature = "arena"))]
-        crate::arena::make_room(ROOM);
+        crate::arena::configured();
         Ok(())
     }
 
@@ -121,6 +154,9 @@ impl<R: Rule> Default for Configured<R> {
 
 fn from_settings<R: Rule>(settings: &str) -> Result<R, Vec<Problem>> {
     let tree = Tree::parse(settings).map_err(|problem| vec![problem])?;
+    // A rule holds nothing of the text and the tree: its settings are `DeserializeOwned`.
+    #[cfg(all(target_arch = "wasm32", feature = "arena"))]
+    crate::arena::keep();
     let settings: R::Settings = settings::read(&tree).map_err(|problem| vec![problem])?;
     R::configure(settings).map_err(|problems: Problems| problems.into())
 }

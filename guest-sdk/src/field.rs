@@ -3,7 +3,7 @@
 
 use crate::{
     Query,
-    bindings::exports::paasla::rule::ruling::{Marked, Texts},
+    bindings::exports::paasla::rule::ruling::{Mark, Marked, Texts},
 };
 
 /// One field that a query asks for, or looks up by.
@@ -12,12 +12,23 @@ pub struct Field<'q> {
     query: &'q Query,
     index: u32,
     category: u32,
+    /// What is marked of it, and behind that what is marked of later fields.
+    marks: &'q [Mark],
 }
 
 impl Query {
     /// Its fields, in the order that rulings count them.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        (0..).zip(&self.fields).map(|(index, &category)| Field { query: self, index, category })
+        let mut marks = self.marks.as_slice();
+        (0..).zip(&self.fields).map(move |(index, &category)| {
+            // They are sorted by field.
+            while let [first, later @ ..] = marks
+                && first.field < index
+            {
+                marks = later;
+            }
+            Field { query: self, index, category, marks }
+        })
     }
 
     /// The name of a group that a field or a row belongs to.
@@ -105,6 +116,6 @@ impl<'q> Field<'q> {
     /// What is marked of it.
     fn marks(&self) -> impl Iterator<Item = Marked> + use<'q> {
         let index = self.index;
-        self.query.marks.iter().filter(move |mark| mark.field == index).map(|mark| mark.says)
+        self.marks.iter().take_while(move |mark| mark.field == index).map(|mark| mark.says)
     }
 }

@@ -3,7 +3,7 @@
 
 #[cfg(all(target_arch = "wasm32", feature = "arena"))]
 mod arena;
-#[cfg(all(target_arch = "wasm32", feature = "arena"))]
+#[cfg(any(all(target_arch = "wasm32", feature = "arena"), test))]
 mod compare;
 mod date;
 mod export;
@@ -51,6 +51,9 @@ pub use review::Review;
 pub use rule::{About, Problems, Rule, fact, provision};
 pub use select::{Select, all_fields, any_of, category, group, named, not, own_category, special};
 
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub use export::tidy as __tidy;
 #[doc(hidden)]
 pub use {
     bindings::exports::paasla::rule::ruling::{self as __ruling, Guest as __Guest},

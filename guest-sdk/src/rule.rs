@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a rule author implements.
 
+use core::fmt::Display;
+
 use serde::de::DeserializeOwned;
 
 use crate::{Decided, Description, FactNeed, Problem, Provision, Query, Reviewed, Row};
@@ -153,10 +155,11 @@ impl Problems {
         self.0.push(Problem { pointer: pointer.into(), message: message.into() });
     }
 
-    /// Something is wrong at a JSON pointer unless this holds.
-    pub fn check(&mut self, holds: bool, pointer: impl Into<String>, message: &str) {
+    /// Something is wrong at a JSON pointer unless this holds. The pointer may be `format_args!(…)`, and is put into
+    /// words only then.
+    pub fn check(&mut self, holds: bool, pointer: impl Display, message: &str) {
         if !holds {
-            self.add(pointer, message);
+            self.add(pointer.to_string(), message);
         }
     }
 

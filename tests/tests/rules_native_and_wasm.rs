@@ -2,7 +2,7 @@
 //! Every case of every rule gives the same as plain Rust and as a component in the sandbox, and what it should.
 
 use anyhow::{Result, anyhow, ensure};
-use paasla_engine::{CaseRunner, Engine, EngineConfig};
+use paasla_engine::{CaseRunner, CodeCache, Engine, EngineConfig, Start};
 use paasla_rule::{
     Rule,
     testing::{Native, load, run},
@@ -69,5 +69,29 @@ fn no_rule_is_left_out() -> Result<()> {
     let folders = std::fs::read_dir(root()?.join("rules"))?;
     let rules = folders.flatten().filter(|folder| folder.path().join("Cargo.toml").is_file()).count();
     ensure!(rules == 7, "rules/ holds {rules} rules, seven are run here");
+    Ok(())
+}
+
+/// What only `configure` needs is not in the memory that every ruling begins with: it would be written anew for each.
+#[test]
+fn a_snapshot_holds_what_was_made_of_settings_and_not_their_text() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let cache = CodeCache::open(folder.path(), b"a secret of this test", 64 << 20)?;
+    let engine = Engine::new(EngineConfig::default())?.with_cache(cache);
+    let bytes = std::fs::read(variable("PAASLA_RULES")?.join("minimisation.wasm"))?;
+    let (iri, text) = ("urn:of-this-test#Category", r#"{"allow":[{"purposes":["dpv:Marketing"],"#);
+    let settings = format!(r#"{text}"categories":["{iri}"]}}]}}"#);
+    let policy = serde_json::from_str(&format!(r#"{{"name":"p","rule":"","settings":{settings}}}"#))?;
+    let policy = engine.activate(&engine.load(&bytes)?, &policy)?;
+    ensure!(policy.start == Start::Snapshot, "{:?}", policy.start);
+
+    let (mut with_iri, mut with_text) = (0, 0);
+    for file in std::fs::read_dir(folder.path())? {
+        let code = std::fs::read(file?.path())?;
+        let holds = |part: &str| code.windows(part.len()).any(|bytes| bytes == part.as_bytes());
+        with_iri += u32::from(holds(iri));
+        with_text += u32::from(holds(text));
+    }
+    ensure!((with_iri, with_text) == (1, 0), "{with_iri} files hold the IRI, {with_text} the text");
     Ok(())
 }

@@ -59,7 +59,7 @@ impl Rule for AccessRestriction {
         for (nth, basis) in bases.iter().enumerate() {
             problems.check(
                 !basis.as_str().starts_with(gdpr::LEGITIMATE_INTEREST),
-                format!("/publicTaskBases/{nth}"),
+                format_args!("/publicTaskBases/{nth}"),
                 "Legitimate interest is no public task: restricted data is never issued on it.",
             );
         }

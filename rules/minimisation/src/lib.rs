@@ -79,9 +79,10 @@ impl Rule for Minimisation {
         let mut problems = Problems::none();
         problems.check(!settings.allow.is_empty(), "/allow", "Name at least one purpose and what it needs.");
         for (nth, allowed) in settings.allow.iter().enumerate() {
-            let at = |member: &str| format!("/allow/{nth}/{member}");
-            problems.check(!allowed.purposes.is_empty(), at("purposes"), "Name at least one purpose.");
-            problems.check(!allowed.categories.is_empty(), at("categories"), "Name at least one category.");
+            let at = format_args!("/allow/{nth}/purposes");
+            problems.check(!allowed.purposes.is_empty(), at, "Name at least one purpose.");
+            let at = format_args!("/allow/{nth}/categories");
+            problems.check(!allowed.categories.is_empty(), at, "Name at least one category.");
         }
         let Settings { allow, otherwise, may_reveal } = settings;
         let purposes = allow.iter().enumerate();

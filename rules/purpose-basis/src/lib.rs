@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #![doc = include_str!("../README.md")]
 
+use std::fmt::Display;
+
 use paasla_rule::{About, Decided, Iri, Problems, Query, Rule, because, gdpr, provision};
 use serde::Deserialize;
 
@@ -78,20 +80,18 @@ impl Rule for PurposeBasis {
         let mut problems = Problems::none();
         problems.check(!settings.accept.is_empty(), "/accept", "Accept at least one purpose.");
         for (nth, accepted) in settings.accept.iter().enumerate() {
-            let at = |member: &str| format!("/accept/{nth}/{member}");
-            problems.check(!accepted.purposes.is_empty(), at("purposes"), "Name at least one purpose.");
-            problems.check(
-                !accepted.legal_bases.is_empty(),
-                at("legalBases"),
-                "Name at least one legal basis.",
-            );
+            let at = format_args!("/accept/{nth}/purposes");
+            problems.check(!accepted.purposes.is_empty(), at, "Name at least one purpose.");
+            let at = format_args!("/accept/{nth}/legalBases");
+            problems.check(!accepted.legal_bases.is_empty(), at, "Name at least one legal basis.");
             if let Some(classes) = &accepted.client_classes {
-                check_classes(classes, &at("clientClasses"), &mut problems);
+                let at = format_args!("/accept/{nth}/clientClasses");
+                check_classes(classes, &at, &mut problems);
             }
         }
-        check_classes(&settings.public_authority_classes, "/publicAuthorityClasses", &mut problems);
+        check_classes(&settings.public_authority_classes, &"/publicAuthorityClasses", &mut problems);
         for (nth, required) in settings.case_required.iter().enumerate() {
-            let at = format!("/caseRequired/{nth}/purposes");
+            let at = format_args!("/caseRequired/{nth}/purposes");
             problems.check(!required.purposes.is_empty(), at, "Name at least one purpose.");
         }
         problems.or(Self(settings))
@@ -173,11 +173,15 @@ fn is_legitimate_interest(query: &Query) -> bool {
     query.legal_basis().is_within_any(&[gdpr::LEGITIMATE_INTEREST, "https://w3id.org/dpv#LegitimateInterest"])
 }
 
-fn check_classes(classes: &[String], pointer: &str, problems: &mut Problems) {
+fn check_classes(classes: &[String], pointer: &dyn Display, problems: &mut Problems) {
     problems.check(!classes.is_empty(), pointer, "Name at least one X-Road member class, e.g. `GOV`.");
     for (nth, class) in classes.iter().enumerate() {
         let is_class = !class.is_empty() && !class.contains(['/', ' ']);
-        problems.check(is_class, format!("{pointer}/{nth}"), "This is no X-Road member class, e.g. `GOV`.");
+        problems.check(
+            is_class,
+            format_args!("{pointer}/{nth}"),
+            "This is no X-Road member class, e.g. `GOV`.",
+        );
     }
 }
 

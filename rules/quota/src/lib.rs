@@ -75,9 +75,10 @@ impl Rule for Quota {
     fn configure(settings: Settings) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         for (nth, cap) in settings.caps.iter().enumerate() {
-            let at = |member: &str| format!("/caps/{nth}/{member}");
-            problems.check(!cap.legal_bases.is_empty(), at("legalBases"), "Name at least one legal basis.");
-            problems.check(cap.persons > 0, at("persons"), "Allow at least one person.");
+            let at = format_args!("/caps/{nth}/legalBases");
+            problems.check(!cap.legal_bases.is_empty(), at, "Name at least one legal basis.");
+            let at = format_args!("/caps/{nth}/persons");
+            problems.check(cap.persons > 0, at, "Allow at least one person.");
         }
         problems.check(
             settings.search_counts > 0,

@@ -62,19 +62,21 @@ impl Rule for SpecialCategories {
     fn configure(settings: Settings) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         for (nth, accepted) in settings.accept.iter().enumerate() {
-            let at = |member: &str| format!("/accept/{nth}/{member}");
-            problems.check(!accepted.grounds.is_empty(), at("grounds"), "Name at least one ground.");
+            let at = format_args!("/accept/{nth}/grounds");
+            problems.check(!accepted.grounds.is_empty(), at, "Name at least one ground.");
             for (mth, ground) in accepted.grounds.iter().enumerate() {
                 problems.check(
                     ground.as_str().starts_with(GROUNDS),
-                    format!("/accept/{nth}/grounds/{mth}"),
+                    format_args!("/accept/{nth}/grounds/{mth}"),
                     "This is no ground of GDPR Art. 9(2): name one of eu-gdpr:A9-2-a to eu-gdpr:A9-2-j.",
                 );
             }
             let is_empty = |list: &Option<Vec<Iri>>| list.as_ref().is_some_and(Vec::is_empty);
             let message = "Name at least one, or leave it out to mean all.";
-            problems.check(!is_empty(&accepted.purposes), at("purposes"), message);
-            problems.check(!is_empty(&accepted.categories), at("categories"), message);
+            let at = format_args!("/accept/{nth}/purposes");
+            problems.check(!is_empty(&accepted.purposes), at, message);
+            let at = format_args!("/accept/{nth}/categories");
+            problems.check(!is_empty(&accepted.categories), at, message);
         }
         let no_ground = because(
             "special-categories.no-ground",

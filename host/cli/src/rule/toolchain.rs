@@ -102,7 +102,10 @@ impl Toolchain {
                     .env("RUSTC", DEBIAN_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
-                    .arg("-Zbuild-std=std,panic_abort");
+                    .arg("-Zbuild-std=std,panic_abort")
+                    // Nobody reads what a rule says when it panics: it has nowhere to say it, and traps. Without the
+                    // words, and what puts them together, a third of its constants is gone.
+                    .args(["-Zpanic-immediate-abort", "--config", "profile.rule.panic=\"immediate-abort\""]);
             }
         }
         for inherited in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"]
