@@ -299,7 +299,7 @@ mod tests {
     fn the_local_name_is_behind_the_last_mark_wherever_it_stands() {
         let bytewise = |iri: &str| {
             let mark = iri.bytes().rposition(|byte| matches!(byte, b'#' | b'/' | b':'));
-            mark.map_or(iri, |mark| &iri[mark + 1..]).to_owned()
+            mark.and_then(|mark| iri.get(mark + 1..)).unwrap_or(iri).to_owned()
         };
         for before in ["", "a", "https://x/y", "urn:paasla:rr#Custody"] {
             for mark in ["", "#", "/", ":", "#/:", "\u{a3}", "\"$.09;", "\u{1F}\u{7F}õ"] {

@@ -126,7 +126,8 @@ impl Engine {
         // What no ruling could even begin with is not activated: an instance is made under what a ruling gets.
         let budget = ration.decide();
         let make = || self.configured(rule, &settings);
-        let (program, form) = self.cached_program(&name, budget, make, |error| match error {
+        let is_snapshot = |form: &Form| *form == Form::Instrumented;
+        let (program, form) = self.cached_program(&name, budget, is_snapshot, make, |error| match error {
             ProgramError::Load(what) => ActivateError::Compile(what),
             ProgramError::Fault(fault) => ActivateError::Configure(fault),
         })?;

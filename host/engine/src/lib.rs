@@ -25,6 +25,7 @@ mod program;
 mod ready;
 mod rulings;
 mod sandbox;
+mod segments;
 mod snapshot;
 pub mod travelling;
 mod worker;

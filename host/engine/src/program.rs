@@ -30,6 +30,8 @@ pub(crate) struct Program {
     configure: ComponentExportIndex,
     decide: ComponentExportIndex,
     review: ComponentExportIndex,
+    /// Fuel that it takes to write a snapshot's memory, the same each time.
+    begin_fuel: u64,
 }
 
 /// Why compiled code is no program.
@@ -45,8 +47,14 @@ impl Program {
     /// Loads code, instantiates it once, and checks the types of its functions.
     ///
     /// `code` must be what wasmtime wrote: it comes from this engine's own compiler, or from its cache, which proves
-    /// that.
-    pub(crate) fn new(engine: &Engine, code: &[u8], budget: Budget) -> Result<Self, ProgramError> {
+    /// that. A snapshot does nothing when it is instantiated but have its memory written: that is the host's work, and
+    /// burns no fuel of the rule's.
+    pub(crate) fn new(
+        engine: &Engine,
+        code: &[u8],
+        budget: Budget,
+        is_snapshot: bool,
+    ) -> Result<Self, ProgramError> {
         // SAFETY: see above; that the code was made for this engine and this machine is checked by wasmtime.
         let component = unsafe { Component::deserialize(&engine.wasm, code) };
         let load = |error: wasmtime::Error| ProgramError::Load(format!("{error:#}"));
@@ -60,11 +68,26 @@ impl Program {
         let (decide, review) = (function("decide")?, function("review")?);
         let pre = Linker::<Guard>::new(&engine.wasm).instantiate_pre(&component).map_err(load)?;
         let mut store = engine.sandbox(budget).map_err(ProgramError::Fault)?;
+        let fuel = if is_snapshot { u64::MAX } else { budget.fuel };
+        store.set_fuel(fuel).map_err(load)?;
         let instance = pre.instantiate(&mut store);
         let instance = instance.map_err(|error| ProgramError::Fault(engine.fault(&store, budget, &error)))?;
         // Finds the same four functions, and checks their types against the interface's.
         Checked::new(&mut store, &instance).map_err(load)?;
-        Ok(Self { pre, describe, configure, decide, review })
+        let left = store.get_fuel().map_err(load)?;
+        let begin_fuel = if is_snapshot { fuel.saturating_sub(left) } else { 0 };
+        Ok(Self { pre, describe, configure, decide, review, begin_fuel })
+    }
+
+    /// A fresh sandbox for it: when it is instantiated there, it has what the budget says.
+    pub(crate) fn sandbox(&self, engine: &Engine, budget: Budget) -> Result<Store<Guard>, RuleFault> {
+        let fuel = budget.fuel.saturating_add(self.begin_fuel);
+        engine.sandbox(Budget { fuel, ..budget })
+    }
+
+    /// The fuel that is left in such a sandbox when nothing but that was done.
+    pub(crate) fn fuel_at_first(&self, budget: Budget) -> u64 {
+        budget.fuel.saturating_add(self.begin_fuel).saturating_sub(self.begin_fuel)
     }
 
     /// A fresh instance.

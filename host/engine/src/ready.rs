@@ -101,10 +101,10 @@ impl Shelf {
     }
 
     fn make(&self, place: Place) -> Option<Ready> {
-        let mut store = self.engine.sandbox(self.budget).ok()?;
+        let mut store = self.program.sandbox(&self.engine, self.budget).ok()?;
         let instance = self.program.instantiate(&mut store).ok()?;
         // A rule that does something when it is instantiated does it when it is asked.
-        let is_quiet = store.get_fuel().ok()? == self.budget.fuel;
+        let is_quiet = store.get_fuel().ok()? == self.program.fuel_at_first(self.budget);
         (is_quiet && self.reserve.is_wide()).then_some(Ready { store, instance, place })
     }
 

@@ -80,7 +80,7 @@ impl Activated {
         let budget = self.ration.decide();
         let (mut store, instance, place) = match shelf.take() {
             Some(Ready { store, instance, place }) => (store, Some(instance), Some(place)),
-            None => match self.engine.sandbox(budget) {
+            None => match self.program.sandbox(&self.engine, budget) {
                 Ok(store) => (store, None, None),
                 Err(fault) => return (Err(fault), 0),
             },
@@ -154,7 +154,7 @@ impl Activated {
         budget: Budget,
         call: impl FnOnce(&Program, &mut Store<Guard>, &Instance) -> wasmtime::Result<R>,
     ) -> (Result<R, RuleFault>, u64) {
-        match self.engine.sandbox(budget) {
+        match self.program.sandbox(&self.engine, budget) {
             Ok(mut store) => self.call_in(&mut store, None, budget, call),
             Err(fault) => (Err(fault), 0),
         }
@@ -219,7 +219,7 @@ impl Activated {
     /// When there is none, or the rule breaks at once.
     pub fn reused(&self) -> Result<Reused<'_>, RuleFault> {
         let budget = self.ration.decide();
-        let mut store = self.engine.sandbox(budget)?;
+        let mut store = self.program.sandbox(&self.engine, budget)?;
         let instance = self.instance(&mut store);
         let instance = instance.map_err(|error| self.engine.fault(&store, budget, &error))?;
         Ok(Reused { policy: self, store, instance })

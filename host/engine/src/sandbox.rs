@@ -326,7 +326,9 @@ fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
         .table_elements(limits.table_elements)
         .linear_memory_keep_resident(KEPT)
         .table_keep_resident(64 << 10)
-        .max_unused_warm_slots(64)
+        // The place that was left last is taken first, whosever it was: all of it was written anew, and is still in the
+        // processor's cache. Otherwise five policies would go through five memories.
+        .max_unused_warm_slots(0)
         .decommit_batch_size(1)
         .pagemap_scan(Enabled::No);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

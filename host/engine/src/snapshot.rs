@@ -15,6 +15,7 @@ use crate::{
     fault::RuleFault,
     program::Program,
     sandbox::{Engine, Guard},
+    segments::copied,
 };
 
 /// What came of configuring a rule.
@@ -71,7 +72,7 @@ impl Engine {
             return Ok(Configured::NotPossible(format!("{error:#}")));
         }
         match snapshot {
-            Ok(Some(Ok(bytes))) => Ok(Configured::Snapshot(bytes)),
+            Ok(Some(Ok(bytes))) => Ok(Configured::Snapshot(copied(&bytes).unwrap_or(bytes))),
             Ok(Some(Err(error))) => Ok(Configured::NotPossible(format!("{error:#}"))),
             Ok(None) => {
                 Ok(Configured::NotPossible("the snapshot would have to wait for something".to_owned()))
