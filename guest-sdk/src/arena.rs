@@ -14,6 +14,10 @@ use core::{
 /// Bytes of a page of WebAssembly memory.
 const PAGE: usize = 65_536;
 
+/// Bytes for one ruling: a query of a hundred fields and what is said of it. To ask for memory when the rule is configured
+/// costs once, in each ruling it would cost much.
+const ROOM: usize = 10 << 10;
+
 struct Arena {
     /// Address of the next free byte; 0 before the first allocation.
     next: Cell<usize>,
@@ -133,12 +137,12 @@ pub(crate) fn configured() {
 }
 
 /// Leaves a memory for rulings to begin from, if the rule is configured: what was thrown away is zeros again, so that
-/// it need not be written anew for each of them, and so many bytes can be reserved without asking for memory. If there
-/// is none to be had, whoever needs it will ask again.
+/// it need not be written anew for each of them, and [`ROOM`] bytes can be reserved without asking for memory. If there is
+/// none to be had, whoever needs it will ask again.
 ///
 /// # Safety
 /// Nobody may hold what was reserved before [`keep`].
-pub(crate) unsafe fn tidy(room: usize) {
+pub(crate) unsafe fn tidy() {
     if !ARENA.is_configured.get() {
         return;
     }
@@ -149,7 +153,7 @@ pub(crate) unsafe fn tidy(room: usize) {
     }
     ARENA.limit.set(memory_end());
     let next = ARENA.next.get();
-    if ARENA.reserve(room, 1).is_some() {
+    if ARENA.reserve(ROOM, 1).is_some() {
         // Nobody was told of the block, so it is free again.
         ARENA.next.set(next);
     }

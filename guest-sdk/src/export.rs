@@ -83,14 +83,10 @@ macro_rules! export {
 #[doc(hidden)]
 #[expect(unsafe_code, reason = "the arena cannot know who holds what")]
 pub unsafe fn tidy() {
-    /// Bytes for one ruling: a query of a hundred fields and what is said of it. To ask for memory now costs once, in each
-    /// ruling it would cost much.
-    #[cfg(feature = "arena")]
-    const ROOM: usize = 10 << 10;
     // SAFETY: as above.
     #[cfg(feature = "arena")]
     unsafe {
-        crate::arena::tidy(ROOM);
+        crate::arena::tidy();
     };
     tidy_stack();
 }

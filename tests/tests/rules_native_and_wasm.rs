@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every case of every rule gives the same as plain Rust and as a component in the sandbox, and what it should.
 
+use std::path::Path;
+
 use anyhow::{Result, anyhow, ensure};
 use paasla_engine::{CaseRunner, CodeCache, Engine, EngineConfig, Start};
 use paasla_rule::{
@@ -75,15 +77,9 @@ fn no_rule_is_left_out() -> Result<()> {
 /// What only `configure` needs is not in the memory that every ruling begins with: it would be written anew for each.
 #[test]
 fn a_snapshot_holds_what_was_made_of_settings_and_not_their_text() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let cache = CodeCache::open(folder.path(), b"a secret of this test", 64 << 20)?;
-    let engine = Engine::new(EngineConfig::default())?.with_cache(cache);
-    let bytes = std::fs::read(variable("PAASLA_RULES")?.join("minimisation.wasm"))?;
     let (iri, text) = ("urn:of-this-test#Category", r#"{"allow":[{"purposes":["dpv:Marketing"],"#);
-    let settings = format!(r#"{text}"categories":["{iri}"]}}]}}"#);
-    let policy = serde_json::from_str(&format!(r#"{{"name":"p","rule":"","settings":{settings}}}"#))?;
-    let policy = engine.activate(&engine.load(&bytes)?, &policy)?;
-    ensure!(policy.start == Start::Snapshot, "{:?}", policy.start);
+    let folder = tempfile::tempdir()?;
+    cached(folder.path(), &format!(r#"{text}"categories":["{iri}"]}}]}}"#))?;
 
     let (mut with_iri, mut with_text) = (0, 0);
     for file in std::fs::read_dir(folder.path())? {
@@ -93,5 +89,35 @@ fn a_snapshot_holds_what_was_made_of_settings_and_not_their_text() -> Result<()>
         with_text += u32::from(holds(text));
     }
     ensure!((with_iri, with_text) == (1, 0), "{with_iri} files hold the IRI, {with_text} the text");
+    Ok(())
+}
+
+/// What reads settings is not compiled for a policy. If a component came to be made in another way than these are, nothing
+/// would be left out, and nobody would see it.
+#[test]
+fn a_policy_has_no_more_code_than_its_rulings_reach() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let settings = r#"{"allow":[{"purposes":["dpv:Marketing"],"categories":["pd:Name"]}]}"#;
+    cached(folder.path(), settings)?;
+    let size = |kind: &str| {
+        let files = std::fs::read_dir(folder.path())?.flatten();
+        let files = files.filter(|file| file.path().extension().is_some_and(|of| of == kind));
+        let sizes = files.map(|file| Ok(file.metadata()?.len())).collect::<Result<Vec<_>>>()?;
+        ensure!(sizes.len() == 1, "{} files of {kind}", sizes.len());
+        Ok(sizes.into_iter().sum::<u64>())
+    };
+    let (rule, policy) = (size("prepared")?, size("configured")?);
+    ensure!(policy * 2 < rule, "{policy} bytes of a policy, {rule} of its rule");
+    Ok(())
+}
+
+/// Activates a policy of `minimisation`, which leaves what was compiled in a folder.
+fn cached(folder: &Path, settings: &str) -> Result<()> {
+    let cache = CodeCache::open(folder, b"a secret of this test", 64 << 20)?;
+    let engine = Engine::new(EngineConfig::default())?.with_cache(cache);
+    let bytes = std::fs::read(variable("PAASLA_RULES")?.join("minimisation.wasm"))?;
+    let policy = serde_json::from_str(&format!(r#"{{"name":"p","rule":"","settings":{settings}}}"#))?;
+    let policy = engine.activate(&engine.load(&bytes)?, &policy)?;
+    ensure!(policy.start == Start::Snapshot, "{:?}", policy.start);
     Ok(())
 }

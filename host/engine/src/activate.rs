@@ -61,7 +61,7 @@ pub enum Start {
 impl From<Form> for Start {
     fn from(form: Form) -> Self {
         match form {
-            Form::Instrumented => Self::Snapshot,
+            Form::Instrumented | Form::Snapshot => Self::Snapshot,
             Form::AsItIs(why) => Self::ConfigureEachTime(why),
         }
     }
@@ -121,13 +121,12 @@ impl Engine {
             serde_json::Value::Null => "{}".to_owned(),
             settings => settings.to_string(),
         };
-        let name = self.name("policy", &rule.digest, &[&settings]);
+        let name = self.name("configured", &rule.digest, &[&settings]);
         let ration = self.config.ration_for(&policy.limits);
         // What no ruling could even begin with is not activated: an instance is made under what a ruling gets.
         let budget = ration.decide();
         let make = || self.configured(rule, &settings);
-        let is_snapshot = |form: &Form| *form == Form::Instrumented;
-        let (program, form) = self.cached_program(&name, budget, is_snapshot, make, |error| match error {
+        let (program, form) = self.cached_program(&name, budget, make, |error| match error {
             ProgramError::Load(what) => ActivateError::Compile(what),
             ProgramError::Fault(fault) => ActivateError::Configure(fault),
         })?;
@@ -165,7 +164,7 @@ impl Engine {
         let prepared = self.prepared(rule)?;
         let why = match &prepared.form {
             Form::AsItIs(why) => why.clone(),
-            Form::Instrumented => {
+            Form::Instrumented | Form::Snapshot => {
                 let configured = self.snapshot(&rule.bytes, &prepared.program, settings);
                 match configured.map_err(ActivateError::Configure)? {
                     Configured::Snapshot(bytes) => match self.code(Job::Compile, &bytes) {

@@ -29,7 +29,8 @@ pub enum Compiler {
 pub(crate) enum Job {
     /// An author's bytes: check them, make them ready for a snapshot where that is possible, compile them.
     Prepare,
-    /// A snapshot that the engine made, or an author's bytes that were checked: compile them as they are.
+    /// A snapshot that the engine made: compile it. Also an author's bytes that were checked and cannot be snapshotted;
+    /// the form that is told is then not theirs.
     Compile,
 }
 
@@ -38,6 +39,8 @@ pub(crate) enum Job {
 pub(crate) enum Form {
     /// With what a snapshot needs to read its state.
     Instrumented,
+    /// From a snapshot: every instance starts configured.
+    Snapshot,
     /// As it is, because it cannot be snapshotted; why.
     AsItIs(String),
 }
@@ -85,7 +88,7 @@ pub(crate) fn compile(
             return Ok(Code { form: Form::AsItIs(why), bytes });
         }
         let bytes = wasm.precompile_component(component).map_err(failed)?;
-        Ok(Code { form: Form::Instrumented, bytes })
+        Ok(Code { form: Form::Snapshot, bytes })
     };
     let code =
         contained(compile).unwrap_or_else(|why| Err(LoadError::Crashed(format!("panicked: {why}"))))?;

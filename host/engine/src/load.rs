@@ -159,16 +159,10 @@ impl Engine {
     fn prepare(&self, digest: &str, bytes: &[u8]) -> Result<Prepared, LoadError> {
         let name = self.name("prepared", digest, &[]);
         let (budget, make) = (self.config.setup.describe(), || self.code(Job::Prepare, bytes));
-        let (program, form) = self.cached_program(
-            &name,
-            budget,
-            |_| false,
-            make,
-            |error| match error {
-                ProgramError::Load(what) => LoadError::Compile(what),
-                ProgramError::Fault(fault) => LoadError::Describe(fault),
-            },
-        )?;
+        let (program, form) = self.cached_program(&name, budget, make, |error| match error {
+            ProgramError::Load(what) => LoadError::Compile(what),
+            ProgramError::Fault(fault) => LoadError::Describe(fault),
+        })?;
         Ok(Prepared { program, form })
     }
 
@@ -201,12 +195,11 @@ impl Engine {
         &self,
         name: &Name,
         budget: Budget,
-        is_snapshot: impl Fn(&Form) -> bool,
         make: impl FnOnce() -> Result<Code, E>,
         failed: impl FnOnce(ProgramError) -> E,
     ) -> Result<(Program, Form), E> {
         if let Some(Code { form, bytes }) = self.cached(name).and_then(as_code) {
-            match Program::new(self, &bytes, budget, is_snapshot(&form)) {
+            match Program::new(self, &bytes, &form, budget) {
                 Ok(program) => return Ok((program, form)),
                 Err(error @ ProgramError::Fault(_)) => return Err(failed(error)),
                 Err(ProgramError::Load(why)) => {
@@ -215,7 +208,7 @@ impl Engine {
             }
         }
         let code = make()?;
-        let program = Program::new(self, &code.bytes, budget, is_snapshot(&code.form)).map_err(failed)?;
+        let program = Program::new(self, &code.bytes, &code.form, budget).map_err(failed)?;
         if let (Some(cache), Ok(mut content)) = (&self.cache, serde_json::to_vec(&code.form)) {
             content.push(b'\n');
             content.extend_from_slice(&code.bytes);

@@ -12,6 +12,7 @@ use wasmtime::{
 
 use crate::{
     bindings::v0_1::{Rule as Checked, exports::paasla::rule::ruling as wit},
+    compiler::Form,
     config::Budget,
     fault::RuleFault,
     sandbox::{Engine, Guard},
@@ -52,8 +53,8 @@ impl Program {
     pub(crate) fn new(
         engine: &Engine,
         code: &[u8],
+        form: &Form,
         budget: Budget,
-        is_snapshot: bool,
     ) -> Result<Self, ProgramError> {
         // SAFETY: see above; that the code was made for this engine and this machine is checked by wasmtime.
         let component = unsafe { Component::deserialize(&engine.wasm, code) };
@@ -67,9 +68,9 @@ impl Program {
         let (describe, configure) = (function("describe")?, function("configure")?);
         let (decide, review) = (function("decide")?, function("review")?);
         let pre = Linker::<Guard>::new(&engine.wasm).instantiate_pre(&component).map_err(load)?;
-        let mut store = engine.sandbox(budget).map_err(ProgramError::Fault)?;
+        let is_snapshot = *form == Form::Snapshot;
         let fuel = if is_snapshot { u64::MAX } else { budget.fuel };
-        store.set_fuel(fuel).map_err(load)?;
+        let mut store = engine.sandbox(Budget { fuel, ..budget }).map_err(ProgramError::Fault)?;
         let instance = pre.instantiate(&mut store);
         let instance = instance.map_err(|error| ProgramError::Fault(engine.fault(&store, budget, &error)))?;
         // Finds the same four functions, and checks their types against the interface's.
@@ -83,11 +84,6 @@ impl Program {
     pub(crate) fn sandbox(&self, engine: &Engine, budget: Budget) -> Result<Store<Guard>, RuleFault> {
         let fuel = budget.fuel.saturating_add(self.begin_fuel);
         engine.sandbox(Budget { fuel, ..budget })
-    }
-
-    /// The fuel that is left in such a sandbox when nothing but that was done.
-    pub(crate) fn fuel_at_first(&self, budget: Budget) -> u64 {
-        budget.fuel.saturating_add(self.begin_fuel).saturating_sub(self.begin_fuel)
     }
 
     /// A fresh instance.

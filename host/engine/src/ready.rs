@@ -73,7 +73,8 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// An empty one; none where the engine sets nothing aside. `program` must start configured.
+    /// An empty one; none where the engine sets nothing aside. `program` must be a snapshot: nothing of the rule's runs
+    /// when it is instantiated, so that this can be done before there is a query.
     pub(crate) fn new(engine: &Engine, program: &Program, budget: Budget) -> Option<Self> {
         let reserve = Arc::clone(engine.reserve.as_ref()?);
         let (engine, program) = (engine.clone(), program.clone());
@@ -103,9 +104,7 @@ impl Shelf {
     fn make(&self, place: Place) -> Option<Ready> {
         let mut store = self.program.sandbox(&self.engine, self.budget).ok()?;
         let instance = self.program.instantiate(&mut store).ok()?;
-        // A rule that does something when it is instantiated does it when it is asked.
-        let is_quiet = store.get_fuel().ok()? == self.program.fuel_at_first(self.budget);
-        (is_quiet && self.reserve.is_wide()).then_some(Ready { store, instance, place })
+        self.reserve.is_wide().then_some(Ready { store, instance, place })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Ready>> {

@@ -7,12 +7,12 @@
 //! A snapshot leaves out every few zeros of a memory, and so falls into a hundred segments and more, each of which would
 //! be copied by itself. That takes longer than to copy the zeros between them.
 
-use std::ops::Range;
-
-use wasm_encoder::{Component, ConstExpr, DataCountSection, DataSection, Module, RawSection};
+use wasm_encoder::{ConstExpr, DataCountSection, DataSection, Module, RawSection};
 use wasmparser::{
     BinaryReaderError, ConstExpr as Expression, DataKind, DataSectionReader, Operator, Parser, Payload,
 };
+
+use crate::sections::{part, with_modules};
 
 /// Segments with no more bytes between them become one.
 const GAP: usize = 1 << 10;
@@ -20,40 +20,13 @@ const GAP: usize = 1 << 10;
 /// Bytes up to which segments are copied. More are better mapped: copying would take longer than what it saves.
 const SMALL: usize = 64 << 10;
 
-/// Ids of sections (component model, Binary.md).
-const CORE_MODULE: u8 = 1;
-const COMPONENT: u8 = 4;
-
 /// The same component, with small segments of its modules merged and to be copied. Components within are left as they
 /// are, as is what is not as a snapshot has it.
 ///
 /// # Errors
 /// When it is no component.
 pub(crate) fn copied(component: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
-    let mut whole = Component::new();
-    // What is within a section comes after it, by itself, and is behind where the section begins.
-    let mut seen = 0;
-    for payload in Parser::new(0).parse_all(component) {
-        let section = match payload? {
-            Payload::ModuleSection { unchecked_range, .. } => Some((CORE_MODULE, unchecked_range)),
-            Payload::ComponentSection { unchecked_range, .. } => Some((COMPONENT, unchecked_range)),
-            other => other.as_section(),
-        };
-        let Some((id, range)) = section.filter(|(_, range)| range.start >= seen) else { continue };
-        seen = range.end;
-        let data = part(component, &range);
-        if id == CORE_MODULE {
-            whole.section(&RawSection { id, data: &copied_in_module(data)? });
-        } else {
-            whole.section(&RawSection { id, data });
-        }
-    }
-    Ok(whole.finish())
-}
-
-fn part<'b>(bytes: &'b [u8], range: &Range<u64>) -> &'b [u8] {
-    let place = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
-    bytes.get(place(range.start)..place(range.end)).unwrap_or_default()
+    with_modules(component, copied_in_module)
 }
 
 fn copied_in_module(module: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
@@ -158,7 +131,7 @@ fn constant(expression: &Expression<'_>) -> Result<Option<u32>, BinaryReaderErro
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use wasm_encoder::{MemorySection, MemoryType, ModuleSection};
+    use wasm_encoder::{Component, MemorySection, MemoryType, ModuleSection};
 
     use super::*;
 

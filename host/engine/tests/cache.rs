@@ -128,7 +128,7 @@ fn is_not_used(folder: &Path) {
 #[test]
 fn a_flipped_bit() {
     let (_home, folder) = filled();
-    let path = entry(&folder, ".policy");
+    let path = entry(&folder, ".configured");
     let whole = fs::read(&path).unwrap();
     // In the code of authentication, in the line before the code, in the code, and the last bit of all.
     for place in [0, 31, 33, whole.len() / 2, whole.len() - 1] {
@@ -151,7 +151,7 @@ fn is_not_used_and_stays(folder: &Path) {
 #[test]
 fn every_entry_cut_off() {
     let (_home, folder) = filled();
-    let path = entry(&folder, ".policy");
+    let path = entry(&folder, ".configured");
     let whole = fs::read(&path).unwrap();
     for length in [0, 1, 31, 32, 33, whole.len() - 1] {
         fs::write(&path, &whole[..length]).unwrap();
@@ -168,7 +168,7 @@ fn every_entry_cut_off() {
 fn an_entry_under_another_name() {
     let (_home, folder) = filled();
     let engine = cached(engine(), &folder);
-    let (one, of_rule) = (entry(&folder, ".policy"), entry(&folder, ".rule"));
+    let (one, of_rule) = (entry(&folder, ".configured"), entry(&folder, ".rule"));
     let before = entries(&folder);
     made(&engine, &repeating().component(), "another").unwrap();
     let after = entries(&folder);
@@ -209,8 +209,8 @@ fn code_of_another_rule_never_runs() {
     let (home, folder) = filled();
     let open = home.path().join("open");
     made(&cached(engine(), &open), &Guest::default().component(), "one").unwrap();
-    let path = entry(&folder, ".policy");
-    fs::copy(entry(&open, ".policy"), &path).unwrap();
+    let path = entry(&folder, ".configured");
+    fs::copy(entry(&open, ".configured"), &path).unwrap();
     is_not_used(&folder);
     is_made_again(&folder);
 }
@@ -272,7 +272,7 @@ fn a_folder_that_cannot_be_written_changes_nothing() {
     }
     // A folder where the entry should be: it can be neither read nor replaced.
     let (_home, folder) = filled();
-    let path = entry(&folder, ".policy");
+    let path = entry(&folder, ".configured");
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     let engine = cached(common::engine(), &folder);
@@ -292,7 +292,7 @@ fn a_file_in_place_of_the_folder_is_an_error_at_once() {
 #[test]
 fn links_out_of_the_folder_are_not_followed() {
     let (home, folder) = filled();
-    let path = entry(&folder, ".policy");
+    let path = entry(&folder, ".configured");
     let outside = home.path().join("outside");
     fs::rename(&path, &outside).unwrap();
     std::os::unix::fs::symlink(&outside, &path).unwrap();
@@ -309,7 +309,7 @@ fn what_is_too_much_goes_by_last_use() {
         made(&engine, &component, settings).unwrap();
     }
     let policies: Vec<_> =
-        entries(&folder).into_iter().filter(|(name, _)| name.ends_with(".policy")).collect();
+        entries(&folder).into_iter().filter(|(name, _)| name.ends_with(".configured")).collect();
     let [total, one]: [u64; 2] = [
         entries(&folder).values().map(Vec::len).sum::<usize>(),
         policies.iter().map(|(_, content)| content.len()).max().unwrap(),
@@ -352,7 +352,7 @@ fn a_cache_of_no_bytes_holds_nothing() {
 #[test]
 fn what_a_crash_left_goes() {
     let (_home, folder) = filled();
-    let (old, young) = (folder.join("x.policy.1-0.draft"), folder.join("x.policy.1-1.draft"));
+    let (old, young) = (folder.join("x.configured.1-0.draft"), folder.join("x.configured.1-1.draft"));
     for path in [&old, &young] {
         fs::write(path, "half").unwrap();
     }

@@ -86,10 +86,10 @@ impl Rule for PurposeBasis {
             problems.check(!accepted.legal_bases.is_empty(), at, "Name at least one legal basis.");
             if let Some(classes) = &accepted.client_classes {
                 let at = format_args!("/accept/{nth}/clientClasses");
-                check_classes(classes, &at, &mut problems);
+                check_classes(classes, at, &mut problems);
             }
         }
-        check_classes(&settings.public_authority_classes, &"/publicAuthorityClasses", &mut problems);
+        check_classes(&settings.public_authority_classes, "/publicAuthorityClasses", &mut problems);
         for (nth, required) in settings.case_required.iter().enumerate() {
             let at = format_args!("/caseRequired/{nth}/purposes");
             problems.check(!required.purposes.is_empty(), at, "Name at least one purpose.");
@@ -173,7 +173,7 @@ fn is_legitimate_interest(query: &Query) -> bool {
     query.legal_basis().is_within_any(&[gdpr::LEGITIMATE_INTEREST, "https://w3id.org/dpv#LegitimateInterest"])
 }
 
-fn check_classes(classes: &[String], pointer: &dyn Display, problems: &mut Problems) {
+fn check_classes(classes: &[String], pointer: impl Display + Copy, problems: &mut Problems) {
     problems.check(!classes.is_empty(), pointer, "Name at least one X-Road member class, e.g. `GOV`.");
     for (nth, class) in classes.iter().enumerate() {
         let is_class = !class.is_empty() && !class.contains(['/', ' ']);

@@ -27,7 +27,7 @@ fn tag(name: &str, content: &[u8]) -> Vec<u8> {
 /// What this host wrote and cannot load, as when the disk was full or the compiler broke, is no obstacle.
 #[test]
 fn an_entry_of_our_own_that_cannot_be_loaded() {
-    for kind in [".policy", ".prepared"] {
+    for kind in [".configured", ".prepared"] {
         let (_home, folder) = filled();
         let path = entry(&folder, kind);
         let whole = fs::read(&path).unwrap();
@@ -36,7 +36,7 @@ fn an_entry_of_our_own_that_cannot_be_loaded() {
         for content in [&whole[32..whole.len() / 2], b"\"Instrumented\"\n", b"no line"] {
             fs::write(&path, [&tag(name, content)[..], content].concat()).unwrap();
             // The other of the two is of no help.
-            let other = entry(&folder, if kind == ".policy" { ".prepared" } else { ".policy" });
+            let other = entry(&folder, if kind == ".configured" { ".prepared" } else { ".configured" });
             fs::remove_file(other).unwrap();
             is_made_again(&folder);
             let again = fs::read(&path).unwrap();
