@@ -167,7 +167,7 @@ impl Engine {
             Form::Instrumented | Form::Snapshot => {
                 let configured = self.snapshot(&rule.bytes, &prepared.program, settings);
                 match configured.map_err(ActivateError::Configure)? {
-                    Configured::Snapshot(bytes) => match self.code(Job::Compile, &bytes) {
+                    Configured::Snapshot(bytes) => match self.code(&Job::Snapshot, &bytes) {
                         Ok(code) => return Ok(code),
                         // What the compiler will not have configured works all the same.
                         Err(LoadError::Compile(why)) => why,
@@ -179,8 +179,7 @@ impl Engine {
             }
         };
         self.try_settings(&prepared.program, settings, self.config.setup.configure())?;
-        let plain = self.code(Job::Compile, &rule.bytes)?;
-        Ok(Code { form: Form::AsItIs(why), bytes: plain.bytes })
+        Ok(self.code(&Job::AsItIs(why), &rule.bytes)?)
     }
 
     fn try_settings(&self, program: &Program, settings: &str, budget: Budget) -> Result<(), ActivateError> {

@@ -7,7 +7,10 @@ use std::{ffi::OsString, panic::AssertUnwindSafe, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use wasmtime_wizer::Wizer;
 
-use crate::{check, config::EngineConfig, load::LoadError, sandbox::Engine, worker};
+use crate::{
+    check, config::EngineConfig, load::LoadError, reachable::pruned, sandbox::Engine, segments::copied,
+    worker,
+};
 
 /// Where components are checked and compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +28,14 @@ pub enum Compiler {
 }
 
 /// What is to be done with a component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Job {
     /// An author's bytes: check them, make them ready for a snapshot where that is possible, compile them.
     Prepare,
-    /// A snapshot that the engine made: compile it. Also an author's bytes that were checked and cannot be snapshotted;
-    /// the form that is told is then not theirs.
-    Compile,
+    /// A snapshot that the engine made: compile what a ruling needs of it.
+    Snapshot,
+    /// An author's bytes that were checked and cannot be snapshotted, and why: compile them as they are.
+    AsItIs(String),
 }
 
 /// How a component was compiled.
@@ -54,7 +58,7 @@ pub(crate) struct Code {
 
 impl Engine {
     /// Checks and compiles, where the engine was told to.
-    pub(crate) fn code(&self, job: Job, component: &[u8]) -> Result<Code, LoadError> {
+    pub(crate) fn code(&self, job: &Job, component: &[u8]) -> Result<Code, LoadError> {
         match &*self.compiler {
             Compiler::InProcess => compile(&self.wasm, &self.config, job, component),
             Compiler::Worker { program, arguments } => {
@@ -68,27 +72,34 @@ impl Engine {
 pub(crate) fn compile(
     wasm: &wasmtime::Engine,
     config: &EngineConfig,
-    job: Job,
+    job: &Job,
     component: &[u8],
 ) -> Result<Code, LoadError> {
     let compile = || {
         let failed = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
-        if job == Job::Prepare {
-            check::check(component, config)?;
-            let instrumented = Wizer::new().instrument_component(component);
-            let why = match instrumented {
-                // What wasmtime cannot compile instrumented, it may as it is.
-                Ok((_, bytes)) => match wasm.precompile_component(&bytes) {
-                    Ok(bytes) => return Ok(Code { form: Form::Instrumented, bytes }),
-                    Err(error) => format!("{error:#}"),
-                },
-                Err(error) => format!("{error:#}"),
-            };
+        let as_it_is = |why: String| {
             let bytes = wasm.precompile_component(component).map_err(failed)?;
-            return Ok(Code { form: Form::AsItIs(why), bytes });
+            Ok(Code { form: Form::AsItIs(why), bytes })
+        };
+        match job {
+            Job::Prepare => {
+                check::check(component, config)?;
+                let instrumented = Wizer::new().instrument_component(component);
+                // What wasmtime cannot compile instrumented, it may as it is.
+                match instrumented.and_then(|(_, bytes)| wasm.precompile_component(&bytes)) {
+                    Ok(bytes) => Ok(Code { form: Form::Instrumented, bytes }),
+                    Err(error) => as_it_is(format!("{error:#}")),
+                }
+            }
+            Job::Snapshot => {
+                // What cannot be made of it is left as it is.
+                let lean = pruned(component).and_then(|pruned| copied(&pruned));
+                let component = lean.as_deref().unwrap_or(component);
+                let bytes = wasm.precompile_component(component).map_err(failed)?;
+                Ok(Code { form: Form::Snapshot, bytes })
+            }
+            Job::AsItIs(why) => as_it_is(why.clone()),
         }
-        let bytes = wasm.precompile_component(component).map_err(failed)?;
-        Ok(Code { form: Form::Snapshot, bytes })
     };
     let code =
         contained(compile).unwrap_or_else(|why| Err(LoadError::Crashed(format!("panicked: {why}"))))?;

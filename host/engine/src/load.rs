@@ -158,7 +158,7 @@ impl Engine {
 
     fn prepare(&self, digest: &str, bytes: &[u8]) -> Result<Prepared, LoadError> {
         let name = self.name("prepared", digest, &[]);
-        let (budget, make) = (self.config.setup.describe(), || self.code(Job::Prepare, bytes));
+        let (budget, make) = (self.config.setup.describe(), || self.code(&Job::Prepare, bytes));
         let (program, form) = self.cached_program(&name, budget, make, |error| match error {
             ProgramError::Load(what) => LoadError::Compile(what),
             ProgramError::Fault(fault) => LoadError::Describe(fault),

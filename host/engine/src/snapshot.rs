@@ -14,9 +14,7 @@ use crate::{
     compiler::contained,
     fault::RuleFault,
     program::Program,
-    reachable::pruned,
     sandbox::{Engine, Guard},
-    segments::copied,
 };
 
 /// What came of configuring a rule.
@@ -73,7 +71,7 @@ impl Engine {
             return Ok(Configured::NotPossible(format!("{error:#}")));
         }
         match snapshot {
-            Ok(Some(Ok(bytes))) => Ok(Configured::Snapshot(lean(bytes))),
+            Ok(Some(Ok(bytes))) => Ok(Configured::Snapshot(bytes)),
             Ok(Some(Err(error))) => Ok(Configured::NotPossible(format!("{error:#}"))),
             Ok(None) => {
                 Ok(Configured::NotPossible("the snapshot would have to wait for something".to_owned()))
@@ -81,13 +79,6 @@ impl Engine {
             Err(why) => Ok(Configured::NotPossible(format!("its snapshot panicked: {why}"))),
         }
     }
-}
-
-/// A snapshot with no more in it than rulings need, and in the form in which they begin quickest. What cannot be made of it
-/// is left as it is.
-fn lean(snapshot: Vec<u8>) -> Vec<u8> {
-    let made = contained(|| copied(&pruned(&snapshot)?));
-    made.ok().and_then(Result::ok).unwrap_or(snapshot)
 }
 
 /// The configured instance, as the snapshot reads it: through functions that the instrumentation exported.

@@ -67,7 +67,7 @@ fn serve(input: impl Read, mut output: impl Write) -> io::Result<()> {
     input.take(most_input(&config)).read_to_end(&mut component)?;
     let engine = base(&config).and_then(|config| wasmtime::Engine::new(&config));
     let done = match engine {
-        Ok(engine) => compile(&engine, &config, job, &component),
+        Ok(engine) => compile(&engine, &config, &job, &component),
         Err(error) => Err(LoadError::Host(format!("the compiler could not be set up: {error:#}"))),
     };
     let (reply, code) = match done {
@@ -107,11 +107,11 @@ pub(crate) fn ask(
     program: &Path,
     arguments: &[OsString],
     config: &EngineConfig,
-    job: Job,
+    job: &Job,
     component: &[u8],
 ) -> Result<Code, LoadError> {
     let host = |what: &str, error: io::Error| LoadError::Host(format!("the compiler {what}: {error}"));
-    let order = Order { job, config: config.clone() };
+    let order = Order { job: job.clone(), config: config.clone() };
     let order = serde_json::to_vec(&order).map_err(|error| host("could not be told", error.into()))?;
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let mut child = Command::new(program)
