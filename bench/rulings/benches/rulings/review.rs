@@ -6,7 +6,10 @@ use paasla_bench::given::{self, LATEST_ADULT, born, usual};
 use paasla_core::Date;
 use paasla_engine::{Activated, Engine};
 
-use crate::{cedar, rego, run::Run};
+use crate::{
+    cedar, rego,
+    run::{Run, Turn},
+};
 
 fn days(date: Date) -> Result<i32> {
     Ok(Date::constant(1970, 1, 1).until(date)?.get_days())
@@ -52,10 +55,12 @@ pub(crate) fn rows(run: &mut Run) -> Result<()> {
     for (count, scenario) in [(1, "review/1-row"), (100, "review/100-rows"), (10_000, "review/10000-rows")] {
         let (rows, births) = (given::rows(count), births(count)?);
         policy.review(&query, &rows).0.with_context(|| format!("{count} rows cannot be reviewed"))?;
-        run.measure(scenario, "paasla-fresh", || policy.review(&query, &rows).0)?;
-        run.measure(scenario, "cedar-policy", || cedar.children(latest, &births))?;
-        run.measure(scenario, "regorus-tailored", || rego.eval(latest, &births))?;
-        run.measure(scenario, "regorus-rvm-tailored", || machine.eval(latest, &births))?;
+        run.in_turns(vec![
+            Turn::new(scenario, "paasla-fresh", || policy.review(&query, &rows).0),
+            Turn::new(scenario, "cedar-policy", || cedar.children(latest, &births)),
+            Turn::new(scenario, "regorus-tailored", || rego.eval(latest, &births)),
+            Turn::new(scenario, "regorus-rvm-tailored", || machine.eval(latest, &births)),
+        ])?;
     }
     Ok(())
 }

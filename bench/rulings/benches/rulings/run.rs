@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use criterion::{Criterion, SamplingMode};
 use paasla_bench::sample::{Line, Samples};
 
@@ -20,19 +20,24 @@ pub(crate) struct Run {
     criterion: Criterion,
     only: Option<String>,
     quick: bool,
+    rounds: usize,
+    warm_up: Duration,
 }
 
 impl Run {
     pub(crate) fn from_arguments() -> Self {
         let quick = env::var_os(QUICK).is_some();
-        let (warm_up, measure) = if quick { (50, 300) } else { (300, 1_500) };
+        let (rounds, warm_up, measure) = if quick { (3, 20, 100) } else { (8, 30, 200) };
+        let warm_up = Duration::from_millis(warm_up);
         let criterion = Criterion::default()
             .without_plots()
             .sample_size(20)
-            .warm_up_time(Duration::from_millis(warm_up))
-            .measurement_time(Duration::from_millis(measure));
+            .warm_up_time(warm_up)
+            .measurement_time(Duration::from_millis(measure))
+            // What it works out of them is not used.
+            .nresamples(1_000);
         let only = env::args().skip(1).find(|argument| !argument.starts_with('-'));
-        Self { criterion, only, quick }
+        Self { criterion, only, quick, rounds, warm_up }
     }
 
     /// Whether something of this name is wanted.
@@ -45,28 +50,47 @@ impl Run {
         self.quick
     }
 
-    /// Times single calls. Criterion says how many; a call's time holds what it takes to drop its result. A call that
-    /// fails may well be a fast one: one such call, and the run fails.
+    /// Times single calls of one kind, as [`Run::in_turns`] does.
     pub(crate) fn measure<R, E: Display>(
         &mut self,
         scenario: &str,
         system: &str,
-        mut call: impl FnMut() -> Result<R, E>,
+        call: impl FnMut() -> Result<R, E>,
     ) -> Result<()> {
-        if !self.wants(scenario, system) {
-            return Ok(());
+        self.in_turns(vec![Turn::new(scenario, system, call)])
+    }
+
+    /// Times single calls of several kinds, a little of each in every round: a machine that becomes slower for some seconds
+    /// does so for all of them. Criterion says how many; a call's time holds what it takes to drop its result. A call that
+    /// fails may well be a fast one: one such call, and the run fails.
+    pub(crate) fn in_turns(&mut self, turns: Vec<Turn<'_>>) -> Result<()> {
+        let wanted = turns.into_iter().filter(|turn| self.wants(&turn.scenario, &turn.system));
+        let mut turns: Vec<_> = wanted.map(|turn| (turn, Samples::default())).collect();
+        for _ in 0..self.rounds {
+            for (turn, samples) in &mut turns {
+                self.turn(turn, samples)?;
+            }
         }
+        for (Turn { scenario, system, .. }, samples) in &turns {
+            Line::new(scenario, system, samples)?.write()?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, turn: &mut Turn<'_>, samples: &mut Samples) -> Result<()> {
+        let Turn { scenario, system, call } = turn;
+        let told = |error: &String| anyhow!("{scenario} of {system} fails: {error}");
         // Criterion's own warm-up goes through the same function, so its calls count too: these come before.
         let began = Instant::now();
-        while began.elapsed() < Duration::from_millis(100) {
-            drop(black_box(call()).map_err(|error| anyhow!("{scenario} of {system} fails: {error}"))?);
+        while began.elapsed() < self.warm_up {
+            call().map_err(|error| told(&error))?;
         }
-        let (mut samples, mut failed) = (Samples::default(), None);
-        let mut group = self.criterion.benchmark_group(scenario);
+        let mut failed = None;
+        let mut group = self.criterion.benchmark_group(scenario.as_str());
         group.sampling_mode(SamplingMode::Flat);
-        group.bench_function(system, |bencher| {
+        group.bench_function(system.as_str(), |bencher| {
             bencher.iter_custom(|calls| {
-                let mut timed = || samples.time(|| black_box(call()).map(drop));
+                let mut timed = || samples.time(&mut *call);
                 let times = (0..calls).map(|_| {
                     let (made, took) = timed();
                     failed = made.err().or(failed.take());
@@ -76,9 +100,24 @@ impl Run {
             });
         });
         group.finish();
-        if let Some(error) = failed {
-            bail!("{scenario} of {system} fails: {error}");
-        }
-        Line::new(scenario, system, &samples)?.write()
+        failed.map_or(Ok(()), |error| Err(told(&error)))
+    }
+}
+
+/// One system in one scenario.
+pub(crate) struct Turn<'c> {
+    scenario: String,
+    system: String,
+    call: Box<dyn FnMut() -> Result<(), String> + 'c>,
+}
+
+impl<'c> Turn<'c> {
+    pub(crate) fn new<R, E: Display>(
+        scenario: &str,
+        system: &str,
+        mut call: impl FnMut() -> Result<R, E> + 'c,
+    ) -> Self {
+        let call = move || black_box(call()).map(drop).map_err(|error| error.to_string());
+        Self { scenario: scenario.to_owned(), system: system.to_owned(), call: Box::new(call) }
     }
 }
