@@ -45,7 +45,7 @@ pub struct Line {
     /// How many were done a second, by everybody who worked at the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_second: Option<f64>,
-    /// Resident memory of one policy at work.
+    /// Memory of one policy at work that is in RAM; what several have in common counts once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_policy: Option<u64>,
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
-use paasla_engine::{CaseRunner, CodeCache, Engine, EngineConfig, Start};
+use paasla_engine::{Activated, CaseRunner, CodeCache, Engine, EngineConfig, Start};
 use paasla_rule::{
     Rule,
     testing::{Native, load, run},
@@ -111,13 +111,43 @@ fn a_policy_has_no_more_code_than_its_rulings_reach() -> Result<()> {
     Ok(())
 }
 
-/// Activates a policy of `minimisation`, which leaves what was compiled in a folder.
+/// Settings are data: policies that differ in nothing else have the pages of one machine code.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn policies_of_one_rule_have_their_code_in_common() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let engine = engine(folder.path())?;
+    let settings = |category: &str| {
+        format!(r#"{{"allow":[{{"purposes":["dpv:Marketing"],"categories":["{category}"]}}]}}"#)
+    };
+    let _held = (activated(&engine, &settings("pd:Name"))?, activated(&engine, &settings("pd:Address"))?);
+    // A line of proc(5), maps: addresses, protection, offset, device, inode, name.
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let inodes = maps.lines().filter(|line| line.contains("memfd:paasla-code"));
+    let mut inodes: Vec<_> = inodes.filter_map(|line| line.split_whitespace().nth(4)).collect();
+    let all = inodes.len();
+    inodes.sort_unstable();
+    inodes.dedup();
+    // The rule's own, of which there is more, is gone with it.
+    ensure!((all, inodes.len()) == (2, 1), "{all} codes in {} places", inodes.len());
+    Ok(())
+}
+
+/// Activates a policy, which leaves what was compiled in a folder.
 fn cached(folder: &Path, settings: &str) -> Result<()> {
-    let cache = CodeCache::open(folder, b"a secret of this test", 64 << 20)?;
-    let engine = Engine::new(EngineConfig::default())?.with_cache(cache);
-    let bytes = std::fs::read(variable("PAASLA_RULES")?.join("minimisation.wasm"))?;
-    let policy = serde_json::from_str(&format!(r#"{{"name":"p","rule":"","settings":{settings}}}"#))?;
-    let policy = engine.activate(&engine.load(&bytes)?, &policy)?;
+    let policy = activated(&engine(folder)?, settings)?;
     ensure!(policy.start == Start::Snapshot, "{:?}", policy.start);
     Ok(())
+}
+
+fn engine(folder: &Path) -> Result<Engine> {
+    let cache = CodeCache::open(folder, b"a secret of this test", 64 << 20)?;
+    Ok(Engine::new(EngineConfig::default())?.with_cache(cache))
+}
+
+/// A policy of `minimisation`.
+fn activated(engine: &Engine, settings: &str) -> Result<Activated> {
+    let bytes = std::fs::read(variable("PAASLA_RULES")?.join("minimisation.wasm"))?;
+    let policy = serde_json::from_str(&format!(r#"{{"name":"p","rule":"","settings":{settings}}}"#))?;
+    Ok(engine.activate(&engine.load(&bytes)?, &policy)?)
 }

@@ -13,6 +13,7 @@ mod bindings;
 mod cache;
 mod cases;
 mod check;
+mod code_memory;
 mod compiler;
 mod config;
 mod fault;

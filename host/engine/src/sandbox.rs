@@ -17,6 +17,7 @@ use wasmtime::{
 
 use crate::{
     cache::CodeCache,
+    code_memory::SharedCode,
     compiler::Compiler,
     config::{Budget, ComponentLimits, EngineConfig},
     fault::RuleFault,
@@ -332,5 +333,9 @@ fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
         .decommit_batch_size(1)
         .pagemap_scan(Enabled::No);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    // Elsewhere the processor has to be told of new code, which wasmtime does for what it makes executable itself.
+    if cfg!(target_arch = "x86_64") {
+        config.with_custom_code_memory(Some(Arc::new(SharedCode::default())));
+    }
     Ok(config)
 }

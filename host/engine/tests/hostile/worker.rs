@@ -161,7 +161,7 @@ fn a_worker_that_crashes_once_changes_nothing() {
     // Its first job after `prepare` is the snapshot: then it is killed, and not again.
     let flag = home.path().join("was-killed");
     let script = format!(
-        r#"read -r order; case "$order" in *Compile*) [ -e {0} ] || {{ touch {0}; kill -KILL $$; }};; esac
+        r#"read -r order; case "$order" in *Snapshot*) [ -e {0} ] || {{ touch {0}; kill -KILL $$; }};; esac
            {{ echo "$order"; cat; }} | "$0""#,
         flag.display()
     );
