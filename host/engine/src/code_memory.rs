@@ -22,10 +22,12 @@ use std::{
 use rustix::{
     fs::{MemfdFlags, memfd_create},
     mm::{MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap, mprotect, mremap_fixed},
-    param::page_size,
 };
 
-/// Where machine code is made executable.
+/// Bytes of a page of x86-64.
+const PAGE: usize = 4_096;
+
+/// Where machine code is made executable. For x86-64.
 #[derive(Default)]
 pub(crate) struct SharedCode {
     hasher: RandomState,
@@ -103,7 +105,7 @@ impl SharedCode {
 
 impl wasmtime::CustomCodeMemory for SharedCode {
     fn required_alignment(&self) -> usize {
-        page_size()
+        PAGE
     }
 
     fn publish_executable(&self, start: *const u8, length: usize) -> wasmtime::Result<()> {
@@ -143,10 +145,9 @@ mod tests {
 
     /// A page of code that gives a number back: `mov eax, number; ret`.
     fn page(number: u8) -> (*mut u8, Vec<u8>) {
-        let size = page_size();
         let may = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: new memory.
-        let start = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), size, may, MapFlags::PRIVATE) }
+        let start = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), PAGE, may, MapFlags::PRIVATE) }
             .unwrap();
         let start = start.cast::<u8>();
         let code = [0xb8, number, 0, 0, 0, 0xc3];
@@ -174,9 +175,9 @@ mod tests {
     }
 
     fn give_back(memory: &SharedCode, start: *mut u8) {
-        memory.unpublish_executable(start, page_size()).unwrap();
+        memory.unpublish_executable(start, PAGE).unwrap();
         // SAFETY: nothing of it is used any more.
-        unsafe { rustix::mm::munmap(start.cast(), page_size()) }.unwrap();
+        unsafe { rustix::mm::munmap(start.cast(), PAGE) }.unwrap();
     }
 
     #[test]
@@ -184,7 +185,7 @@ mod tests {
         let memory = SharedCode::default();
         let [first, second, other, third, again] = [7, 7, 8, 7, 7].map(|number| page(number).0);
         for start in [first, second, other] {
-            memory.publish_executable(start, page_size()).unwrap();
+            memory.publish_executable(start, PAGE).unwrap();
         }
         assert_eq!([first, second, other].map(called), [7, 7, 8]);
         let (may, pages) = mapped(first);
@@ -194,7 +195,7 @@ mod tests {
         assert_ne!(mapped(other), (may.clone(), pages));
 
         give_back(&memory, first);
-        memory.publish_executable(third, page_size()).unwrap();
+        memory.publish_executable(third, PAGE).unwrap();
         assert_eq!(mapped(third), (may, pages));
         assert_eq!([second, other, third].map(called), [7, 8, 7]);
 
@@ -202,7 +203,7 @@ mod tests {
             give_back(&memory, start);
         }
         assert!(memory.lock().places.is_empty() && memory.lock().hashes.is_empty());
-        memory.publish_executable(again, page_size()).unwrap();
+        memory.publish_executable(again, PAGE).unwrap();
         assert_eq!(called(again), 7);
         give_back(&memory, again);
     }
@@ -214,7 +215,7 @@ mod tests {
         let (limit, none) = (rustix::process::Resource::Nofile, Some(0));
         let before = rustix::process::getrlimit(limit);
         rustix::process::setrlimit(limit, rustix::process::Rlimit { current: none, ..before }).unwrap();
-        let published = memory.publish_executable(start, page_size());
+        let published = memory.publish_executable(start, PAGE);
         rustix::process::setrlimit(limit, before).unwrap();
         published.unwrap();
         assert_eq!(called(start), 9);
