@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     /// A page of code that gives a number back: `mov eax, number; ret`.
-    fn page(number: u8) -> (*mut u8, Vec<u8>) {
+    fn page(number: u8) -> *mut u8 {
         let may = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: new memory.
         let start = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), PAGE, may, MapFlags::PRIVATE) }
@@ -153,7 +153,7 @@ mod tests {
         let code = [0xb8, number, 0, 0, 0, 0xc3];
         // SAFETY: it is that long.
         unsafe { start.copy_from_nonoverlapping(code.as_ptr(), code.len()) };
-        (start, code.to_vec())
+        start
     }
 
     fn called(start: *mut u8) -> u32 {
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn the_same_code_is_there_once_as_long_as_somebody_has_it() {
         let memory = SharedCode::default();
-        let [first, second, other, third, again] = [7, 7, 8, 7, 7].map(|number| page(number).0);
+        let [first, second, other, third, again] = [7, 7, 8, 7, 7].map(page);
         for start in [first, second, other] {
             memory.publish_executable(start, PAGE).unwrap();
         }
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn what_cannot_be_shared_is_executable_all_the_same() {
         let memory = SharedCode::default();
-        let (start, _) = page(9);
+        let start = page(9);
         let (limit, none) = (rustix::process::Resource::Nofile, Some(0));
         let before = rustix::process::getrlimit(limit);
         rustix::process::setrlimit(limit, rustix::process::Rlimit { current: none, ..before }).unwrap();
