@@ -12,6 +12,7 @@ mod index;
 mod known;
 mod newest;
 mod page;
+mod pieces;
 mod row;
 mod tail;
 

@@ -36,9 +36,10 @@ use self::{
     segment::Segment,
 };
 
-/// The first segment of a writer; each that follows is twice as long, up to the last.
+/// The first segment of a writer; each that follows is twice as long, up to the last. What finds the records of a segment
+/// is in memory until it is full, so a long one has the host grow and shrink by as much.
 const SHORTEST: u64 = 1 << 20;
-const LONGEST: u64 = 64 << 20;
+const LONGEST: u64 = 16 << 20;
 
 /// The most that one batch may hold, so that its length is a number of 32 bits.
 const BATCH_MAX: usize = 1 << 30;

@@ -19,7 +19,7 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use super::{
     index::{Head, Index, name},
     page::{Items, PageWriter, damaged},
-    row::{Item, Key, Listed, Row},
+    row::{Item, Listed, Row},
     tail::Tail,
 };
 
@@ -35,46 +35,55 @@ pub(crate) fn of_tail(folder: &Dir, tail: &Tail) -> io::Result<Index> {
         service: renumbered(&service_numbers, row.service, 1),
         ..*row
     };
-    let mut order: Vec<(Row, u32)> = tail.rows.iter().map(renumber).zip(0..).collect();
-    order.sort_unstable();
+    // The newest is the last. No two records are in one place.
+    let row = |number: &u32| usize::try_from(*number).ok().and_then(|number| tail.rows.get(number));
+    let mut order: Vec<u32> = (0..).take(tail.rows.len()).collect();
+    order.sort_unstable_by_key(|number| row(number).map(|row| (row.instant, row.place)));
     let mut places = vec![0; order.len()];
-    for (number, (_, before)) in (0..).zip(&order) {
+    for (number, before) in (0..).zip(&order) {
         if let Some(place) = usize::try_from(*before).ok().and_then(|before| places.get_mut(before)) {
             *place = number;
         }
     }
-    let rows: Vec<Row> = order.into_iter().map(|(row, _)| row).collect();
     let moved = |row: u32| usize::try_from(row).ok().and_then(|row| places.get(row)).copied().unwrap_or(0);
-    let mut ids: Vec<Listed<Key>> =
-        tail.ids.iter().zip(&places).map(|(what, row)| Listed { what: *what, row: *row }).collect();
-    let mut subjects: Vec<Listed<Key>> =
-        tail.subjects.iter().map(|listed| Listed { row: moved(listed.row), ..*listed }).collect();
-    let by = |what: fn(&Row) -> u32| {
-        let mut listed: Vec<Listed<u32>> =
-            rows.iter().zip(0..).map(|(row, number)| Listed { what: what(row), row: number }).collect();
-        listed.sort_unstable();
-        listed
-    };
-    ids.sort_unstable();
-    subjects.sort_unstable();
+    let rows = || order.iter().filter_map(row).map(renumber);
     let outline = Outline {
         segments: tail.segment..=tail.segment,
         clients,
         services,
-        rows: rows.len(),
-        subjects: subjects.len() as u64,
-        oldest: rows.first().map_or(0, |row| row.instant),
-        newest: rows.last().map_or(0, |row| row.instant),
+        rows: order.len(),
+        subjects: tail.subjects.len() as u64,
+        oldest: rows().next().map_or(0, |row| row.instant),
+        newest: order.last().and_then(row).map_or(0, |row| row.instant),
     };
+    // One list after the other, so that only one takes room.
     write(folder, &outline, |out| {
-        out.section(rows.iter().copied().map(Ok))?;
-        out.section(ids.iter().copied().map(Ok))?;
-        out.section(subjects.iter().copied().map(Ok))?;
-        for list in [by(|row| row.client), by(|row| row.service), by(|row| row.outcome.into())] {
-            out.section(list.into_iter().map(Ok))?;
+        out.section(rows().map(Ok))?;
+        let ids = tail.ids.iter().zip(&places).map(|(what, row)| Listed { what: *what, row: *row });
+        sorted(out, ids, order.len())?;
+        let subjects = tail.subjects.iter().map(|listed| Listed { row: moved(listed.row), ..*listed });
+        sorted(out, subjects, tail.subjects.len())?;
+        for what in [|row: Row| row.client, |row: Row| row.service, |row: Row| row.outcome.into()] {
+            sorted(
+                out,
+                rows().zip(0..).map(|(row, number)| Listed { what: what(row), row: number }),
+                order.len(),
+            )?;
         }
         Ok(())
     })
+}
+
+/// Writes so many things in their own order.
+fn sorted<T: Item + Ord>(
+    out: &mut PageWriter<BufWriter<File>>,
+    things: impl Iterator<Item = T>,
+    count: usize,
+) -> io::Result<()> {
+    let mut sorted = Vec::with_capacity(count);
+    sorted.extend(things);
+    sorted.sort_unstable();
+    out.section(sorted.into_iter().map(Ok))
 }
 
 /// Writes one index in the place of several, whose segments follow each other.

@@ -7,6 +7,7 @@ use paasla_core::Finds;
 
 use super::{
     hit::{Hit, Wanted},
+    pieces::Pieces,
     row::{Key, Listed, Row, key, outcome_number},
 };
 use crate::log::Place;
@@ -18,11 +19,11 @@ pub(crate) struct Tail {
     /// The first byte that was not looked at.
     pub(crate) to: u64,
     /// In the order they were written.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Pieces<Row>,
     /// The key of each row's id.
-    pub(crate) ids: Vec<Key>,
+    pub(crate) ids: Pieces<Key>,
     /// By row.
-    pub(crate) subjects: Vec<Listed<Key>>,
+    pub(crate) subjects: Pieces<Listed<Key>>,
     pub(crate) clients: Numbers,
     pub(crate) services: Numbers,
 }
@@ -59,21 +60,14 @@ impl Numbers {
     }
 }
 
-/// Makes room for one more, and for few besides: a list that doubles would hold on to half of itself.
-fn grow<T>(list: &mut Vec<T>) {
-    if list.len() == list.capacity() {
-        list.reserve_exact(1_024);
-    }
-}
-
 impl Tail {
     pub(crate) fn new(segment: u32) -> Self {
         Self {
             segment,
             to: 0,
-            rows: Vec::new(),
-            ids: Vec::new(),
-            subjects: Vec::new(),
+            rows: Pieces::new(),
+            ids: Pieces::new(),
+            subjects: Pieces::new(),
             clients: Numbers::default(),
             services: Numbers::default(),
         }
@@ -85,14 +79,11 @@ impl Tail {
         let client = self.clients.number(&finds.client);
         let service = finds.service.as_ref().map_or(0, |service| self.services.number(service) + 1);
         let outcome = outcome_number(finds.outcome);
-        grow(&mut self.rows);
-        grow(&mut self.ids);
         self.rows.push(Row { instant: finds.instant, place, client, service, outcome });
         self.ids.push(key(&finds.id));
         // Named twice, found once.
         let subjects: BTreeSet<Key> = finds.subjects.iter().map(|subject| key(subject)).collect();
         for what in subjects {
-            grow(&mut self.subjects);
             self.subjects.push(Listed { what, row: number });
         }
     }
@@ -115,7 +106,7 @@ impl Tail {
 
     /// Where records with this id are.
     pub(crate) fn by_id(&self, id: &Key) -> impl Iterator<Item = Hit> {
-        let rows = self.ids.iter().zip(&self.rows);
+        let rows = self.ids.iter().zip(self.rows.iter());
         rows.filter(move |(other, _)| *other == id).map(|(_, row)| Hit::of(row))
     }
 

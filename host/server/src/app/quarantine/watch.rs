@@ -58,9 +58,26 @@ enum State {
     Out { entry: NewQuarantine, id: Option<i64> },
 }
 
-/// The instants of the latest faults, oldest first.
+/// The latest faults, oldest first.
 #[derive(Debug, Default)]
-struct Window(VecDeque<Duration>);
+struct Window {
+    bursts: VecDeque<Burst>,
+    /// In all of them.
+    faults: u64,
+}
+
+/// Faults that came so soon after each other that they are kept as one, and all count as long as the latest does. So a
+/// rule that breaks with every query takes no more memory than one that breaks now and then, however many faults are
+/// too many.
+#[derive(Debug)]
+struct Burst {
+    first: Duration,
+    latest: Duration,
+    faults: u64,
+}
+
+/// How many bursts there may be in the time that counts.
+const BURSTS: u32 = 1_000;
 
 impl VersionId {
     pub(crate) fn of(policy: &Policy) -> Self {
@@ -171,15 +188,22 @@ impl Watch {
 }
 
 impl Window {
-    /// Adds a fault, and gives how many there are that are younger than `within`. Of two threads the later may come
-    /// with the earlier instant: it counts as if it came now.
-    fn add(&mut self, at: Duration, within: Duration) -> usize {
-        let now = self.0.back().map_or(at, |latest| at.max(*latest));
-        while self.0.front().is_some_and(|first| now.saturating_sub(*first) >= within) {
-            self.0.pop_front();
+    /// Adds a fault, and gives how many there are that are younger than `within`, or came in one burst with such a one.
+    /// Of two threads the later may come with the earlier instant: it counts as if it came now.
+    fn add(&mut self, at: Duration, within: Duration) -> u64 {
+        let now = self.bursts.back().map_or(at, |burst| at.max(burst.latest));
+        while let Some(past) = self.bursts.pop_front_if(|burst| now.saturating_sub(burst.latest) >= within) {
+            self.faults -= past.faults;
         }
-        self.0.push_back(now);
-        self.0.len()
+        self.faults += 1;
+        match self.bursts.back_mut().filter(|burst| now.saturating_sub(burst.first) < within / BURSTS) {
+            Some(burst) => {
+                burst.latest = now;
+                burst.faults += 1;
+            }
+            None => self.bursts.push_back(Burst { first: now, latest: now, faults: 1 }),
+        }
+        self.faults
     }
 }
 
@@ -330,7 +354,25 @@ mod tests {
         fn a_late_fault_counts(at in proptest::collection::vec(0_u64..59, 1..20)) {
             let mut window = Window::default();
             for (before, second) in at.into_iter().enumerate() {
-                prop_assert_eq!(window.add(Duration::from_secs(second), MINUTE), before + 1);
+                prop_assert_eq!(window.add(Duration::from_secs(second), MINUTE), before as u64 + 1);
+            }
+        }
+
+        /// However often a rule breaks, the window stays small, counts every fault that is young enough, and none for
+        /// more than a thousandth longer.
+        #[test]
+        fn a_rule_that_breaks_all_the_time_takes_no_more_memory(
+            most in 2_000_u64..200_000,
+            steps in proptest::collection::vec(0_u64..1_000_000, 1_500..2_000),
+        ) {
+            let (mut window, mut now, mut all) = (Window::default(), Duration::ZERO, Vec::new());
+            for step in steps {
+                now += Duration::from_micros(step % most);
+                all.push(now);
+                let counted = window.add(now, MINUTE);
+                let younger = |than: Duration| all.iter().rev().take_while(|at| now - **at < than).count() as u64;
+                prop_assert!((younger(MINUTE)..=younger(MINUTE + MINUTE / 1_000)).contains(&counted));
+                prop_assert!(window.bursts.len() <= 1_002, "{}", window.bursts.len());
             }
         }
     }
