@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use wasm_encoder::{CodeSection, Module, RawSection};
+use wasm_encoder::CodeSection;
 use wasmparser::{
     BinaryReaderError, CanonicalFunction, CanonicalOption, ComponentAlias, ConstExpr, ElementItems,
     ExternalKind, FuncType, FunctionBody, Instance, Operator, Parser, Payload, PrimitiveValType, Validator,
@@ -17,7 +17,7 @@ use wasmparser::{
     types::Types,
 };
 
-use crate::sections::{part, with_modules};
+use crate::sections::{with_modules, with_sections};
 
 /// A body without locals: `unreachable`, `end`.
 const UNREACHABLE: [u8; 3] = [0x00, 0x00, 0x0b];
@@ -236,17 +236,13 @@ fn pruned_module(module: &[u8], names: &HashSet<&str>) -> Result<Vec<u8>, Binary
     for (body, is_reached) in calls.bodies.iter().zip(calls.reached(names)?) {
         code.raw(if is_reached { body.as_bytes() } else { &UNREACHABLE });
     }
-    let mut whole = Module::new();
-    for payload in Parser::new(0).parse_all(module) {
-        match payload? {
-            Payload::CodeSectionStart { .. } => whole.section(&code),
-            other => match other.as_section() {
-                Some((id, range)) => whole.section(&RawSection { id, data: part(module, &range) }),
-                None => &mut whole,
-            },
-        };
-    }
-    Ok(whole.finish())
+    with_sections(module, |payload, whole| {
+        let is_code = matches!(payload, Payload::CodeSectionStart { .. });
+        if is_code {
+            whole.section(&code);
+        }
+        is_code
+    })
 }
 
 fn index(number: u32) -> usize {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use wasm_encoder::{Component, RawSection};
+use wasm_encoder::{Component, Module, RawSection};
 use wasmparser::{BinaryReaderError, Parser, Payload};
 
 /// Ids of sections (component model, Binary.md).
@@ -34,6 +34,27 @@ pub(crate) fn with_modules(
             whole.section(&RawSection { id, data: &change(data)? });
         } else {
             whole.section(&RawSection { id, data });
+        }
+    }
+    Ok(whole.finish())
+}
+
+/// The same module, with other sections where `change` puts one, and says so.
+///
+/// # Errors
+/// When it is no module.
+pub(crate) fn with_sections(
+    module: &[u8],
+    change: impl Fn(&Payload<'_>, &mut Module) -> bool,
+) -> Result<Vec<u8>, BinaryReaderError> {
+    let mut whole = Module::new();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload?;
+        if change(&payload, &mut whole) {
+            continue;
+        }
+        if let Some((id, range)) = payload.as_section() {
+            whole.section(&RawSection { id, data: part(module, &range) });
         }
     }
     Ok(whole.finish())

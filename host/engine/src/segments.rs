@@ -7,12 +7,12 @@
 //! A snapshot leaves out every few zeros of a memory, and so falls into a hundred segments and more, each of which would
 //! be copied by itself. That takes longer than to copy the zeros between them.
 
-use wasm_encoder::{ConstExpr, DataCountSection, DataSection, Module, RawSection};
+use wasm_encoder::{ConstExpr, DataCountSection, DataSection};
 use wasmparser::{
     BinaryReaderError, ConstExpr as Expression, DataKind, DataSectionReader, Operator, Parser, Payload,
 };
 
-use crate::sections::{part, with_modules};
+use crate::sections::{with_modules, with_sections};
 
 /// Segments with no more bytes between them become one.
 const GAP: usize = 1 << 10;
@@ -40,21 +40,17 @@ fn copied_in_module(module: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
     let Some(segments) = segments.filter(|segments| size(segments) <= SMALL) else {
         return Ok(module.to_owned());
     };
-    let mut whole = Module::new();
-    for payload in Parser::new(0).parse_all(module) {
-        match payload? {
+    with_sections(module, |payload, whole| {
+        match payload {
             Payload::DataSection(_) => whole.section(&encoded(&segments)),
             Payload::DataCountSection { .. } => {
                 let count = u32::try_from(segments.len()).unwrap_or(u32::MAX);
                 whole.section(&DataCountSection { count })
             }
-            other => match other.as_section() {
-                Some((id, range)) => whole.section(&RawSection { id, data: part(module, &range) }),
-                None => &mut whole,
-            },
+            _ => return false,
         };
-    }
-    Ok(whole.finish())
+        true
+    })
 }
 
 enum Segment<'m> {
@@ -131,7 +127,7 @@ fn constant(expression: &Expression<'_>) -> Result<Option<u32>, BinaryReaderErro
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use wasm_encoder::{Component, MemorySection, MemoryType, ModuleSection};
+    use wasm_encoder::{Component, MemorySection, MemoryType, Module, ModuleSection, RawSection};
 
     use super::*;
 
