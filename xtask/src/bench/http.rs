@@ -3,7 +3,6 @@
 //! load from a process of its own.
 
 use std::{
-    cmp::Ordering,
     collections::BTreeMap,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
@@ -28,6 +27,8 @@ const PEOPLE: u32 = 10_000;
 const CONNECTIONS: [(usize, &str); 3] =
     [(1, "http/1-connection"), (16, "http/16-connections"), (64, "http/64-connections")];
 const SYSTEMS: [&str; 2] = ["paasla-governed", "bare"];
+/// How often each is asked, beside the other.
+const TURNS: usize = 9;
 const FSYNC: [&str; 2] = ["fsync/disk", "fsync/sqlite-wal"];
 
 /// What to measure, and with what.
@@ -60,7 +61,7 @@ impl Load<'_> {
             .collect();
         if wanted.is_empty() {
             if FSYNC.iter().any(|name| self.wants(name)) {
-                lines.extend(middle(vec![self.fsync(folder)?], by_time));
+                lines.extend(self.fsync(folder)?);
             }
             return Ok(lines);
         }
@@ -99,7 +100,8 @@ impl Load<'_> {
         Ok(lines)
     }
 
-    /// The round with the median rate counts. Beside one connection the disk is measured, in turns with it: what is
+    /// The turn counts whose ratio of the two is in the middle: how much a machine does differs from minute to minute,
+    /// and what is compared must be of the same one. Beside one connection the disk is measured in each turn: what is
     /// added there is compared with an fsync.
     fn turns(
         &self,
@@ -108,21 +110,25 @@ impl Load<'_> {
         scenario: &str,
         folder: &Path,
     ) -> Result<Vec<Line>> {
-        let rounds = if self.quick { 1 } else { 5 };
-        let (mut fsyncs, mut of) = (Vec::new(), [Vec::new(), Vec::new()]);
-        for _ in 0..rounds {
+        let mut turns = Vec::new();
+        for nth in 0..if self.quick { 1 } else { TURNS } {
+            let mut lines = Vec::new();
             if connections == 1 && FSYNC.iter().any(|name| self.wants(name)) {
-                fsyncs.push(self.fsync(folder)?);
+                lines.extend(self.fsync(folder)?);
             }
-            for ((rounds, system), url) in of.iter_mut().zip(SYSTEMS).zip(target.urls) {
+            let mut pair: Vec<_> = SYSTEMS.into_iter().zip(target.urls).collect();
+            if nth % 2 == 1 {
+                pair.reverse();
+            }
+            for (system, url) in pair {
                 if self.wants(&format!("{scenario}/{system}")) {
-                    rounds.push(self.round(target, url, connections, scenario, system)?);
+                    lines.extend(self.round(target, url, connections, scenario, system)?);
                 }
             }
+            lines.sort_by_key(|line| SYSTEMS.iter().position(|system| *system == line.system));
+            turns.push(lines);
         }
-        let mut lines = middle(fsyncs, by_time);
-        lines.extend(of.into_iter().flat_map(|rounds| middle(rounds, by_rate)));
-        Ok(lines)
+        Ok(middle(turns))
     }
 
     /// What the disk takes to make one record durable.
@@ -141,7 +147,7 @@ impl Load<'_> {
         scenario: &str,
         system: &str,
     ) -> Result<Vec<Line>> {
-        let (warm_up, measure) = if self.quick { ("300", "1000") } else { ("500", "3000") };
+        let (warm_up, measure) = if self.quick { ("300", "1000") } else { ("500", "2000") };
         let mut command = Command::new(program(self.programs, "load")?);
         command.args(["--base-url", url, "--client", target.client, "--scenario", scenario]);
         command.args(["--system", system, "--warm-up-ms", warm_up, "--measure-ms", measure]);
@@ -150,26 +156,22 @@ impl Load<'_> {
     }
 }
 
-fn by_time(a: &Line, b: &Line) -> Ordering {
-    a.median_ns.cmp(&b.median_ns)
-}
-
-fn by_rate(a: &Line, b: &Line) -> Ordering {
-    a.per_second.unwrap_or(0.0).total_cmp(&b.per_second.unwrap_or(0.0))
-}
-
-/// Of several rounds with the same lines, for each line the one in the middle.
-fn middle(rounds: Vec<Vec<Line>>, order: fn(&Line, &Line) -> Ordering) -> Vec<Line> {
-    let mut by_name: BTreeMap<String, Vec<Line>> = BTreeMap::new();
-    for line in rounds.into_iter().flatten() {
-        by_name.entry(line.name()).or_default().push(line);
-    }
-    let middle = |mut lines: Vec<Line>| {
-        lines.sort_by(order);
-        let place = lines.len() / 2;
-        lines.into_iter().nth(place)
+/// The turn in the middle: by what the governed host answers in a second beside the bare handler, or, where only one of
+/// them was asked, by what that answers.
+fn middle(mut turns: Vec<Vec<Line>>) -> Vec<Line> {
+    let rate = |turn: &[Line], system| {
+        turn.iter().find(|line| line.system == system).and_then(|line| line.per_second)
     };
-    by_name.into_values().filter_map(middle).collect()
+    let place = |turn: &[Line]| {
+        let [governed, bare] = SYSTEMS.map(|system| rate(turn, system));
+        match (governed, bare) {
+            (Some(governed), Some(bare)) => governed / bare,
+            (one, other) => one.or(other).unwrap_or_default(),
+        }
+    };
+    turns.sort_by(|one, other| place(one).total_cmp(&place(other)));
+    let middle = turns.len() / 2;
+    turns.into_iter().nth(middle).unwrap_or_default()
 }
 
 /// The results that a program prints.
@@ -211,5 +213,38 @@ impl Drop for Bare {
         // It holds nothing that would have to be put in order.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(rates: &[(&str, f64)]) -> Vec<Line> {
+        let line = |(system, rate): &(&str, f64)| Line {
+            per_second: Some(*rate),
+            ..Results::parse(&format!(
+                r#"{{"scenario":"http/64-connections","system":"{system}","median_ns":1,"p99_ns":1,"n":1}}"#
+            ))
+            .unwrap()
+            .lines()[0]
+                .clone()
+        };
+        rates.iter().map(line).collect()
+    }
+
+    /// A minute in which everything was slow has the ratio of any other.
+    #[test]
+    fn the_turn_in_the_middle_is_told_by_what_is_compared() {
+        let [governed, bare] = SYSTEMS;
+        let turns = vec![
+            turn(&[(governed, 10_000.0), (bare, 25_000.0)]),
+            turn(&[(governed, 3_000.0), (bare, 6_000.0)]),
+            turn(&[(governed, 9_000.0), (bare, 15_000.0)]),
+        ];
+        let rates: Vec<_> = middle(turns).iter().filter_map(|line| line.per_second).collect();
+        assert_eq!(rates, [3_000.0, 6_000.0]);
+        let alone = [3.0, 1.0, 2.0].map(|rate| turn(&[(bare, rate)])).to_vec();
+        assert_eq!(middle(alone).iter().filter_map(|line| line.per_second).collect::<Vec<_>>(), [2.0]);
     }
 }

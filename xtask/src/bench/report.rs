@@ -64,7 +64,8 @@ its virtual machine (`-rvm`, the same work) or with an input made for the one po
 and may be faster than we are. Cedar and `-tailored` do less than our rules: they are told only what the policy looks at,
 which a host that does not know its policies cannot do, and give no reasons. For a refused query, and for rows, the peers
 tell only that it is refused, and which rows are about children. Load comes from a
-process of its own over kept connections, on the same machine; disk, governed and bare take turns. The governed host
+process of its own over kept connections, on the same machine; disk, governed and bare take turns, and the
+turn counts whose ratio is in the middle of nine. The governed host
 reads a row of the register on the query's own thread (rusqlite); the bare handler reads by sqlx, which has a thread for
 each connection: what is won there pays for a part of what governance costs. The number of
 instructions that one ruling takes is in `instructions.toml` in this folder: `cargo xtask instructions` compares, and
