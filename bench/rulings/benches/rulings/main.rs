@@ -21,11 +21,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> anyhow::Result<()> {
     let mut run = run::Run::from_arguments();
     agree::check()?;
+    let mut threads = threads::Threads::new(&run)?;
+    threads.measure()?;
     decide::fields(&mut run)?;
+    threads.measure()?;
     decide::policies(&mut run)?;
+    threads.measure()?;
     decide::refusal(&mut run)?;
     review::rows(&mut run)?;
-    threads::threads(&run)?;
+    threads.measure()?;
     activation::activation(&mut run)?;
-    memory::memory(&run)
+    memory::memory(&run)?;
+    threads.measure()?;
+    threads.write()
 }

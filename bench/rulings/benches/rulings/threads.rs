@@ -23,29 +23,48 @@ struct Round {
     samples: Samples,
 }
 
-/// One and two threads take turns, round by round; the round with the median rate counts.
-pub(crate) fn threads(run: &Run) -> Result<()> {
-    let scenarios = [(1, "threads/1"), (2, "threads/2")];
-    if !scenarios.iter().any(|(_, scenario)| run.wants(scenario, "paasla-fresh")) {
-        return Ok(());
+const SCENARIOS: [(usize, &str); 2] = [(1, "threads/1"), (2, "threads/2")];
+
+/// One and two threads in turns, a few at each time that they are asked for. What else runs on the machine disturbs two
+/// threads most, and for many seconds: who asks now and then between other scenarios sees it at some times only.
+pub(crate) struct Threads {
+    /// None when they are not wanted.
+    paasla: Option<Paasla>,
+    length: Duration,
+    turns: Vec<[Round; 2]>,
+}
+
+impl Threads {
+    pub(crate) fn new(run: &Run) -> Result<Self> {
+        let is_wanted = SCENARIOS.iter().any(|(_, scenario)| run.wants(scenario, "paasla-fresh"));
+        let paasla = is_wanted.then(|| Paasla::new(&given::engine()?, &[settings(0)])).transpose()?;
+        let length = Duration::from_millis(if run.is_quick() { 100 } else { 400 });
+        Ok(Self { paasla, length, turns: Vec::new() })
     }
-    let engine = given::engine()?;
-    let paasla = Paasla::new(&engine, &[settings(0)])?;
-    let policy = paasla.first()?;
-    let (rounds, length) = if run.is_quick() { (3, 200) } else { (9, 500) };
-    let mut of = [Vec::new(), Vec::new()];
-    for _ in 0..rounds {
-        for ((threads, _), rounds) in scenarios.iter().zip(&mut of) {
-            rounds.push(round(policy, *threads, Duration::from_millis(length))?);
+
+    /// Three turns.
+    pub(crate) fn measure(&mut self) -> Result<()> {
+        let Some(paasla) = &self.paasla else { return Ok(()) };
+        let policy = paasla.first()?;
+        for _ in 0..3 {
+            let [one, two] = SCENARIOS.map(|(threads, _)| round(policy, threads, self.length));
+            self.turns.push([one?, two?]);
         }
+        Ok(())
     }
-    for ((_, scenario), mut rounds) in scenarios.into_iter().zip(of) {
-        rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
-        let median = rounds.swap_remove(rounds.len() / 2);
-        let line = Line::new(scenario, "paasla-fresh", &median.samples)?;
-        Line { per_second: Some(median.per_second), ..line }.write()?;
+
+    /// The turn counts whose ratio is in the middle.
+    pub(crate) fn write(mut self) -> Result<()> {
+        let ratio = |[one, two]: &[Round; 2]| two.per_second / one.per_second;
+        self.turns.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+        let middle = self.turns.len() / 2;
+        let Some(turn) = self.turns.into_iter().nth(middle) else { return Ok(()) };
+        for ((_, scenario), round) in SCENARIOS.iter().zip(turn) {
+            let line = Line::new(scenario, "paasla-fresh", &round.samples)?;
+            Line { per_second: Some(round.per_second), ..line }.write()?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn round(policy: &Activated, threads: usize, length: Duration) -> Result<Round> {
