@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a rule and settings to a policy at work.
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use paasla_core::Policy;
 
@@ -15,6 +15,7 @@ use crate::{
     program::{Program, ProgramError},
     ready::Shelf,
     sandbox::Engine,
+    shard::Shard,
     snapshot::Configured,
 };
 
@@ -77,13 +78,29 @@ pub struct Activated {
     /// How its instances come to be configured.
     pub start: Start,
     pub(crate) engine: Engine,
-    pub(crate) program: Program,
     pub(crate) settings: Arc<str>,
+    pub(crate) ration: Ration,
+    /// What there is of it in each shard.
+    pub(crate) posts: Arc<[Post]>,
+}
+
+/// What there is of a policy in one shard. All that a ruling counts or locks is in one, and in memory apart from others'.
+#[derive(Clone)]
+#[repr(align(128))]
+pub(crate) struct Post {
+    pub(crate) program: Program,
+    /// The sandboxes that stand ready, where any may.
+    pub(crate) shelf: Option<Arc<Shelf>>,
     /// The policy's name, as reasons repeat it.
     pub(crate) name: Arc<str>,
-    pub(crate) ration: Ration,
-    /// The sandboxes that stand ready for it, where any may.
-    pub(crate) shelf: Option<Arc<Shelf>>,
+    /// The ids of the rule's provisions, as reasons repeat them, in the order of its description.
+    pub(crate) provisions: Arc<[Arc<str>]>,
+}
+
+impl std::fmt::Debug for Post {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Post").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Activated {
@@ -107,7 +124,8 @@ impl Activated {
             row_fuel: own.row_fuel.min(usual.row_fuel),
             ..*own
         };
-        Self { ration, shelf: None, ..self.clone() }
+        let posts = self.posts.iter().map(|post| Post { shelf: None, ..post.clone() }).collect();
+        Self { ration, posts, ..self.clone() }
     }
 }
 
@@ -126,28 +144,30 @@ impl Engine {
         // What no ruling could even begin with is not activated: an instance is made under what a ruling gets.
         let budget = ration.decide();
         let make = || self.configured(rule, &settings);
-        let (program, form) = self.cached_program(&name, budget, make, |error| match error {
+        let load = |code: &Code| Program::in_each(self, &code.bytes, &code.form, budget);
+        let (programs, form) = self.cached_program(&name, make, load, |error| match error {
             ProgramError::Load(what) => ActivateError::Compile(what),
             ProgramError::Fault(fault) => ActivateError::Configure(fault),
         })?;
         if let Form::AsItIs(_) = form {
-            self.try_settings(&program, &settings, budget)?;
+            self.try_settings(&programs, &settings, budget)?;
         }
         let start = form.into();
-        let shelf = match start {
-            Start::Snapshot => Shelf::new(self, &program, budget).map(Arc::new),
-            Start::ConfigureEachTime(_) => None,
+        let is_snapshot = start == Start::Snapshot;
+        let post = |(shard, program): (&Shard, Program)| Post {
+            shelf: Shelf::new(self, shard, &program, budget).filter(|_| is_snapshot).map(Arc::new),
+            name: policy.name.as_str().into(),
+            provisions: rule.about.provisions.iter().map(|provision| provision.id.as_ref().into()).collect(),
+            program,
         };
         Ok(Activated {
             policy: Arc::new(policy.clone()),
-            name: policy.name.as_str().into(),
             about: Arc::clone(&rule.about),
             start,
             engine: self.clone(),
-            program,
             settings: settings.into(),
             ration,
-            shelf,
+            posts: self.shards.iter().zip(programs).map(post).collect(),
         })
     }
 
@@ -178,17 +198,23 @@ impl Engine {
                 }
             }
         };
-        self.try_settings(&prepared.program, settings, self.config.setup.configure())?;
+        let program = slice::from_ref(&prepared.program);
+        self.try_settings(program, settings, self.config.setup.configure())?;
         Ok(self.code(&Job::AsItIs(why), &rule.bytes)?)
     }
 
-    fn try_settings(&self, program: &Program, settings: &str, budget: Budget) -> Result<(), ActivateError> {
-        let mut store = self.sandbox(budget).map_err(ActivateError::Configure)?;
-        let outcome = program
-            .instantiate(&mut store)
-            .and_then(|instance| program.configure(&mut store, &instance, settings))
-            .map_err(|error| ActivateError::Configure(self.fault(&store, budget, &error)))?;
-        outcome.map_err(|problems| self.problems(problems))
+    /// Configures a rule in the first shard that has room.
+    fn try_settings(&self, each: &[Program], settings: &str, budget: Budget) -> Result<(), ActivateError> {
+        let configure = |program: &Program| {
+            let mut store = program.sandbox(self, budget)?;
+            let outcome = program
+                .instantiate(&mut store)
+                .and_then(|instance| program.configure(&mut store, &instance, settings));
+            outcome.map_err(|error| self.fault(&store, budget, &error))
+        };
+        let is_busy = |outcome: &Result<_, _>| matches!(outcome, Err(RuleFault::Busy));
+        let outcome = self.shards.first_with_room(each, configure, is_busy).unwrap_or(Err(RuleFault::Busy));
+        outcome.map_err(ActivateError::Configure)?.map_err(|problems| self.problems(problems))
     }
 
     /// What a rule says against settings, if it does not say too much.

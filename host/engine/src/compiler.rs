@@ -60,7 +60,7 @@ impl Engine {
     /// Checks and compiles, where the engine was told to.
     pub(crate) fn code(&self, job: &Job, component: &[u8]) -> Result<Code, LoadError> {
         match &*self.compiler {
-            Compiler::InProcess => compile(&self.wasm, &self.config, job, component),
+            Compiler::InProcess => compile(self.shards.wasm(), &self.config, job, component),
             Compiler::Worker { program, arguments } => {
                 worker::ask(program, arguments, &self.config, job, component)
             }

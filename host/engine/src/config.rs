@@ -177,6 +177,9 @@ pub struct EngineConfig {
     /// How many sandboxes may be alive at one time. A quarter of them may stand ready for rulings to come, or wait to be
     /// wiped.
     pub instances: u32,
+    /// How many shards the sandboxes are divided among. Rulings in different ones do not disturb each other; each holds
+    /// every policy once. 0: one for each processor, but 8 at most, and none with fewer than 16 sandboxes.
+    pub shards: u32,
     /// What a component may be.
     pub component: ComponentLimits,
     /// What `describe` and `configure` get.
@@ -201,6 +204,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             instances: 256,
+            shards: 0,
             component: ComponentLimits::default(),
             setup: Setup::default(),
             ration: Ration::default(),
@@ -248,6 +252,9 @@ impl EngineConfig {
         let wrong = |what: &str| Err(format!("the engine's limits: {what}"));
         if self.instances == 0 || self.instances > 100_000 {
             return wrong("`instances` must be 1 to 100,000");
+        }
+        if self.shards > self.instances.min(1_000) {
+            return wrong("`shards` must be at most 1,000, and no more than `instances`");
         }
         if self.most.memory_bytes < PAGE || self.most.memory_bytes.max(self.setup.memory_bytes) > 4 << 30 {
             return wrong("`memory-bytes` must be 64 KiB (one page of WebAssembly) to 4 GiB");

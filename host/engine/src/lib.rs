@@ -29,6 +29,7 @@ mod rulings;
 mod sandbox;
 mod sections;
 mod segments;
+mod shard;
 mod snapshot;
 pub mod travelling;
 mod worker;

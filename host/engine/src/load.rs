@@ -11,7 +11,7 @@ use crate::{
     cache::Name,
     check::size,
     compiler::{Code, Form, Job},
-    config::{Budget, EngineConfig},
+    config::EngineConfig,
     fault::RuleFault,
     program::{Program, ProgramError},
     sandbox::Engine,
@@ -158,8 +158,10 @@ impl Engine {
 
     fn prepare(&self, digest: &str, bytes: &[u8]) -> Result<Prepared, LoadError> {
         let name = self.name("prepared", digest, &[]);
-        let (budget, make) = (self.config.setup.describe(), || self.code(&Job::Prepare, bytes));
-        let (program, form) = self.cached_program(&name, budget, make, |error| match error {
+        let budget = self.config.setup.describe();
+        let make = || self.code(&Job::Prepare, bytes);
+        let load = |code: &Code| Program::new(self, self.shards.emptiest(), &code.bytes, &code.form, budget);
+        let (program, form) = self.cached_program(&name, make, load, |error| match error {
             ProgramError::Load(what) => LoadError::Compile(what),
             ProgramError::Fault(fault) => LoadError::Describe(fault),
         })?;
@@ -168,7 +170,7 @@ impl Engine {
 
     fn describe(&self, program: &Program) -> Result<About, LoadError> {
         let budget = self.config.setup.describe();
-        let mut store = self.sandbox(budget).map_err(LoadError::Describe)?;
+        let mut store = program.sandbox(self, budget).map_err(LoadError::Describe)?;
         let said = program
             .instantiate(&mut store)
             .and_then(|instance| program.describe(&mut store, &instance))
@@ -182,25 +184,25 @@ impl Engine {
         let EngineConfig { component, setup, answer, table_elements, stack_bytes, most, .. } = &*self.config;
         let most = most.memory_bytes;
         let limits = format!("{component:?} {setup:?} {answer:?} {table_elements} {stack_bytes} {most}");
-        Name::new(kind, &self.wasm, &[&[digest, &limits], more].concat())
+        Name::new(kind, self.shards.wasm(), &[&[digest, &limits], more].concat())
     }
 
     fn cached(&self, name: &Name) -> Option<Vec<u8>> {
         self.cache.as_ref()?.get(name)
     }
 
-    /// A program from the cache, or made now and kept once it has been seen to work. What the cache holds and cannot be
-    /// loaded is made anew.
-    pub(crate) fn cached_program<E>(
+    /// A program, or one for each shard, from the cache, or made now and kept once it has been seen to work. What the
+    /// cache holds and cannot be loaded is made anew.
+    pub(crate) fn cached_program<P, E>(
         &self,
         name: &Name,
-        budget: Budget,
         make: impl FnOnce() -> Result<Code, E>,
+        load: impl Fn(&Code) -> Result<P, ProgramError>,
         failed: impl FnOnce(ProgramError) -> E,
-    ) -> Result<(Program, Form), E> {
-        if let Some(Code { form, bytes }) = self.cached(name).and_then(as_code) {
-            match Program::new(self, &bytes, &form, budget) {
-                Ok(program) => return Ok((program, form)),
+    ) -> Result<(P, Form), E> {
+        if let Some(code) = self.cached(name).and_then(as_code) {
+            match load(&code) {
+                Ok(program) => return Ok((program, code.form)),
                 Err(error @ ProgramError::Fault(_)) => return Err(failed(error)),
                 Err(ProgramError::Load(why)) => {
                     tracing::warn!(%why, "compiled code in the cache cannot be loaded: made again");
@@ -208,7 +210,7 @@ impl Engine {
             }
         }
         let code = make()?;
-        let program = Program::new(self, &code.bytes, &code.form, budget).map_err(failed)?;
+        let program = load(&code).map_err(failed)?;
         if let (Some(cache), Ok(mut content)) = (&self.cache, serde_json::to_vec(&code.form)) {
             content.push(b'\n');
             content.extend_from_slice(&code.bytes);

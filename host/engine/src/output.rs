@@ -18,6 +18,8 @@ use crate::{
 pub(crate) struct Checks<'a> {
     /// The policy, for reasons.
     pub(crate) policy: &'a Arc<str>,
+    /// The ids of the rule's provisions, for reasons.
+    pub(crate) provisions: &'a [Arc<str>],
     /// The rule's own description.
     pub(crate) about: &'a About,
     /// The fields of the query.
@@ -183,10 +185,8 @@ impl Checks<'_> {
             return Err(FORBIDDEN("a reason message that is not 1 to 500 printable characters"));
         }
         let provision = |index: u32| {
-            let found = usize::try_from(index).ok().and_then(|index| self.about.provisions.get(index));
-            found
-                .map(|provision| Arc::clone(&provision.id))
-                .ok_or(FORBIDDEN("a provision that `describe` does not list"))
+            let found = usize::try_from(index).ok().and_then(|index| self.provisions.get(index));
+            found.map(Arc::clone).ok_or(FORBIDDEN("a provision that `describe` does not list"))
         };
         Ok(Reason::from(ReasonText {
             by: Arc::clone(self.policy),

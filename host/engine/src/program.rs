@@ -5,6 +5,8 @@
     reason = "loading machine code, and calling what was checked once, without asking again"
 )]
 
+use std::ptr;
+
 use wasmtime::{
     Store,
     component::{Component, ComponentExportIndex, Func, Instance, InstancePre, Linker, TypedFunc},
@@ -16,6 +18,7 @@ use crate::{
     config::Budget,
     fault::RuleFault,
     sandbox::{Engine, Guard},
+    shard::Shard,
 };
 
 /// The interface's name among a component's exports.
@@ -23,7 +26,7 @@ const RULING: &str = "paasla:rule/ruling@0.1.0";
 
 type Configured = (Result<(), Vec<wit::Problem>>,);
 
-/// A rule's code, ready to be instantiated. Cheap to clone.
+/// A rule's code in a shard, ready to be instantiated there. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Program {
     pre: InstancePre<Guard>,
@@ -44,7 +47,30 @@ pub(crate) enum ProgramError {
     Fault(RuleFault),
 }
 
+fn broken(error: wasmtime::Error) -> ProgramError {
+    ProgramError::Load(format!("{error:#}"))
+}
+
 impl Program {
+    /// The same program in each shard, in their order. For `code` holds what [`new`](Self::new) says.
+    pub(crate) fn in_each(
+        engine: &Engine,
+        code: &[u8],
+        form: &Form,
+        budget: Budget,
+    ) -> Result<Vec<Self>, ProgramError> {
+        let emptiest = engine.shards.emptiest();
+        let tried = Self::new(engine, emptiest, code, form, budget)?;
+        let in_each = engine.shards.iter().map(|shard| {
+            if ptr::eq(shard, emptiest) {
+                return Ok(tried.clone());
+            }
+            let begin_fuel = tried.begin_fuel;
+            Self::load(shard, code).map(|same| Self { begin_fuel, ..same })
+        });
+        in_each.collect()
+    }
+
     /// Loads code, instantiates it once, and checks the types of its functions.
     ///
     /// `code` must be what wasmtime wrote: it comes from this engine's own compiler, or from its cache, which proves
@@ -52,38 +78,44 @@ impl Program {
     /// burns no fuel of the rule's.
     pub(crate) fn new(
         engine: &Engine,
+        shard: &Shard,
         code: &[u8],
         form: &Form,
         budget: Budget,
     ) -> Result<Self, ProgramError> {
-        // SAFETY: see above; that the code was made for this engine and this machine is checked by wasmtime.
-        let component = unsafe { Component::deserialize(&engine.wasm, code) };
-        let load = |error: wasmtime::Error| ProgramError::Load(format!("{error:#}"));
-        let component = component.map_err(load)?;
-        component.initialize_copy_on_write_image().map_err(load)?;
+        let program = Self::load(shard, code)?;
+        let is_snapshot = *form == Form::Snapshot;
+        let fuel = if is_snapshot { u64::MAX } else { budget.fuel };
+        let mut store = program.sandbox(engine, Budget { fuel, ..budget }).map_err(ProgramError::Fault)?;
+        let instance = program.pre.instantiate(&mut store);
+        let instance = instance.map_err(|error| ProgramError::Fault(engine.fault(&store, budget, &error)))?;
+        // Finds the same four functions, and checks their types against the interface's.
+        Checked::new(&mut store, &instance).map_err(broken)?;
+        let left = store.get_fuel().map_err(broken)?;
+        let begin_fuel = if is_snapshot { fuel.saturating_sub(left) } else { 0 };
+        Ok(Self { begin_fuel, ..program })
+    }
+
+    /// Loads code, which must be what `new` says, and tested there or to be tested.
+    fn load(shard: &Shard, code: &[u8]) -> Result<Self, ProgramError> {
+        // SAFETY: see `new`; that the code was made for this engine and this machine is checked by wasmtime.
+        let component = unsafe { Component::deserialize(&shard.wasm, code) };
+        let component = component.map_err(broken)?;
+        component.initialize_copy_on_write_image().map_err(broken)?;
         let missing = |what: &str| ProgramError::Load(format!("it does not export {what}"));
         let ruling = component.get_export_index(None, RULING).ok_or_else(|| missing(RULING))?;
         let function =
             |name: &str| component.get_export_index(Some(&ruling), name).ok_or_else(|| missing(name));
         let (describe, configure) = (function("describe")?, function("configure")?);
         let (decide, review) = (function("decide")?, function("review")?);
-        let pre = Linker::<Guard>::new(&engine.wasm).instantiate_pre(&component).map_err(load)?;
-        let is_snapshot = *form == Form::Snapshot;
-        let fuel = if is_snapshot { u64::MAX } else { budget.fuel };
-        let mut store = engine.sandbox(Budget { fuel, ..budget }).map_err(ProgramError::Fault)?;
-        let instance = pre.instantiate(&mut store);
-        let instance = instance.map_err(|error| ProgramError::Fault(engine.fault(&store, budget, &error)))?;
-        // Finds the same four functions, and checks their types against the interface's.
-        Checked::new(&mut store, &instance).map_err(load)?;
-        let left = store.get_fuel().map_err(load)?;
-        let begin_fuel = if is_snapshot { fuel.saturating_sub(left) } else { 0 };
-        Ok(Self { pre, describe, configure, decide, review, begin_fuel })
+        let pre = Linker::<Guard>::new(&shard.wasm).instantiate_pre(&component).map_err(broken)?;
+        Ok(Self { pre, describe, configure, decide, review, begin_fuel: 0 })
     }
 
     /// A fresh sandbox for it: when it is instantiated there, it has what the budget says.
     pub(crate) fn sandbox(&self, engine: &Engine, budget: Budget) -> Result<Store<Guard>, RuleFault> {
         let fuel = budget.fuel.saturating_add(self.begin_fuel);
-        engine.sandbox(Budget { fuel, ..budget })
+        engine.sandbox(self.pre.engine(), Budget { fuel, ..budget })
     }
 
     /// A fresh instance.

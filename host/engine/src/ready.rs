@@ -14,10 +14,13 @@ use crate::{
     config::{Budget, EngineConfig},
     program::Program,
     sandbox::{Engine, Guard, Place, PoolSize},
+    shard::Shard,
 };
 
-/// How many sandboxes may stand ready for one policy: a host with time to spare decides few queries at one time.
-const EACH: usize = 2;
+/// How many sandboxes may stand ready for one policy where there is one shard: a host with time to spare decides few
+/// queries at one time. Where there are more, one in each: they are as many as processors, and who finds none in its own
+/// takes another's.
+const TWO: usize = 2;
 
 /// The part of all sandboxes that may be set aside: one in so many.
 const PART: u32 = 4;
@@ -25,7 +28,7 @@ const PART: u32 = 4;
 /// Bytes of memory up to which a sandbox that was used may wait to be wiped. What took more gives it back at once.
 const LITTLE: usize = 1 << 20;
 
-/// What may be set aside of an engine's pool, and what is.
+/// What may be set aside of a shard's pool, and what is.
 pub(crate) struct Reserve {
     taken: Arc<AtomicU32>,
     most: u32,
@@ -63,22 +66,24 @@ pub(crate) struct Ready {
     pub(crate) place: Place,
 }
 
-/// Where the sandboxes stand that are ready for one policy, and what it takes to make one.
+/// Where the sandboxes of one shard stand that are ready for one policy, and what it takes to make one.
 pub(crate) struct Shelf {
     engine: Engine,
     reserve: Arc<Reserve>,
     program: Program,
     budget: Budget,
+    most: usize,
     ready: Mutex<Vec<Ready>>,
 }
 
 impl Shelf {
-    /// An empty one; none where the engine sets nothing aside. `program` must be a snapshot: nothing of the rule's runs
+    /// An empty one; none where the shard sets nothing aside. `program` must be a snapshot: nothing of the rule's runs
     /// when it is instantiated, so that this can be done before there is a query.
-    pub(crate) fn new(engine: &Engine, program: &Program, budget: Budget) -> Option<Self> {
-        let reserve = Arc::clone(engine.reserve.as_ref()?);
+    pub(crate) fn new(engine: &Engine, shard: &Shard, program: &Program, budget: Budget) -> Option<Self> {
+        let reserve = Arc::clone(shard.reserve.as_ref()?);
+        let most = if engine.shards.count() > 1 { 1 } else { TWO };
         let (engine, program) = (engine.clone(), program.clone());
-        Some(Self { engine, reserve, program, budget, ready: Mutex::default() })
+        Some(Self { engine, reserve, program, budget, most, ready: Mutex::default() })
     }
 
     /// A sandbox that stands ready. The time that its call may take begins now.
@@ -90,13 +95,13 @@ impl Shelf {
 
     /// Makes one ready, if there may be one more. What goes wrong is not told: the next ruling makes its own, and says.
     fn put(&self, place: Option<Place>) {
-        if self.lock().len() >= EACH {
+        if self.lock().len() >= self.most {
             return;
         }
         let Some(place) = place.or_else(|| self.reserve.place()) else { return };
         let Ok(Some(ready)) = contained(|| self.make(place)) else { return };
         let mut all = self.lock();
-        if all.len() < EACH {
+        if all.len() < self.most {
             all.push(ready);
         }
     }
@@ -116,15 +121,19 @@ impl Activated {
     /// How many sandboxes stand ready for it.
     #[must_use]
     pub fn ready(&self) -> usize {
-        self.shelf.as_ref().map_or(0, |shelf| shelf.lock().len())
+        self.shelves().map(|shelf| shelf.lock().len()).sum()
     }
 
     /// Gives up the sandboxes that stand ready: for a policy that is kept and not asked any more.
     pub fn stand_down(&self) {
-        if let Some(shelf) = &self.shelf {
+        for shelf in self.shelves() {
             let ready = std::mem::take(&mut *shelf.lock());
             drop(ready);
         }
+    }
+
+    fn shelves(&self) -> impl Iterator<Item = &Arc<Shelf>> {
+        self.posts.iter().filter_map(|post| post.shelf.as_ref())
     }
 }
 

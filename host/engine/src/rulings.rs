@@ -5,7 +5,7 @@ use paasla_core::{Query, RowRuling, Ruling};
 use wasmtime::{Store, component::Instance};
 
 use crate::{
-    activate::{Activated, Start},
+    activate::{Activated, Post, Start},
     bindings::v0_1::exports::paasla::rule::ruling::Decided,
     compiler::contained,
     config::Budget,
@@ -71,38 +71,60 @@ impl Activated {
     }
 
     fn decide_input(&self, input: &QueryInput<'_>) -> (Result<Ruling, RuleFault>, u64) {
-        self.decided(input, self.call(self.ration.decide(), self.asking(input)))
+        let budget = self.ration.decide();
+        self.in_turn(|post| self.decided(post, input, self.call(post, budget, self.asking(input))))
     }
 
     /// Decides in a sandbox that was made ready, or else in one made now, and leaves it in `spent`.
     fn decide_leaving(&self, input: &QueryInput<'_>, spent: &mut Spent) -> (Result<Ruling, RuleFault>, u64) {
-        let Some(shelf) = &self.shelf else { return self.decide_input(input) };
         let budget = self.ration.decide();
-        let (mut store, instance, place) = match shelf.take() {
-            Some(Ready { store, instance, place }) => (store, Some(instance), Some(place)),
-            None => match self.program.sandbox(&self.engine, budget) {
-                Ok(store) => (store, None, None),
+        let each = || self.engine.shards.home_first(&self.posts);
+        let ready = each().find_map(|post| Some((post, post.shelf.as_ref()?, post.shelf.as_ref()?.take()?)));
+        if let Some((post, shelf, Ready { mut store, instance, place })) = ready {
+            let said = self.call_in(post, &mut store, Some(instance), budget, self.asking(input));
+            spent.leave(shelf, store, Some(place));
+            return self.decided(post, input, said);
+        }
+        self.in_turn(|post| {
+            let Some(shelf) = &post.shelf else {
+                return self.decided(post, input, self.call(post, budget, self.asking(input)));
+            };
+            let mut store = match post.program.sandbox(&self.engine, budget) {
+                Ok(store) => store,
                 Err(fault) => return (Err(fault), 0),
-            },
-        };
-        let said = self.call_in(&mut store, instance, budget, self.asking(input));
-        spent.leave(shelf, store, place);
-        self.decided(input, said)
+            };
+            let said = self.call_in(post, &mut store, None, budget, self.asking(input));
+            if !matches!(said, (Err(RuleFault::Busy), _)) {
+                spent.leave(shelf, store, None);
+            }
+            self.decided(post, input, said)
+        })
+    }
+
+    /// What is said in the first shard that has a sandbox.
+    fn in_turn<R>(
+        &self,
+        ask: impl FnMut(&Post) -> (Result<R, RuleFault>, u64),
+    ) -> (Result<R, RuleFault>, u64) {
+        let is_busy = |(said, _): &(Result<R, RuleFault>, u64)| matches!(said, Err(RuleFault::Busy));
+        let said = self.engine.shards.first_with_room(&self.posts, ask, is_busy);
+        said.unwrap_or((Err(RuleFault::Busy), 0))
     }
 
     fn asking(
         &self,
         input: &QueryInput<'_>,
-    ) -> impl FnOnce(&Program, &mut Store<Guard>, &Instance) -> wasmtime::Result<Decided> {
+    ) -> impl Fn(&Program, &mut Store<Guard>, &Instance) -> wasmtime::Result<Decided> {
         |program, store, instance| input.with(&self.about, |query| program.decide(store, instance, query))
     }
 
     fn decided(
         &self,
+        post: &Post,
         input: &QueryInput<'_>,
         (said, fuel): (Result<Decided, RuleFault>, u64),
     ) -> (Result<Ruling, RuleFault>, u64) {
-        (said.and_then(|said| checked(|| self.checks(input.query).decided(said))), fuel)
+        (said.and_then(|said| checked(|| self.checks(post, input.query).decided(said))), fuel)
     }
 
     /// Reviews all rows of one query in one fresh sandbox. Gives the fuel used in any case.
@@ -110,15 +132,16 @@ impl Activated {
         let reads = |field| self.reads(query, field);
         let input = QueryInput::new(query);
         let rows_input = RowsInput::new(&input, rows, &self.about.row_facts, reads);
-        let (said, fuel) = self.call(
-            self.ration.review(rows.len(), &self.engine.config.most),
-            |program, store, instance| {
+        let budget = self.ration.review(rows.len(), &self.engine.config.most);
+        self.in_turn(|post| {
+            let (said, fuel) = self.call(post, budget, |program, store, instance| {
                 input.with(&self.about, |query| {
                     rows_input.with(|rows| program.review(store, instance, query, rows))
                 })
-            },
-        );
-        (said.and_then(|said| checked(|| self.checks(query).reviewed(said, rows, reads))), fuel)
+            });
+            let checks = self.checks(post, query);
+            (said.and_then(|said| checked(|| checks.reviewed(said, rows, reads))), fuel)
+        })
     }
 
     /// The fuel that deciding one query may use.
@@ -139,9 +162,10 @@ impl Activated {
         query.fields.get(field).is_some_and(|field| self.about.reads.contains(&field.category))
     }
 
-    fn checks<'a>(&'a self, query: &'a Query) -> Checks<'a> {
+    fn checks<'a>(&'a self, post: &'a Post, query: &'a Query) -> Checks<'a> {
         Checks {
-            policy: &self.name,
+            policy: &post.name,
+            provisions: &post.provisions,
             about: &self.about,
             fields: &query.fields,
             limits: &self.engine.config.answer,
@@ -151,11 +175,12 @@ impl Activated {
     /// One call in a fresh instance, which is thrown away at once.
     fn call<R>(
         &self,
+        post: &Post,
         budget: Budget,
         call: impl FnOnce(&Program, &mut Store<Guard>, &Instance) -> wasmtime::Result<R>,
     ) -> (Result<R, RuleFault>, u64) {
-        match self.program.sandbox(&self.engine, budget) {
-            Ok(mut store) => self.call_in(&mut store, None, budget, call),
+        match post.program.sandbox(&self.engine, budget) {
+            Ok(mut store) => self.call_in(post, &mut store, None, budget, call),
             Err(fault) => (Err(fault), 0),
         }
     }
@@ -164,6 +189,7 @@ impl Activated {
     /// snapshot or now.
     fn call_in<R>(
         &self,
+        post: &Post,
         store: &mut Store<Guard>,
         made: Option<Instance>,
         budget: Budget,
@@ -172,9 +198,9 @@ impl Activated {
         let run = || {
             let instance = match made {
                 Some(instance) => instance,
-                None => self.instance(store)?,
+                None => self.instance(post, store)?,
             };
-            call(&self.program, store, &instance)
+            call(&post.program, store, &instance)
         };
         let said = contained(run).unwrap_or_else(|_| Err(RuleFault::Panic.into()));
         let said = said.map_err(|error| self.engine.fault(store, budget, &error));
@@ -186,10 +212,10 @@ impl Activated {
         (said, fuel)
     }
 
-    fn instance(&self, store: &mut Store<Guard>) -> wasmtime::Result<Instance> {
-        let instance = self.program.instantiate(store)?;
+    fn instance(&self, post: &Post, store: &mut Store<Guard>) -> wasmtime::Result<Instance> {
+        let instance = post.program.instantiate(store)?;
         if self.start != Start::Snapshot {
-            let configured = self.program.configure(store, &instance, &self.settings)?;
+            let configured = post.program.configure(store, &instance, &self.settings)?;
             configured.map_err(|_| RuleFault::Forbidden("a problem with settings that it took before"))?;
         }
         Ok(instance)
@@ -207,6 +233,7 @@ fn checked<R>(check: impl FnOnce() -> Result<R, RuleFault>) -> Result<R, RuleFau
 #[derive(Debug)]
 pub struct Reused<'p> {
     policy: &'p Activated,
+    post: &'p Post,
     store: Store<Guard>,
     instance: Instance,
 }
@@ -219,10 +246,11 @@ impl Activated {
     /// When there is none, or the rule breaks at once.
     pub fn reused(&self) -> Result<Reused<'_>, RuleFault> {
         let budget = self.ration.decide();
-        let mut store = self.program.sandbox(&self.engine, budget)?;
-        let instance = self.instance(&mut store);
+        let post = self.engine.shards.home_first(&self.posts).next().ok_or(RuleFault::Busy)?;
+        let mut store = post.program.sandbox(&self.engine, budget)?;
+        let instance = self.instance(post, &mut store);
         let instance = instance.map_err(|error| self.engine.fault(&store, budget, &error))?;
-        Ok(Reused { policy: self, store, instance })
+        Ok(Reused { policy: self, post, store, instance })
     }
 }
 
@@ -230,7 +258,7 @@ impl Activated {
 impl Reused<'_> {
     /// Decides one query where earlier ones were decided.
     pub fn decide(&mut self, query: &Query) -> (Result<Ruling, RuleFault>, u64) {
-        let Self { policy, store, instance } = self;
+        let Self { policy, post, store, instance } = self;
         let budget = policy.ration.decide();
         if store.set_fuel(budget.fuel).is_err() {
             return (Err(RuleFault::Host), 0);
@@ -238,10 +266,10 @@ impl Reused<'_> {
         // The backstop's clock runs on; it is for one call.
         store.set_epoch_deadline(u64::MAX / 2);
         let input = QueryInput::new(query);
-        let said = input.with(&policy.about, |query| policy.program.decide(store, instance, query));
+        let said = input.with(&policy.about, |query| post.program.decide(store, instance, query));
         let fuel = budget.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let said = said.map_err(|error| policy.engine.fault(store, budget, &error));
-        (said.and_then(|said| policy.checks(query).decided(said)), fuel)
+        (said.and_then(|said| policy.checks(post, query).decided(said)), fuel)
     }
 }
 

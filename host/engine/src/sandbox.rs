@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The WebAssembly engine, set up so that the same call always does the same, and one sandbox per call.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    thread,
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolConcurrencyLimitError,
+    Config, CustomCodeMemory, Enabled, InstanceAllocationStrategy, OptLevel, PoolConcurrencyLimitError,
     PoolingAllocationConfig, ResourceLimiter, Store, Strategy, Trap, WasmBacktraceDetails, WasmFeatures,
 };
 
@@ -21,11 +17,8 @@ use crate::{
     compiler::Compiler,
     config::{Budget, ComponentLimits, EngineConfig},
     fault::RuleFault,
-    ready::Reserve,
+    shard::{Shards, TICK},
 };
-
-/// How often the backstop clock ticks.
-const TICK: Duration = Duration::from_millis(10);
 
 /// Bytes at the beginning of a linear memory that are written anew after a ruling; what is behind them is given back to
 /// the kernel, which costs more. It is all the memory of a rule as `paasla rule build` makes it.
@@ -34,14 +27,12 @@ const KEPT: usize = 128 << 10;
 /// The engine: compiles rules and runs them.
 #[derive(Clone)]
 pub struct Engine {
-    pub(crate) wasm: wasmtime::Engine,
+    pub(crate) shards: Arc<Shards>,
     pub(crate) config: Arc<EngineConfig>,
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) cache: Option<Arc<CodeCache>>,
     /// How many sandboxes are alive, where no pool counts them.
     alive: Option<Arc<AtomicU32>>,
-    /// What of the pool may be set aside, where there is a pool and it is large enough.
-    pub(crate) reserve: Option<Arc<Reserve>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -63,30 +54,16 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
         config.check().map_err(EngineError)?;
         let broken = |error: wasmtime::Error| EngineError(format!("{error:#}"));
-        let (wasm, alive) = match wasmtime::Engine::new(&pooled(&config).map_err(broken)?) {
-            Ok(wasm) => (wasm, None),
+        let (shards, alive) = match Shards::pooled(&config) {
+            Ok(shards) => (shards, None),
             Err(error) => {
                 tracing::warn!(%error, "no pool of sandboxes on this machine, each is allocated on demand");
-                (
-                    wasmtime::Engine::new(&base(&config).map_err(broken)?).map_err(broken)?,
-                    Some(Arc::default()),
-                )
+                (Shards::on_demand(&config).map_err(broken)?, Some(Arc::default()))
             }
         };
-        let weak = wasm.weak();
-        thread::Builder::new()
-            .name("paasla-epoch".to_owned())
-            .spawn(move || {
-                while let Some(engine) = weak.upgrade() {
-                    engine.increment_epoch();
-                    drop(engine);
-                    thread::sleep(TICK);
-                }
-            })
-            .map_err(|error| EngineError(error.to_string()))?;
+        shards.wind_up().map_err(|error| EngineError(error.to_string()))?;
         let compiler = Arc::new(Compiler::InProcess);
-        let reserve = Reserve::of(&wasm, &config).map(Arc::new);
-        Ok(Self { wasm, config: Arc::new(config), compiler, cache: None, alive, reserve })
+        Ok(Self { shards: Arc::new(shards), config: Arc::new(config), compiler, cache: None, alive })
     }
 
     /// The same engine with another compiler.
@@ -115,10 +92,10 @@ impl Engine {
         &self.config
     }
 
-    /// A fresh sandbox for one call.
-    pub(crate) fn sandbox(&self, budget: Budget) -> Result<Store<Guard>, RuleFault> {
+    /// A fresh sandbox for one call, in a shard of this engine.
+    pub(crate) fn sandbox(&self, wasm: &wasmtime::Engine, budget: Budget) -> Result<Store<Guard>, RuleFault> {
         let guard = Guard::new(budget.memory_bytes, &self.config, self.place()?);
-        let mut store = Store::try_new(&self.wasm, guard).map_err(|_| RuleFault::Host)?;
+        let mut store = Store::try_new(wasm, guard).map_err(|_| RuleFault::Host)?;
         store.limiter(|guard| guard);
         store.set_fuel(budget.fuel).map_err(|_| RuleFault::Host)?;
         store.set_hostcall_fuel(usize::try_from(budget.output_bytes).unwrap_or(usize::MAX));
@@ -307,7 +284,8 @@ impl PoolSize {
     }
 }
 
-fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
+/// The same with a pool.
+pub(crate) fn pooled(limits: &EngineConfig, code: &Arc<SharedCode>) -> wasmtime::Result<Config> {
     let mut config = base(limits)?;
     let memory = limits.most.memory_bytes.max(limits.setup.memory_bytes);
     let ComponentLimits { memories, tables, .. } = limits.component;
@@ -335,7 +313,7 @@ fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     // Elsewhere the processor has to be told of new code, which wasmtime does for what it makes executable itself.
     if cfg!(target_arch = "x86_64") {
-        config.with_custom_code_memory(Some(Arc::new(SharedCode::default())));
+        config.with_custom_code_memory(Some(Arc::clone(code) as Arc<dyn CustomCodeMemory>));
     }
     Ok(config)
 }

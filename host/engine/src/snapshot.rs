@@ -48,7 +48,7 @@ impl Engine {
         };
         let setup = self.config.setup;
         let budget = setup.configure();
-        let mut store = self.sandbox(budget)?;
+        let mut store = instrumented.sandbox(self, budget)?;
         let configured = instrumented.instantiate(&mut store).and_then(|instance| {
             let outcome = instrumented.configure(&mut store, &instance, settings)?;
             Ok((instance, outcome))

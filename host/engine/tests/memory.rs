@@ -115,11 +115,11 @@ fn a_hundred_thousand_hostile_rulings_leave_nothing_behind() {
     assert_eq!(good.decide(&query()).0, Ok(Ruling::Abstain));
 }
 
-/// Two threads at once, as a host has them.
+/// Threads at once in an engine of two shards, as a host has them.
 #[test]
 fn threads_at_once_leave_nothing_behind() {
     let ration = Ration { fuel: 50_000, review_fuel: 50_000, ..limits().ration };
-    let engine = Engine::new(EngineConfig { ration, most: ration, ..limits() }).unwrap();
+    let engine = Engine::new(EngineConfig { ration, most: ration, shards: 2, ..limits() }).unwrap();
     let policies = mixture(&engine);
     let round = |times| {
         std::thread::scope(|scope| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A panic of the host's own code in a ruling.
+//! What a ruling does about a panic of the host's own code, and about shards that have no room.
 
 #[expect(dead_code, unreachable_pub, reason = "shared with the engine's other tests")]
 #[path = "../../tests/common/answer.rs"]
@@ -8,8 +8,18 @@ mod answer;
 #[path = "../../tests/common/guest.rs"]
 mod guest;
 
+#[expect(unreachable_pub, reason = "shared with the engine's other tests")]
+#[path = "../../tests/common/query.rs"]
+mod query;
+
+use paasla_core::Policy;
+
 use super::*;
 use crate::{config::EngineConfig, sandbox::Engine};
+
+fn policy() -> Policy {
+    serde_json::from_str(r#"{"name":"p","rule":""}"#).unwrap()
+}
 
 /// Whatever the host's code runs into over one rule, the caller gets a fault that counts, and the next call is
 /// answered.
@@ -17,15 +27,56 @@ use crate::{config::EngineConfig, sandbox::Engine};
 fn a_panic_in_a_call_is_a_fault_of_its_own_kind() {
     let engine = Engine::new(EngineConfig { instances: 1, ..EngineConfig::default() }).unwrap();
     let rule = engine.load(&guest::Guest::default().component()).unwrap();
-    let policy = serde_json::from_str(r#"{"name":"p","rule":""}"#).unwrap();
-    let policy = engine.activate(&rule, &policy).unwrap();
+    let policy = engine.activate(&rule, &policy()).unwrap();
     let budget = policy.ration.decide();
     for _ in 0..20 {
-        let (said, fuel) = policy.call(budget, |_, _, _| -> wasmtime::Result<()> { panic!("on purpose") });
+        let (said, fuel) =
+            policy.call(&policy.posts[0], budget, |_, _, _| -> wasmtime::Result<()> { panic!("on purpose") });
         assert_eq!((said, fuel), (Err(RuleFault::Panic), 0));
     }
     assert_eq!(checked(|| -> Result<(), _> { panic!("on purpose") }), Err(RuleFault::Panic));
     assert!(RuleFault::Panic.is_the_rules());
-    let (said, _) = policy.call(budget, |_, _, _| Ok(7));
+    let (said, _) = policy.call(&policy.posts[0], budget, |_, _, _| Ok(7));
     assert_eq!(said, Ok(7));
+}
+
+/// All sandboxes that a shard has left.
+fn rest(policy: &Activated, shard: usize) -> Vec<Store<Guard>> {
+    let program = &policy.posts[shard].program;
+    let one = || {
+        let mut store = program.sandbox(&policy.engine, policy.ration.decide()).unwrap();
+        program.instantiate(&mut store).ok().map(|_| store)
+    };
+    std::iter::from_fn(one).collect()
+}
+
+/// Wherever the only room is: rules are loaded, configured and snapshotted there, and rule, also for a host with time to
+/// spare.
+#[test]
+fn the_shard_that_has_room_is_found() {
+    let engine = Engine::new(EngineConfig { instances: 12, shards: 3, ..EngineConfig::default() }).unwrap();
+    let table = "(table $t 1 funcref) (func $unused (table.set $t (i32.const 0) (ref.null func)))";
+    let each_time = guest::Guest { more: table, ..guest::Guest::default() }.component();
+    let components = [guest::Guest::default().component(), each_time];
+    let activated = |component| engine.activate(&engine.load(component).unwrap(), &policy()).unwrap();
+    let first = activated(&components[0]);
+    let query = query::query();
+    let ask = |policy: &Activated| {
+        let mut spent = Spent::default();
+        let mut said = decide_all_leaving([policy], &query, &mut spent);
+        drop(spent);
+        let leaving = said.pop().map(|said| (said.ruling, said.fuel)).unwrap();
+        assert_eq!(leaving, policy.decide(&query));
+        assert_eq!(leaving.0.as_ref().err(), policy.review(&query, &[]).0.as_ref().err());
+        leaving
+    };
+    for with_room in 0..3 {
+        let mut held = [0, 1, 2].map(|shard| rest(&first, shard));
+        assert!(held.iter().all(|held| held.len() == 4));
+        assert_eq!(ask(&first), (Err(RuleFault::Busy), 0));
+        held[with_room].pop();
+        for component in &components {
+            assert_eq!(ask(&activated(component)).0, Ok(Ruling::Abstain));
+        }
+    }
 }

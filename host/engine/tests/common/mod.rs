@@ -4,14 +4,16 @@
 
 pub mod answer;
 pub mod guest;
+mod query;
 
-use paasla_core::{Field, GrantView, Limits, Mode, Policy, Query, Ruling, Scope, Subjects, Term};
+use paasla_core::{Limits, Mode, Policy, Query, Ruling, Scope};
 use paasla_engine::{
     ActivateError, Activated, ComponentLimits, Engine, EngineConfig, LoadError, Ration, RowInput, RuleFault,
     Setup, Spent, Start, decide_all_leaving,
 };
 
 use guest::Guest;
+pub use query::query;
 
 pub const MIB: u64 = 1 << 20;
 /// How many sandboxes may be alive at one time in the tests' engines.
@@ -81,43 +83,6 @@ pub fn activate(engine: &Engine, guest: &Guest) -> Activated {
 pub fn activate_bytes(engine: &Engine, component: &[u8]) -> Activated {
     let rule = engine.load(component).unwrap();
     engine.activate(&rule, &policy()).unwrap()
-}
-
-/// Three fields, the last one of the group `g`.
-pub fn query() -> Query {
-    let field = |name: &str, group: Option<&str>| {
-        std::sync::Arc::new(Field {
-            name: name.into(),
-            group: group.map(Into::into),
-            iri: "urn:x".into(),
-            category: "urn:c".into(),
-            special: false,
-            reveals: vec!["urn:d".into()],
-        })
-    };
-    let term = |iri: &str| Term { iri: iri.into(), broader: vec!["urn:broader".into()] };
-    Query {
-        id: "0196a0b0-0000-7000-8000-000000000000".into(),
-        instant: 1_795_000_000_000,
-        date: paasla_core::Date::constant(2026, 11, 22),
-        channel: "xroad".into(),
-        service: "person".into(),
-        version: 1,
-        client: "EE/GOV/1/a".parse().unwrap(),
-        represented: None,
-        official: Some("EE1".into()),
-        agent: None,
-        case: None,
-        purpose: term("urn:p"),
-        legal_basis: term("urn:b"),
-        special_ground: None,
-        provision: None,
-        bundle: None,
-        subjects: Subjects { kind: "keys".into(), count: 1 },
-        fields: vec![field("a", None), field("b", None), field("g.c", Some("g"))],
-        grant: GrantView { id: "g".into(), reference: None, quotas: vec![], attributes: vec![] },
-        facts: vec![],
-    }
 }
 
 /// One row of the group `g`.

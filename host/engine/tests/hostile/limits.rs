@@ -18,6 +18,7 @@ use crate::common::{
 /// Limits that nothing can be counted up to, and the test of each.
 const BY_THEMSELVES: &[(&str, fn())] = &[
     ("/instances", crate::run::without_a_free_sandbox_a_query_is_told_so),
+    ("/shards", crate::shards::all_shards_together_have_what_was_configured),
     ("/deadline-ms", crate::run::a_loop_with_boundless_fuel_ends_at_the_deadline),
     ("/component/compile-ms", crate::bombs::a_compilation_that_takes_too_long),
     ("/component/compile-bytes", crate::bombs::a_compilation_that_takes_too_much_memory),
@@ -358,6 +359,8 @@ fn senseless_limits_are_refused() {
     for (place, number) in [
         ("/instances", 0),
         ("/instances", 100_001),
+        ("/shards", 5),
+        ("/shards", 1_001),
         ("/most/memory-bytes", 0),
         ("/setup/memory-bytes", (4 << 30) + 1),
         ("/stack-bytes", 1),

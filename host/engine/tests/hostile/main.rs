@@ -25,4 +25,5 @@ mod output_of_setup;
 mod ready;
 mod run;
 mod same;
+mod shards;
 mod worker;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//! An engine in parts, which must not be seen from outside.
+
+use std::{thread, time::Duration};
+
+use paasla_core::Ruling;
+use paasla_engine::{Activated, Engine, EngineConfig, Ration, RuleFault, Spent, decide_all_leaving};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::common::{activate, answer::repeating, decide_ready, guest::Guest, is_well, limits, query, rows};
+
+const LOOP: &str = "(loop (br 0)) unreachable";
+
+/// The usual limits, and so many sandboxes in so many shards.
+fn divided(instances: u32, shards: u32) -> EngineConfig {
+    EngineConfig { instances, shards, ..limits() }
+}
+
+/// The processors that this thread may run on.
+fn processors() -> Vec<usize> {
+    let may = sched_getaffinity(None).unwrap();
+    (0..CpuSet::MAX_CPU).filter(|processor| may.is_set(*processor)).collect()
+}
+
+/// Has this thread run on one processor from now on.
+fn run_on(processor: usize) {
+    let mut only = CpuSet::new();
+    only.set(processor);
+    sched_setaffinity(None, &only).unwrap();
+}
+
+/// Each of three shards has one sandbox. Three queries at one time find it, on however many processors they run; the
+/// fourth is told that there is none.
+#[test]
+pub fn all_shards_together_have_what_was_configured() {
+    let endless = Ration { fuel: u64::MAX, ..limits().ration };
+    let config = EngineConfig { ration: endless, most: endless, deadline_ms: 2_000, ..divided(3, 3) };
+    let engine = Engine::new(config).unwrap();
+    let looping = activate(&engine, &Guest { decide: LOOP, ..Guest::default() });
+    let good = activate(&engine, &Guest::default());
+    thread::scope(|scope| {
+        let one_holds = || {
+            let said = std::iter::repeat_with(|| looping.decide(&query()).0);
+            said.take(100_000).find(|said| *said != Err(RuleFault::Busy)).unwrap()
+        };
+        let holders: Vec<_> = (0..3).map(|_| scope.spawn(one_holds)).collect();
+        let busy = std::iter::repeat_with(|| {
+            thread::sleep(Duration::from_millis(1));
+            (good.decide(&query()), good.review(&query(), &rows()))
+        });
+        let busy = busy.take_while(|_| holders.iter().all(|holder| !holder.is_finished()));
+        let mut busy = busy;
+        let busy = busy.find(|((said, _), (rows, _))| said.is_err() && rows.is_err());
+        assert_eq!(busy, Some(((Err(RuleFault::Busy), 0), (Err(RuleFault::Busy), 0))));
+        for holder in holders {
+            assert_eq!(holder.join().unwrap(), Err(RuleFault::Deadline { limit_ms: 2_000 }));
+        }
+    });
+    is_well(&engine);
+}
+
+/// Ruling, fault and fuel are the same in every shard.
+#[test]
+fn rulings_and_fuel_are_the_same_on_every_processor() {
+    let engine = Engine::new(divided(16, 4)).unwrap();
+    let processors = processors();
+    for guest in [Guest::default(), repeating(), Guest { decide: LOOP, review: LOOP, ..Guest::default() }] {
+        let policy = activate(&engine, &guest);
+        let ask =
+            || (policy.decide(&query()), policy.review(&query(), &rows()), decide_ready(&policy, &query()));
+        let first = ask();
+        for processor in &processors {
+            run_on(*processor);
+            assert_eq!(ask(), first);
+        }
+        assert_eq!(first.0, first.2);
+    }
+    is_well(&engine);
+}
+
+/// What was made ready on one processor is used on another, too.
+#[test]
+fn what_stands_ready_is_found_from_every_processor() {
+    let engine = Engine::new(divided(16, 2)).unwrap();
+    let policy = activate(&engine, &Guest::default());
+    for one in processors() {
+        for other in processors() {
+            run_on(one);
+            decide_ready(&policy, &query()).0.unwrap();
+            assert_eq!(policy.ready(), 1);
+            run_on(other);
+            let mut spent = Spent::default();
+            assert_eq!(decide_all_leaving([&policy], &query(), &mut spent)[0].ruling, Ok(Ruling::Abstain));
+            assert_eq!(policy.ready(), 0);
+        }
+    }
+}
+
+/// In each shard stands one for a policy at most, and a quarter of its sandboxes for all of them.
+#[test]
+fn no_more_stand_ready_than_in_one_engine() {
+    let engine = Engine::new(divided(16, 2)).unwrap();
+    let policies: Vec<_> = (0..10).map(|_| activate(&engine, &Guest::default())).collect();
+    for processor in processors().repeat(3) {
+        run_on(processor);
+        for policy in &policies {
+            decide_ready(policy, &query()).0.unwrap();
+            assert!(policy.ready() <= 2);
+        }
+        let ready: usize = policies.iter().map(Activated::ready).sum();
+        assert!((2..=4).contains(&ready), "{ready}");
+    }
+    is_well(&engine);
+}
