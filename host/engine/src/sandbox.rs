@@ -252,7 +252,9 @@ pub(crate) fn base(limits: &EngineConfig) -> wasmtime::Result<Config> {
     config.max_wasm_stack(limits.stack_bytes);
     // Only for futures, which are not used; it may not be smaller than the other.
     config.async_stack_size(limits.stack_bytes.max(2 << 20));
-    config.wasm_backtrace_details(WasmBacktraceDetails::Disable).native_unwind_info(false);
+    // What is known of a trap is its kind: names and places in the code would be in memory for nothing.
+    config.wasm_backtrace_max_frames(None).wasm_backtrace_details(WasmBacktraceDetails::Disable);
+    config.native_unwind_info(false).generate_address_map(false).debug_symbols(false);
     config.memory_init_cow(true).memory_may_move(false).guard_before_linear_memory(true);
     config.memory_reservation(4 << 30).memory_guard_size(32 << 20);
     config.memory_guaranteed_dense_image_size(64 << 20);
