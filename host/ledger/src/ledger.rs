@@ -29,8 +29,9 @@ pub struct LedgerConfig {
     pub max_batch: usize,
     /// The longest that a caller waits for its record to become durable.
     pub wait: Duration,
-    /// How long the next commit is put off, once four records met in one: where there is a crowd, more come meanwhile
-    /// and share its cost.
+    /// How long the next commit is put off at most, once four records met in one: where there is a crowd, more come
+    /// meanwhile and share its cost. It is put off no longer than until as many have come as were in the last one or came
+    /// while that was written.
     pub gather: Duration,
 }
 
@@ -105,7 +106,7 @@ impl Ledger {
     ) -> Result<T, LedgerError> {
         let entry = Entry::of(&record).map_err(JournalError::refused)?;
         drop(record);
-        let answered = {
+        let (answered, is_awaited) = {
             let mut state = self.shared.state();
             if state.closing {
                 return Err(LedgerError::Closed);
@@ -124,9 +125,11 @@ impl Ledger {
             }
             let (answer, answered) = oneshot::channel();
             state.queue.push_back(Waiting { entry, answer });
-            answered
+            (answered, state.is_awaited())
         };
-        self.shared.work.notify_one();
+        if is_awaited {
+            self.shared.work.notify_one();
+        }
         let done = meanwhile();
         match timeout(self.wait, answered).await {
             Ok(Ok(result)) => Ok(result.map(|()| done)?),

@@ -8,7 +8,6 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -35,6 +34,8 @@ pub(crate) struct Waiting {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) queue: VecDeque<Waiting>,
+    /// How many records in the queue the ledger's thread waits for; none while it does not wait.
+    awaited: Option<usize>,
     /// Whether somebody writes: nobody else may meanwhile.
     pub(crate) writing: bool,
     pub(crate) closing: bool,
@@ -42,10 +43,19 @@ pub(crate) struct State {
     pub(crate) dead: bool,
 }
 
+impl State {
+    /// Whether the ledger's thread waits for no more than what is queued.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.is_some_and(|awaited| self.queue.len() >= awaited)
+    }
+}
+
 /// What the ledger's thread has just written.
 #[derive(Clone, Copy)]
 struct Last {
     records: usize,
+    /// How many came while it was written.
+    came: usize,
     /// Whether the state still says so of it that somebody writes.
     holds: bool,
 }
@@ -98,7 +108,7 @@ impl Shared {
     pub(crate) fn run(&self) {
         // Whatever ends this thread, nobody waits for it any more.
         let _end = End(self);
-        let mut last = Last { records: 0, holds: false };
+        let mut last = Last { records: 0, came: 0, holds: false };
         while let Some(batch) = self.next(last) {
             last = self.write(batch);
         }
@@ -109,10 +119,13 @@ impl Shared {
         let most = self.config.max_batch.max(1);
         let mut state = self.state();
         if last.holds && last.records >= CROWD && state.queue.len() < most && !state.closing {
-            // Still `writing`: whoever comes joins the queue.
-            drop(state);
-            thread::sleep(self.config.gather);
-            state = self.state();
+            // Still `writing`: whoever comes joins the queue. Those who were told will come back, and when they and those
+            // who came meanwhile are here, nobody is left to wait for.
+            state.awaited = Some(last.records.saturating_add(last.came).min(most));
+            let is_early = |state: &mut State| !state.is_awaited() && !state.closing;
+            let gathered = self.work.wait_timeout_while(state, self.config.gather, is_early);
+            (state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+            state.awaited = None;
         }
         if last.holds {
             state.writing = false;
@@ -121,7 +134,9 @@ impl Shared {
             if state.closing && !state.writing {
                 return None;
             }
+            state.awaited = Some(1);
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.awaited = None;
         }
         state.writing = true;
         let most = state.queue.len().min(most);
@@ -142,13 +157,14 @@ impl Shared {
         if outcome.is_ok() || records == 1 {
             // Nobody writes any more before somebody is told: who comes back at once with the next record meets nobody.
             let holds = records >= CROWD;
-            if !holds {
-                self.state().writing = false;
-            }
+            let mut state = self.state();
+            state.writing = holds;
+            let came = state.queue.len();
+            drop(state);
             for answer in answers {
                 tell(answer, outcome.clone());
             }
-            return Last { records, holds };
+            return Last { records, came, holds };
         }
         let mut down: Option<JournalError> = None;
         for (entry, answer) in entries.iter().zip(answers) {
@@ -161,7 +177,7 @@ impl Shared {
             }
             tell(answer, outcome);
         }
-        Last { records, holds: true }
+        Last { records, came: 0, holds: true }
     }
 
     fn append(&self, entries: &[Entry]) -> Result<(), JournalError> {

@@ -408,6 +408,32 @@ async fn a_crowd_is_waited_for() {
     assert_eq!(journal.appends(), [vec!["a"], vec!["b", "c", "d", "e"], vec!["f", "g"]]);
 }
 
+/// Who waits for longer than a record may take is told so: a crowd that is back, and whoever joined it, is written at once.
+#[tokio::test]
+async fn a_crowd_that_is_there_is_not_waited_for() {
+    let journal = Notebook::new(0);
+    let ledger = start(&journal, LedgerConfig { gather: Duration::from_secs(3_600), ..config() });
+    let first = queue(&ledger, &["a"]).await;
+    while ledger.queued() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let crowd = queue(&ledger, &["b", "c", "d", "e"]).await;
+    journal.add_permits(1);
+    while ledger.queued() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let joining = queue(&ledger, &["f"]).await;
+    journal.add_permits(100);
+    for callers in [first, crowd] {
+        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+    }
+    let back = queue(&ledger, &["g", "h", "i", "j"]).await;
+    for callers in [joining, back] {
+        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+    }
+    assert_eq!(journal.appends(), [vec!["a"], vec!["b", "c", "d", "e"], vec!["f", "g", "h", "i", "j"]]);
+}
+
 /// Dropped without being closed, a ledger writes what is queued; and its thread does not outlive that.
 #[tokio::test]
 async fn a_ledger_that_is_dropped_writes_what_is_queued() {
