@@ -155,7 +155,7 @@ impl Engine {
         let start = form.into();
         let is_snapshot = start == Start::Snapshot;
         let post = |(shard, program): (&Shard, Program)| Post {
-            shelf: Shelf::new(self, shard, &program, budget).filter(|_| is_snapshot).map(Arc::new),
+            shelf: if is_snapshot { Shelf::new(self, shard, &program, budget).map(Arc::new) } else { None },
             name: policy.name.as_str().into(),
             provisions: rule.about.provisions.iter().map(|provision| provision.id.as_ref().into()).collect(),
             program,

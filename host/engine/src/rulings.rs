@@ -77,28 +77,34 @@ impl Activated {
 
     /// Decides in a sandbox that was made ready, or else in one made now, and leaves it in `spent`.
     fn decide_leaving(&self, input: &QueryInput<'_>, spent: &mut Spent) -> (Result<Ruling, RuleFault>, u64) {
-        let budget = self.ration.decide();
-        let each = || self.engine.shards.home_first(&self.posts);
-        let ready = each().find_map(|post| Some((post, post.shelf.as_ref()?, post.shelf.as_ref()?.take()?)));
-        if let Some((post, shelf, Ready { mut store, instance, place })) = ready {
-            let said = self.call_in(post, &mut store, Some(instance), budget, self.asking(input));
-            spent.leave(shelf, store, Some(place));
-            return self.decided(post, input, said);
+        let mut each = self.engine.shards.home_first(&self.posts);
+        match each.find_map(|post| Some((post, post.shelf.as_ref()?.take()?))) {
+            Some((post, ready)) => self.decide_at(post, Some(ready), input, spent),
+            None => self.in_turn(|post| self.decide_at(post, None, input, spent)),
         }
-        self.in_turn(|post| {
-            let Some(shelf) = &post.shelf else {
-                return self.decided(post, input, self.call(post, budget, self.asking(input)));
-            };
-            let mut store = match post.program.sandbox(&self.engine, budget) {
-                Ok(store) => store,
+    }
+
+    fn decide_at(
+        &self,
+        post: &Post,
+        ready: Option<Ready>,
+        input: &QueryInput<'_>,
+        spent: &mut Spent,
+    ) -> (Result<Ruling, RuleFault>, u64) {
+        let budget = self.ration.decide();
+        let (mut store, instance, place) = match ready {
+            Some(Ready { store, instance, place }) => (store, Some(instance), Some(place)),
+            None => match post.program.sandbox(&self.engine, budget) {
+                Ok(store) => (store, None, None),
                 Err(fault) => return (Err(fault), 0),
-            };
-            let said = self.call_in(post, &mut store, None, budget, self.asking(input));
-            if !matches!(said, (Err(RuleFault::Busy), _)) {
-                spent.leave(shelf, store, None);
-            }
-            self.decided(post, input, said)
-        })
+            },
+        };
+        let said = self.call_in(post, &mut store, instance, budget, self.asking(input));
+        match &post.shelf {
+            Some(shelf) if !is_busy(&said) => spent.leave(shelf, store, place),
+            _ => drop(store),
+        }
+        self.decided(post, input, said)
     }
 
     /// What is said in the first shard that has a sandbox.
@@ -106,7 +112,6 @@ impl Activated {
         &self,
         ask: impl FnMut(&Post) -> (Result<R, RuleFault>, u64),
     ) -> (Result<R, RuleFault>, u64) {
-        let is_busy = |(said, _): &(Result<R, RuleFault>, u64)| matches!(said, Err(RuleFault::Busy));
         let said = self.engine.shards.first_with_room(&self.posts, ask, is_busy);
         said.unwrap_or((Err(RuleFault::Busy), 0))
     }
@@ -220,6 +225,10 @@ impl Activated {
         }
         Ok(instance)
     }
+}
+
+fn is_busy<R>((said, _): &(Result<R, RuleFault>, u64)) -> bool {
+    matches!(said, Err(RuleFault::Busy))
 }
 
 /// What comes of looking at an answer. A panic there is a fault like one in the call.

@@ -113,10 +113,7 @@ impl Shards {
     ) -> Option<R> {
         let mut said = None;
         for one in self.home_first(each) {
-            let new = ask(one);
-            let is_done = !is_busy(&new);
-            said = Some(new);
-            if is_done {
+            if !is_busy(said.insert(ask(one))) {
                 break;
             }
         }

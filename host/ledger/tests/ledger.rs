@@ -138,6 +138,18 @@ async fn queue(ledger: &Arc<Ledger>, ids: &[&str]) -> JoinSet<(String, Result<()
     callers
 }
 
+/// Waits until all that is queued was taken to be written.
+async fn taken(ledger: &Ledger) {
+    while ledger.queued() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Every caller is told that its record is durable.
+async fn all_written(callers: JoinSet<(String, Result<(), LedgerError>)>) {
+    assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+}
+
 async fn outcome(callers: JoinSet<(String, Result<(), LedgerError>)>, id: &str) -> Result<(), LedgerError> {
     let all = callers.join_all().await;
     all.into_iter().find(|(of, _)| of == id).expect("every caller is answered").1
@@ -151,7 +163,7 @@ async fn a_crowd_shares_commits_and_keeps_its_order() {
     let callers = queue(&ledger, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
     journal.add_permits(1000);
 
-    assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+    all_written(callers).await;
     assert_eq!(journal.ids(), ids);
     let sizes: Vec<usize> = journal.appends().iter().map(Vec::len).collect();
     assert!(sizes.len() <= 5, "{sizes:?}");
@@ -181,9 +193,7 @@ async fn nobody_is_answered_before_the_append() {
 async fn batch_with(journal: &Arc<Notebook>, middle: &str) -> [Result<(), LedgerError>; 3] {
     let ledger = start(journal, config());
     let first = queue(&ledger, &["first"]).await;
-    while ledger.queued() > 0 {
-        tokio::task::yield_now().await;
-    }
+    taken(&ledger).await;
     let callers = queue(&ledger, &["left", middle, "right"]).await;
     journal.add_permits(100);
     assert!(outcome(first, "first").await.is_ok());
@@ -245,9 +255,7 @@ async fn a_full_queue_refuses_at_once() {
     let journal = Notebook::new(0);
     let ledger = start(&journal, LedgerConfig { queue: 2, ..config() });
     let first = queue(&ledger, &["writing"]).await;
-    while ledger.queued() > 0 {
-        tokio::task::yield_now().await;
-    }
+    taken(&ledger).await;
     let queued = queue(&ledger, &["a", "b"]).await;
     assert_eq!(ledger.queued(), 2);
 
@@ -256,7 +264,7 @@ async fn a_full_queue_refuses_at_once() {
 
     journal.add_permits(10);
     for callers in [first, queued] {
-        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+        all_written(callers).await;
     }
     assert_eq!(journal.ids(), ["writing", "a", "b"]);
 }
@@ -285,7 +293,7 @@ async fn closing_writes_what_is_queued_and_takes_no_more() {
     journal.add_permits(100);
     closing.await.unwrap().unwrap();
 
-    assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+    all_written(callers).await;
     assert_eq!(journal.ids(), ["a", "b", "c", "d", "e"]);
     assert!(matches!(ledger.record(record("f"), || ()).await, Err(LedgerError::Closed)));
     ledger.close().await.unwrap();
@@ -392,18 +400,16 @@ async fn a_crowd_is_waited_for() {
     let journal = Notebook::new(0);
     let ledger = start(&journal, LedgerConfig { gather: Duration::from_secs(1), ..config() });
     let first = queue(&ledger, &["a"]).await;
-    while ledger.queued() > 0 {
-        tokio::task::yield_now().await;
-    }
+    taken(&ledger).await;
     let crowd = queue(&ledger, &["b", "c", "d", "e"]).await;
     journal.add_permits(100);
     for callers in [first, crowd] {
-        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+        all_written(callers).await;
     }
     let later = queue(&ledger, &["f"]).await;
     let last = queue(&ledger, &["g"]).await;
     for callers in [later, last] {
-        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+        all_written(callers).await;
     }
     assert_eq!(journal.appends(), [vec!["a"], vec!["b", "c", "d", "e"], vec!["f", "g"]]);
 }
@@ -414,22 +420,18 @@ async fn a_crowd_that_is_there_is_not_waited_for() {
     let journal = Notebook::new(0);
     let ledger = start(&journal, LedgerConfig { gather: Duration::from_secs(3_600), ..config() });
     let first = queue(&ledger, &["a"]).await;
-    while ledger.queued() > 0 {
-        tokio::task::yield_now().await;
-    }
+    taken(&ledger).await;
     let crowd = queue(&ledger, &["b", "c", "d", "e"]).await;
     journal.add_permits(1);
-    while ledger.queued() > 0 {
-        tokio::task::yield_now().await;
-    }
+    taken(&ledger).await;
     let joining = queue(&ledger, &["f"]).await;
     journal.add_permits(100);
     for callers in [first, crowd] {
-        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+        all_written(callers).await;
     }
     let back = queue(&ledger, &["g", "h", "i", "j"]).await;
     for callers in [joining, back] {
-        assert!(callers.join_all().await.into_iter().all(|(_, result)| result.is_ok()));
+        all_written(callers).await;
     }
     assert_eq!(journal.appends(), [vec!["a"], vec!["b", "c", "d", "e"], vec!["f", "g", "h", "i", "j"]]);
 }

@@ -15,8 +15,7 @@ use crate::common::{
     INSTANCES, activate, activate_bytes, answer::repeating, decide_ready, engine, guest::Guest, is_well,
     limits, query,
 };
-
-const LOOP: &str = "(loop (br 0)) unreachable";
+use crate::run::LOOP;
 
 /// How much may be set aside in the tests' engines.
 const ASIDE: usize = INSTANCES as usize / 4;

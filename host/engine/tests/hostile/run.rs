@@ -14,7 +14,7 @@ use crate::common::{
     guest::Guest, is_well, limits, policy, query, refused, review_fault, rows,
 };
 
-const LOOP: &str = "(loop (br 0)) unreachable";
+pub const LOOP: &str = "(loop (br 0)) unreachable";
 
 #[test]
 fn a_good_guest_abstains() {
@@ -137,7 +137,7 @@ fn the_largest_component_finds_room_in_the_smallest_pool() {
 }
 
 /// Decides when a sandbox is free: a good query may have it just then.
-fn held(looping: &Activated) -> Result<Ruling, RuleFault> {
+pub fn held(looping: &Activated) -> Result<Ruling, RuleFault> {
     let said = std::iter::repeat_with(|| looping.decide(&query()).0);
     said.take(100_000).find(|said| *said != Err(RuleFault::Busy)).unwrap()
 }

@@ -8,8 +8,7 @@ use paasla_engine::{Activated, Engine, EngineConfig, Ration, RuleFault, Spent, d
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::common::{activate, answer::repeating, decide_ready, guest::Guest, is_well, limits, query, rows};
-
-const LOOP: &str = "(loop (br 0)) unreachable";
+use crate::run::{LOOP, held};
 
 /// The usual limits, and so many sandboxes in so many shards.
 fn divided(instances: u32, shards: u32) -> EngineConfig {
@@ -39,17 +38,12 @@ pub fn all_shards_together_have_what_was_configured() {
     let looping = activate(&engine, &Guest { decide: LOOP, ..Guest::default() });
     let good = activate(&engine, &Guest::default());
     thread::scope(|scope| {
-        let one_holds = || {
-            let said = std::iter::repeat_with(|| looping.decide(&query()).0);
-            said.take(100_000).find(|said| *said != Err(RuleFault::Busy)).unwrap()
-        };
-        let holders: Vec<_> = (0..3).map(|_| scope.spawn(one_holds)).collect();
+        let holders: Vec<_> = (0..3).map(|_| scope.spawn(|| held(&looping))).collect();
         let busy = std::iter::repeat_with(|| {
             thread::sleep(Duration::from_millis(1));
             (good.decide(&query()), good.review(&query(), &rows()))
         });
-        let busy = busy.take_while(|_| holders.iter().all(|holder| !holder.is_finished()));
-        let mut busy = busy;
+        let mut busy = busy.take_while(|_| holders.iter().all(|holder| !holder.is_finished()));
         let busy = busy.find(|((said, _), (rows, _))| said.is_err() && rows.is_err());
         assert_eq!(busy, Some(((Err(RuleFault::Busy), 0), (Err(RuleFault::Busy), 0))));
         for holder in holders {
