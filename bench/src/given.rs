@@ -155,12 +155,8 @@ pub fn field(nth: usize) -> Arc<Field> {
 #[must_use]
 pub fn query(fields: usize, purpose: Term) -> Query {
     let text = |text: &str| Some(text.to_owned());
-    let client = paasla_core::ClientId {
-        instance: "EE".to_owned(),
-        class: "GOV".to_owned(),
-        member: "70999911".to_owned(),
-        subsystem: text("toetused"),
-    };
+    let client =
+        "EE/GOV/70999911/toetused".parse().unwrap_or_else(|_| unreachable!("it has four plain parts"));
     Query {
         id: "0196a0b0-0000-7000-8000-000000000000".to_owned(),
         instant: 1_795_000_000_000,

@@ -102,7 +102,7 @@ async fn create(arguments: &Create) -> Result<()> {
     if holder.trim().is_empty() {
         bail!("say who will hold the token");
     }
-    if institution.as_ref().is_some_and(|institution| institution.subsystem.is_some()) {
+    if institution.as_ref().is_some_and(|institution| institution.subsystem().is_some()) {
         bail!("an institution is a member, without a subsystem: EE/GOV/70008440");
     }
     let now = now();

@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who asks: an X-Road member or subsystem (X-Road REST protocol, PR-REST §4.2 and §4.3).
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A client: `instance/class/member[/subsystem]`, each part already percent-decoded.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ClientId {
-    /// X-Road instance, e.g. `EE`.
-    pub instance: String,
-    /// Member class, e.g. `GOV`, `COM`, `NGO`, `NEE`.
-    pub class: String,
-    /// Member code: the registry code in X-tee.
-    pub member: String,
-    /// Subsystem code; none when the member itself asks.
-    pub subsystem: Option<String>,
-}
+/// A client: `instance/class/member[/subsystem]`, each part already percent-decoded. One text, which all copies share: a
+/// query is written down, counted and told to rules by its client.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(Arc<str>);
 
 /// Why a text is no client identifier. Never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,11 +32,9 @@ impl ClientId {
     /// # Errors
     /// When the number of parts, a length or a character is not allowed.
     pub fn from_parts(parts: &[String]) -> Result<Self, ClientIdError> {
-        let (instance, class, member, subsystem) = match parts {
-            [instance, class, member] => (instance, class, member, None),
-            [instance, class, member, subsystem] => (instance, class, member, Some(subsystem)),
-            _ => return Err(ClientIdError::Parts),
-        };
+        if !(3..=4).contains(&parts.len()) {
+            return Err(ClientIdError::Parts);
+        }
         for part in parts {
             if part.is_empty() || part.chars().count() > 255 {
                 return Err(ClientIdError::Length);
@@ -54,21 +43,41 @@ impl ClientId {
                 return Err(ClientIdError::Character);
             }
         }
-        Ok(Self {
-            instance: instance.clone(),
-            class: class.clone(),
-            member: member.clone(),
-            subsystem: subsystem.cloned(),
-        })
+        Ok(Self(parts.join("/").into()))
+    }
+
+    /// The whole of it, `instance/class/member[/subsystem]`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its three or four parts, in their order.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// The member: all before the subsystem, `instance/class/member`.
+    #[must_use]
+    pub fn member(&self) -> &str {
+        self.0.match_indices('/').nth(2).map_or(&self.0, |(end, _)| self.0.get(..end).unwrap_or(&self.0))
+    }
+
+    /// Subsystem code; none when the member itself asks.
+    #[must_use]
+    pub fn subsystem(&self) -> Option<&str> {
+        self.parts().nth(3)
     }
 
     /// Whether `other` is this client, or a subsystem of it when this names a whole member.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        self.instance == other.instance
-            && self.class == other.class
-            && self.member == other.member
-            && (self.subsystem.is_none() || self.subsystem == other.subsystem)
+        // No part holds a `/`.
+        match other.0.strip_prefix(&*self.0) {
+            Some("") => true,
+            Some(rest) => self.subsystem().is_none() && rest.starts_with('/'),
+            None => false,
+        }
     }
 }
 
@@ -78,11 +87,7 @@ fn forbidden(c: char) -> bool {
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.instance, self.class, self.member)?;
-        match &self.subsystem {
-            Some(subsystem) => write!(f, "/{subsystem}"),
-            None => Ok(()),
-        }
+        f.write_str(&self.0)
     }
 }
 
@@ -96,16 +101,15 @@ impl FromStr for ClientId {
     }
 }
 
-impl TryFrom<String> for ClientId {
-    type Error = ClientIdError;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+impl Serialize for ClientId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
-impl From<ClientId> for String {
-    fn from(client: ClientId) -> Self {
-        client.to_string()
+impl<'de> Deserialize<'de> for ClientId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -128,5 +132,11 @@ mod tests {
         let member: ClientId = "EE/GOV/70008440".parse().unwrap();
         let subsystem: ClientId = "EE/GOV/70008440/rr".parse().unwrap();
         assert!(member.covers(&subsystem) && !subsystem.covers(&member) && subsystem.covers(&subsystem));
+        assert_eq!((member.subsystem(), subsystem.subsystem()), (None, Some("rr")));
+        assert_eq!((member.member(), subsystem.member()), ("EE/GOV/70008440", "EE/GOV/70008440"));
+        for other in ["EE/GOV/700084401", "EE/GOV/700084401/rr", "EE/GOV/7000844/rr", "EE/COM/70008440"] {
+            assert!(!member.covers(&other.parse().unwrap()), "{other}");
+        }
+        assert!(!subsystem.covers(&"EE/GOV/70008440/rr2".parse().unwrap()));
     }
 }

@@ -12,7 +12,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A way to show less than the whole value. The host applies it; a rule only names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,8 +90,8 @@ impl FromStr for Mask {
 pub struct UnknownMask;
 
 /// How much of one field may be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Visibility {
     /// The whole value.
     Show,
@@ -165,9 +165,9 @@ impl fmt::Display for Visibility {
     }
 }
 
-impl From<Visibility> for String {
-    fn from(visibility: Visibility) -> Self {
-        visibility.name().to_owned()
+impl Serialize for Visibility {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -2,7 +2,7 @@
 //! From core's words to the interface's, borrowing wherever it can.
 
 use jiff::civil::Date;
-use paasla_core::{Attribute, ClientId, Field, Query, Term, Value};
+use paasla_core::{Attribute, Field, Query, Term, Value};
 
 use crate::{
     about::{About, FactNeed, Want},
@@ -150,16 +150,6 @@ impl Told {
         let iri = self.add(&term.iri);
         wit::Term { iri, broader: self.add_all(term.broader.iter().map(String::as_str)) }
     }
-
-    fn client(&mut self, client: &ClientId) -> u32 {
-        let ClientId { instance, class, member, subsystem } = client;
-        self.text.push_str(instance);
-        for part in [class, member].into_iter().chain(subsystem) {
-            self.text.push('/');
-            self.text.push_str(part);
-        }
-        self.end()
-    }
 }
 
 /// A list as the interface has it: none when it is empty.
@@ -190,7 +180,7 @@ impl<'q> QueryInput<'q> {
             id: told.add(&query.id),
             channel: told.add(&query.channel),
             service: told.add(&query.service),
-            client: told.client(&query.client),
+            client: told.add(query.client.as_str()),
             represented: told.add_any(&query.represented),
             official: told.add_any(&query.official),
             agent: told.add_any(&query.agent),

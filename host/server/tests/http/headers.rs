@@ -53,7 +53,7 @@ async fn every_part_of_a_client_is_decoded_by_itself() {
         .await;
     assert_eq!(ask.caller.client.to_string(), "EE/GOV/70000562/Tähtede süsteem");
     let ask = house.asked(good().with("X-Road-Client", "EE/GOV/70000562").build()).await;
-    assert_eq!(ask.caller.client.subsystem, None);
+    assert_eq!(ask.caller.client.subsystem(), None);
 }
 
 #[tokio::test]
