@@ -8,6 +8,7 @@
 
 mod connections;
 pub mod description;
+mod keeping;
 pub mod key;
 pub mod mask;
 pub mod plan;

@@ -159,8 +159,9 @@ impl SqliteRegister {
         busy: Duration,
     ) -> Result<Rows, ReadError> {
         let failed = |error| failure("connection", &error);
+        let is_one = plan.is_one_statement() || held.keeps();
         let connection = held.until(deadline, busy).map_err(failed)?;
-        if plan.is_one_statement() {
+        if is_one {
             return run(plan, &mut Reader { connection });
         }
         // One transaction for all statements, so that they see one state of the register; it ends when it is dropped.

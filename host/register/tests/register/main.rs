@@ -6,6 +6,8 @@ mod description;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod plans;
