@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A short way to the disk for short batches: past the system's own memory of the file (`O_DIRECT`), in one call that
-//! returns when they are on the disk (`O_DSYNC`).
+//! A short way to the disk: past the system's own memory of the file (`O_DIRECT`), in one call that returns when a batch is
+//! on the disk (`O_DSYNC`).
 //!
 //! A disk is written in blocks. So the block in which the last batch ended is written again with the next one behind it,
 //! and what the next one leaves of its last block is written as the zeros that are there already.
@@ -50,7 +50,8 @@ impl Direct {
         (at + bytes as u64).next_multiple_of(BLOCK as u64)
     }
 
-    /// Writes a batch at `at`, where the file ends so far. There are zeros on the disk from there to [`Direct::end`].
+    /// Writes a batch at `at`, up to where the file was written so far. From there to [`Direct::end`] there are zeros on the
+    /// disk, or nothing: then the file ends there afterwards.
     ///
     /// # Errors
     /// `InvalidInput` when the disk takes no such writes; then nothing was written. Otherwise nobody knows what was.
@@ -106,10 +107,11 @@ mod tests {
     const LONGEST: usize = 3 * BLOCK;
 
     proptest! {
-        /// Whichever way each batch takes, the file holds all of them and zeros behind.
+        /// Whichever way each batch takes, the file holds all of them and zeros behind, or ends in the block of the last.
         #[test]
         fn the_file_holds_what_was_written(
             held in 0..BLOCK,
+            has_zeros in any::<bool>(),
             batches in vec((prop_oneof![1..200_usize, 1..=LONGEST, Just(BLOCK), Just(2 * BLOCK)], any::<bool>()), 1..20),
         ) {
             let folder = tempfile::tempdir().unwrap();
@@ -117,7 +119,7 @@ mod tests {
             let length = (BLOCK + 20 * LONGEST).next_multiple_of(BLOCK);
             let mut expected = vec![b'h'; held];
             expected.resize(length, 0);
-            fs::write(&path, &expected).unwrap();
+            fs::write(&path, expected.get(..if has_zeros { length } else { held }).unwrap()).unwrap();
             let direct = Direct::open(&path, expected.get(..held).unwrap(), LONGEST);
             let mut direct = direct.expect("TMPDIR is on a file system without O_DIRECT: choose another one");
             let file = File::options().write(true).open(&path).unwrap();
@@ -132,7 +134,10 @@ mod tests {
                 }
                 expected.get_mut(at..at + bytes).unwrap().copy_from_slice(&batch);
                 at += bytes;
-                prop_assert!(fs::read(&path).unwrap() == expected);
+                let read = fs::read(&path).unwrap();
+                let end = if has_zeros { length..=length } else { at..=at.next_multiple_of(BLOCK) };
+                prop_assert!(end.contains(&read.len()), "{} bytes, of which {at} were written", read.len());
+                prop_assert!(read == *expected.get(..read.len()).unwrap());
             }
         }
     }

@@ -29,6 +29,9 @@ const AHEAD: u64 = 1 << 20;
 /// be written twice.
 const SHORT: usize = 32 << 10;
 
+/// A batch that is longer takes the long way, so that nothing is kept for it.
+const LONG: usize = 1 << 20;
+
 /// A segment that this program writes to. Its lock is held as long as this is.
 pub(crate) struct Segment {
     number: u32,
@@ -72,7 +75,7 @@ impl Segment {
         File::open(path)?.sync_all()?;
         let identity = Identity::of(&file)?;
         let path = path.join(name(number));
-        let direct = Direct::open(&path, &MAGIC, SHORT).filter(|direct| direct.leads_to(identity));
+        let direct = Direct::open(&path, &MAGIC, LONG).filter(|direct| direct.leads_to(identity));
         Ok(Self { number, path, file, identity, length, written: FIRST, zeroed: FIRST, direct })
     }
 
@@ -117,12 +120,17 @@ impl Segment {
         Ok(())
     }
 
-    /// Writes a short batch over zeros the short way; false where that cannot be.
+    /// Writes a batch the short way: a short one over zeros, a longer one also where the file ends. The kernel's own copy
+    /// of it costs more than a longer file does, as many records share that. False where it cannot be.
     fn write_directly(&mut self, batch: &[u8]) -> io::Result<bool> {
-        let fits = batch.len() <= SHORT && Direct::end(self.written, batch.len()) <= self.zeroed;
+        let end = Direct::end(self.written, batch.len());
+        let fits = batch.len() <= LONG && (batch.len() > SHORT || end <= self.zeroed);
         let Some(direct) = self.direct.as_mut().filter(|_| fits) else { return Ok(false) };
         match direct.write(batch, self.written) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.zeroed = self.zeroed.max(end);
+                Ok(true)
+            }
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 self.direct = None;
                 Ok(false)
