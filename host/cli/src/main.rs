@@ -16,12 +16,14 @@ mod show;
 mod watch;
 
 use std::{
+    fs::File,
     io::{IsTerminal as _, Write as _},
+    os::fd::AsFd as _,
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::writer::BoxMakeWriter};
 
 /// Pääsla: a gatehouse between institutions and a register of personal data.
 #[derive(Debug, Parser)]
@@ -77,7 +79,7 @@ fn main() -> ExitCode {
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(log())
         .with_ansi(colours)
         .with_target(false)
         .init();
@@ -102,6 +104,15 @@ fn main() -> ExitCode {
             };
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Standard error without the lock that `std` has all threads take for it: a line is written in one call, and the kernel
+/// keeps lines apart.
+fn log() -> BoxMakeWriter {
+    match std::io::stderr().as_fd().try_clone_to_owned() {
+        Ok(file) => BoxMakeWriter::new(File::from(file)),
+        Err(_) => BoxMakeWriter::new(std::io::stderr),
     }
 }
 
