@@ -87,43 +87,45 @@ impl Rulebook {
     /// # Errors
     /// When none fits, or what is left unstated is not unique.
     pub fn grant_for(&self, wanted: Wanted<'_>) -> Result<Matched<'_>, NoGrant> {
-        let mut grants: Vec<&Grant> = self
-            .grants
-            .iter()
-            .filter(|grant| grant.service == wanted.service)
-            .filter(|grant| grant.client.covers(wanted.client) && grant.holds_on(wanted.date))
-            .collect();
-        if grants.is_empty() {
-            return Err(NoGrant::Service);
-        }
-        grants.sort_by(|a, b| a.id.cmp(&b.id));
-        if let Some(basis) = wanted.basis {
-            grants.retain(|grant| grant.covers_basis(basis));
-            if grants.is_empty() {
-                return Err(NoGrant::Basis);
-            }
-        }
-        if let Some(purpose) = wanted.purpose {
-            grants.retain(|grant| grant.covers_purpose(purpose));
-            if grants.is_empty() {
-                return Err(NoGrant::Purpose);
-            }
-        }
-        let only = |stated: Option<&Term>, standing: fn(&Grant) -> &[String]| match stated {
-            Some(term) => Ok(term.iri.clone()),
-            None => {
-                let mut all: Vec<&String> = grants.iter().flat_map(|grant| standing(grant)).collect();
-                all.sort();
-                all.dedup();
-                match all.as_slice() {
-                    [one] => Ok((*one).clone()),
-                    _ => Err(NoGrant::Ambiguous),
-                }
-            }
-        };
-        let purpose = only(wanted.purpose, |grant| &grant.purposes)?;
-        let basis = only(wanted.basis, |grant| &grant.legal_bases)?;
-        let grant = grants.first().ok_or(NoGrant::Service)?;
-        Ok(Matched { grant, purpose, basis })
+        choose(self.grants.iter().collect(), wanted)
     }
+}
+
+/// The one of these access rights that a query stands on: see [`Rulebook::grant_for`].
+pub(crate) fn choose<'r>(mut grants: Vec<&'r Grant>, wanted: Wanted<'_>) -> Result<Matched<'r>, NoGrant> {
+    grants.retain(|grant| {
+        grant.service == wanted.service && grant.client.covers(wanted.client) && grant.holds_on(wanted.date)
+    });
+    if grants.is_empty() {
+        return Err(NoGrant::Service);
+    }
+    grants.sort_by(|a, b| a.id.cmp(&b.id));
+    if let Some(basis) = wanted.basis {
+        grants.retain(|grant| grant.covers_basis(basis));
+        if grants.is_empty() {
+            return Err(NoGrant::Basis);
+        }
+    }
+    if let Some(purpose) = wanted.purpose {
+        grants.retain(|grant| grant.covers_purpose(purpose));
+        if grants.is_empty() {
+            return Err(NoGrant::Purpose);
+        }
+    }
+    let only = |stated: Option<&Term>, standing: fn(&Grant) -> &[String]| match stated {
+        Some(term) => Ok(term.iri.clone()),
+        None => {
+            let mut all: Vec<&String> = grants.iter().flat_map(|grant| standing(grant)).collect();
+            all.sort();
+            all.dedup();
+            match all.as_slice() {
+                [one] => Ok((*one).clone()),
+                _ => Err(NoGrant::Ambiguous),
+            }
+        }
+    };
+    let purpose = only(wanted.purpose, |grant| &grant.purposes)?;
+    let basis = only(wanted.basis, |grant| &grant.legal_bases)?;
+    let grant = grants.first().ok_or(NoGrant::Service)?;
+    Ok(Matched { grant, purpose, basis })
 }

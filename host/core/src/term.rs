@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Terms of a vocabulary (purposes, legal bases, special-category grounds) and what is broader than each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -75,12 +78,16 @@ impl Vocabulary {
     /// The full IRI of a compact one (`dpv:Query`); anything else comes back as it is.
     #[must_use]
     pub fn expand(&self, iri: &str) -> String {
+        self.expanded(iri).into_owned()
+    }
+
+    pub(crate) fn expanded<'i>(&self, iri: &'i str) -> Cow<'i, str> {
         match iri.split_once(':') {
             Some((prefix, local)) if !local.starts_with("//") => match self.prefixes.get(prefix) {
-                Some(namespace) => format!("{namespace}{local}"),
-                None => iri.to_owned(),
+                Some(namespace) => format!("{namespace}{local}").into(),
+                None => iri.into(),
             },
-            _ => iri.to_owned(),
+            _ => iri.into(),
         }
     }
 
@@ -107,7 +114,11 @@ impl Vocabulary {
     /// The term for an IRI (full or compact) of this kind; none if the vocabulary does not hold it.
     #[must_use]
     pub fn term(&self, kind: ConceptKind, iri: &str) -> Option<Term> {
-        let concept = self.concept(kind, iri)?;
+        self.concept(kind, iri).map(|concept| self.term_of(concept))
+    }
+
+    pub(crate) fn term_of(&self, concept: &Concept) -> Term {
+        let kind = concept.kind;
         let mut broader = BTreeSet::new();
         let mut open: Vec<&str> = concept.broader.iter().map(String::as_str).collect();
         while let Some(next) = open.pop() {
@@ -116,7 +127,7 @@ impl Vocabulary {
                 open.extend(parents.flat_map(|parent| parent.broader.iter().map(String::as_str)));
             }
         }
-        Some(Term { iri: concept.iri.clone(), broader: broader.into_iter().collect() })
+        Term { iri: concept.iri.clone(), broader: broader.into_iter().collect() }
     }
 
     /// The broadest concept above a term: the one that has nothing broader. The first by IRI if there are several,

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What every query looks for in a rulebook, found without looking through it: hundreds of concepts, and thousands of access
+//! rights of hundreds of institutions.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    grant::Grant,
+    rulebook::{Matched, NoGrant, Rulebook, Wanted, choose},
+    term::{ConceptKind, Term, Vocabulary},
+};
+
+/// An index of one rulebook. Whoever asks gives that rulebook again.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// By full IRI.
+    terms: BTreeMap<ConceptKind, HashMap<String, Known>>,
+    /// The places of a member's access rights, and of its subsystems', by the member.
+    grants: HashMap<String, Vec<usize>>,
+}
+
+/// A concept as a term.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The term.
+    pub term: Term,
+    /// The broadest concept above it ([`Vocabulary::root`]).
+    pub root: String,
+}
+
+impl Index {
+    /// Of a rulebook.
+    #[must_use]
+    pub fn of(rulebook: &Rulebook) -> Self {
+        let Rulebook { vocabulary, grants, .. } = rulebook;
+        let mut index = Self::default();
+        for concept in &vocabulary.concepts {
+            let term = vocabulary.term_of(concept);
+            let root = vocabulary.root(concept.kind, &term).to_owned();
+            let of_kind = index.terms.entry(concept.kind).or_default();
+            of_kind.entry(term.iri.clone()).or_insert(Known { term, root });
+        }
+        for (place, grant) in grants.iter().enumerate() {
+            index.grants.entry(grant.client.member().to_owned()).or_default().push(place);
+        }
+        index
+    }
+
+    /// The same as [`Vocabulary::term`].
+    #[must_use]
+    pub fn term(&self, vocabulary: &Vocabulary, kind: ConceptKind, iri: &str) -> Option<&Known> {
+        self.terms.get(&kind)?.get(&*vocabulary.expanded(iri))
+    }
+
+    /// The same as [`Rulebook::grant_for`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn grant_for<'r>(&self, rulebook: &'r Rulebook, wanted: Wanted<'_>) -> Result<Matched<'r>, NoGrant> {
+        let places = self.grants.get(wanted.client.member()).map(Vec::as_slice).unwrap_or_default();
+        let grants: Vec<&Grant> = places.iter().filter_map(|place| rulebook.grants.get(*place)).collect();
+        choose(grants, wanted)
+    }
+}
