@@ -44,7 +44,7 @@ pub use router::{Doors, Settings, layers, router, routes};
 pub const DECISION: &str = "paasla-decision";
 
 /// Puts an answer into a door's words, as JSON.
-pub type Put = fn(&dyn Gatehouse, &Answer) -> serde_json::Result<Vec<u8>>;
+pub type Put = fn(&dyn Gatehouse, &Answer<'_>) -> serde_json::Result<Vec<u8>>;
 
 /// An answer as it goes out.
 #[derive(Debug)]

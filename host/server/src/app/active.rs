@@ -7,7 +7,7 @@ mod pool;
 
 use std::sync::Arc;
 
-use paasla_core::{Policy, Query, Rulebook};
+use paasla_core::{Index, Policy, Query, Rulebook};
 use paasla_engine::Activated;
 use paasla_store::governance::version::digest_of;
 
@@ -21,6 +21,8 @@ pub use pool::Pool;
 pub struct Active {
     /// Control data.
     pub rulebook: Rulebook,
+    /// What queries look for in it.
+    pub(crate) index: Index,
     /// SHA-256 of it, whatever its number.
     pub(crate) digest: String,
     /// Those in force, by name.
@@ -75,7 +77,13 @@ impl Active {
     /// A rulebook that holds nothing: no query can be decided by it.
     pub(crate) fn empty() -> Self {
         let digest = build::digest(&Rulebook::default());
-        Self { rulebook: Rulebook::default(), digest, policies: Vec::new(), shadows: Vec::new() }
+        Self {
+            rulebook: Rulebook::default(),
+            index: Index::default(),
+            digest,
+            policies: Vec::new(),
+            shadows: Vec::new(),
+        }
     }
 
     /// Whether a policy in force is out of service.

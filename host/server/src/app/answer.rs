@@ -3,9 +3,9 @@
 
 use paasla_core::{FieldDecision, Obligation, Value};
 
-/// An answer. Doors shape it; they add and leave out nothing that matters.
+/// An answer. Doors shape it; they add and leave out nothing that matters. Names are borrowed from the rulebook.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Answer<'a> {
     /// The decision's id, also the record's.
     pub id: String,
     /// The rulebook's generation.
@@ -15,33 +15,33 @@ pub struct Answer {
     /// The legal basis it was decided on, as a full IRI.
     pub legal_basis: String,
     /// Every field asked for, in the order asked, with what may be seen of it.
-    pub fields: Vec<AnswerField>,
+    pub fields: Vec<AnswerField<'a>>,
     /// What the client is told to observe.
     pub obligations: Vec<Obligation>,
     /// The records found.
-    pub records: Vec<AnswerRecord>,
+    pub records: Vec<AnswerRecord<'a>>,
     /// Whether there were more records than the limit.
     pub more: bool,
 }
 
 /// One field asked for.
 #[derive(Debug, Clone)]
-pub struct AnswerField {
+pub struct AnswerField<'a> {
     /// Its name in the service: `birthDate`, `custody.otherCode`.
-    pub name: String,
+    pub name: &'a str,
     /// The group of rows it belongs to.
-    pub group: Option<String>,
+    pub group: Option<&'a str>,
     /// What may be seen of it, and why not more.
     pub decision: FieldDecision,
 }
 
 /// One record: the entity's own cells, and the rows of its groups.
 #[derive(Debug, Clone, Default)]
-pub struct AnswerRecord {
+pub struct AnswerRecord<'a> {
     /// The record's own cells: index into [`Answer::fields`], and the cell. Hidden fields have none.
     pub cells: Vec<(usize, Cell)>,
     /// The groups asked for of which any field may be seen, each with its rows (maybe none), in the order asked.
-    pub groups: Vec<(String, Vec<AnswerRow>)>,
+    pub groups: Vec<(&'a str, Vec<AnswerRow>)>,
 }
 
 /// One row of a group: index into [`Answer::fields`], and the cell.

@@ -45,7 +45,7 @@ impl App {
     pub(crate) async fn query(
         &self,
         ask: Ask,
-        put: impl FnOnce(&Answer) -> serde_json::Result<Vec<u8>> + Send,
+        put: impl FnOnce(&Answer<'_>) -> serde_json::Result<Vec<u8>> + Send,
     ) -> Result<Sent, NoAnswer> {
         let active = self.active.load_full();
         let id = Uuid::now_v7().to_string();
@@ -254,19 +254,19 @@ impl App {
     }
 
     /// The answer, and which records are in it.
-    pub(super) fn shape(
+    pub(super) fn shape<'a>(
         &self,
-        resolved: &Resolved<'_>,
+        resolved: &Resolved<'a>,
         active: &Active,
         decision: &Decision,
         reviewed: &Reviewed,
-    ) -> (Answer, Vec<RecordId>) {
+    ) -> (Answer<'a>, Vec<RecordId>) {
         let entity = &resolved.service.entity;
         let mut places = vec![None; resolved.query.fields.len()];
-        let mut groups: Vec<String> = Vec::new();
-        let mut fields = Vec::new();
+        let mut groups: Vec<&'a str> = Vec::new();
+        let mut fields = Vec::with_capacity(resolved.asked.len());
         for (place, asked) in resolved.asked.iter().enumerate() {
-            let name = resolved.names.get(place).copied().unwrap_or_default().to_owned();
+            let name = resolved.names.get(place).copied().unwrap_or_default();
             let decision = match asked {
                 Err(closed) => closed.clone(),
                 Ok(index) => {
@@ -274,18 +274,18 @@ impl App {
                         *slot = Some(place);
                     }
                     let mut own = decision.fields.get(*index).cloned().unwrap_or_else(FieldDecision::shown);
-                    if let Some(effective) = self.description.effective(entity, &name, own.visibility) {
+                    if let Some(effective) = self.description.effective(entity, name, own.visibility) {
                         own.visibility = effective;
                     }
                     own
                 }
             };
-            let group = name.split_once('.').map(|(group, _)| group.to_owned());
-            if let Some(group) = &group
+            let group = name.split_once('.').map(|(group, _)| group);
+            if let Some(group) = group
                 && decision.visibility != Visibility::Hide
-                && !groups.contains(group)
+                && !groups.contains(&group)
             {
-                groups.push(group.clone());
+                groups.push(group);
             }
             fields.push(AnswerField { name, group, decision });
         }

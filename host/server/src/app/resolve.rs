@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use paasla_core::{
     ClientId, Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
+    index::Known,
     rulebook::{NoGrant, Wanted},
     term::ConceptKind,
 };
@@ -57,14 +58,14 @@ pub(crate) fn resolve<'a>(
     id: &str,
     date: Date,
 ) -> Result<Resolved<'a>, Unresolved> {
-    let rulebook = &active.rulebook;
+    let Active { rulebook, index, .. } = active;
     let service = service(active, ask)?;
     let mut problems = Vec::new();
     let names = names(service, &ask.select, &mut problems);
     let (keys, subjects) = keys(description, service, &ask.keys, &mut problems);
     let mut term = |kind, stated: &Option<Stated>, code, what: &str| {
         let stated = stated.as_ref()?;
-        let term = rulebook.vocabulary.term(kind, &stated.text);
+        let term = index.term(&rulebook.vocabulary, kind, &stated.text);
         if term.is_none() {
             let message = format!("this {what} is not in the vocabulary; use the IRI of a term that is");
             problems.push(Problem::new(code, &*stated.place, message));
@@ -82,18 +83,16 @@ pub(crate) fn resolve<'a>(
         client: &ask.caller.client,
         service: &service.name,
         date,
-        purpose: purpose.as_ref(),
-        basis: basis.as_ref(),
+        purpose: purpose.map(|known| &known.term),
+        basis: basis.map(|known| &known.term),
     };
-    let matched = rulebook.grant_for(wanted).map_err(no_grant)?;
-    let standing = |kind, iri: &str| {
-        rulebook
-            .vocabulary
-            .term(kind, iri)
-            .unwrap_or_else(|| Term { iri: iri.to_owned(), broader: Vec::new() })
+    let matched = index.grant_for(rulebook, wanted).map_err(no_grant)?;
+    let standing = |stated: Option<&Known>, kind, iri: String| {
+        let known = stated.or_else(|| index.term(&rulebook.vocabulary, kind, &iri));
+        known.cloned().unwrap_or_else(|| Known { root: iri.clone(), term: Term { iri, broader: Vec::new() } })
     };
-    let purpose = purpose.unwrap_or_else(|| standing(ConceptKind::Purpose, &matched.purpose));
-    let basis = basis.unwrap_or_else(|| standing(ConceptKind::LegalBasis, &matched.basis));
+    let Known { term: purpose, .. } = standing(purpose, ConceptKind::Purpose, matched.purpose);
+    let Known { term: basis, root: usage_basis } = standing(basis, ConceptKind::LegalBasis, matched.basis);
     if !purpose.is_within_any(&service.purposes) {
         let message = "This service may not be used for the purpose.";
         return Err(Unresolved::Refused(Reason::new("grant", "grant.purpose-not-of-service", message)));
@@ -126,7 +125,6 @@ pub(crate) fn resolve<'a>(
         return Err(Unresolved::Refused(Reason::new("grant", "grant.no-field-open", message)));
     }
     let search = search(description, service, grant, &keys, &mut fields)?;
-    let usage_basis = rulebook.vocabulary.root(ConceptKind::LegalBasis, &basis).to_owned();
     let query = Arc::new(Query {
         id: id.to_owned(),
         instant: ask.caller.instant,
@@ -141,7 +139,7 @@ pub(crate) fn resolve<'a>(
         case: ask.caller.case.clone(),
         purpose,
         legal_basis: basis,
-        special_ground: ground,
+        special_ground: ground.map(|known| known.term.clone()),
         provision: ask.provision.clone(),
         bundle: None,
         subjects,

@@ -61,7 +61,7 @@ pub(crate) fn shows_all(
 }
 
 /// What masks a record's cells.
-pub(crate) struct Shaper<'a> {
+pub(crate) struct Shaper<'a, 'n> {
     pub(crate) description: &'a Description,
     pub(crate) entity: &'a str,
     pub(crate) query: &'a Query,
@@ -69,18 +69,21 @@ pub(crate) struct Shaper<'a> {
     /// For each field of the query, its place in the answer; none if it was only looked up by.
     pub(crate) places: &'a [Option<usize>],
     /// The groups asked for of which any field may be seen, in the order asked.
-    pub(crate) groups: &'a [String],
+    pub(crate) groups: &'a [&'n str],
     pub(crate) decision: &'a Decision,
     /// The fields looked up by.
     pub(crate) search: &'a [usize],
 }
 
-impl Shaper<'_> {
+impl<'n> Shaper<'_, 'n> {
     /// The records, each with its groups, by the place of their row; rows that are left out are not in it.
-    pub(crate) fn records(&self, rows: &Rows, decisions: &[RowDecision]) -> BTreeMap<usize, AnswerRecord> {
-        let client = self.query.client.to_string();
-        let context = MaskContext { client: &client, purpose: &self.query.purpose.iri };
-        let mut records: BTreeMap<usize, AnswerRecord> = BTreeMap::new();
+    pub(crate) fn records(
+        &self,
+        rows: &Rows,
+        decisions: &[RowDecision],
+    ) -> BTreeMap<usize, AnswerRecord<'n>> {
+        let context = MaskContext { client: self.query.client.as_str(), purpose: &self.query.purpose.iri };
+        let mut records: BTreeMap<usize, AnswerRecord<'n>> = BTreeMap::new();
         for (place, (row, settled)) in rows.rows.iter().zip(decisions).enumerate() {
             if !settled.drops.is_empty() {
                 continue;
@@ -96,7 +99,7 @@ impl Shaper<'_> {
                 }
                 _ if !self.may_be_found(settled) => {}
                 _ => {
-                    let groups = self.groups.iter().map(|group| (group.clone(), Vec::new())).collect();
+                    let groups = self.groups.iter().map(|group| (*group, Vec::new())).collect();
                     records.insert(place, AnswerRecord { cells, groups });
                 }
             }

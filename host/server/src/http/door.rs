@@ -53,12 +53,12 @@ pub(super) trait Words {
         gate: &dyn Gatehouse,
         envelope: &Envelope,
         caller: Caller,
-        body: &Tree,
+        body: &Tree<'_>,
         problems: &mut Problems,
     ) -> Option<Ask>;
 
     /// An answer as the door's clients read it.
-    fn answer(gate: &dyn Gatehouse, answer: &Answer) -> impl Serialize;
+    fn answer(gate: &dyn Gatehouse, answer: &Answer<'_>) -> impl Serialize;
 }
 
 /// Takes one request through a door, if there is a place for it. `problems` are those of the URL.
@@ -91,10 +91,11 @@ async fn within<W: Words>(
     if let Err(problem) = body::check_type(&parts.headers) {
         problems.decisive(415, problem);
     }
-    let ask = match read(doors, sent, &mut problems).await {
-        Some(tree) => words.ask(&*doors.gate, &envelope, caller(), &tree, &mut problems),
-        None => None,
-    };
+    let body = read(doors, sent, &mut problems).await;
+    let ask = body.and_then(|body| {
+        let parsed = strict_json::parse(&body, DEPTH).map_err(|problem| problems.push(problem));
+        words.ask(&*doors.gate, &envelope, caller(), &parsed.ok()?, &mut problems)
+    });
     match ask {
         Some(ask) if problems.is_empty() => answer::<W>(doors, place.clone(), ask).await,
         None if problems.is_empty() => problem::internal().into_response(),
@@ -159,24 +160,12 @@ fn check_query(uri: &Uri, problems: &mut Problems) {
     }
 }
 
-async fn read(doors: &Doors, sent: axum::body::Body, problems: &mut Problems) -> Option<Tree> {
+async fn read(doors: &Doors, sent: axum::body::Body, problems: &mut Problems) -> Option<Vec<u8>> {
     if problems.is_decided() {
         return None;
     }
     let read = body::collect(sent, doors.settings.body_limit, doors.settings.body_deadline).await;
-    match read {
-        Ok(bytes) => match strict_json::parse(&bytes, DEPTH) {
-            Ok(tree) => Some(tree),
-            Err(problem) => {
-                problems.push(problem);
-                None
-            }
-        },
-        Err((status, problem)) => {
-            problems.decisive(status, problem);
-            None
-        }
-    }
+    read.map_err(|(status, problem)| problems.decisive(status, problem)).ok()
 }
 
 /// Asks the app, to the end: a caller who hangs up, or a request that times out, must not stop it halfway to its
@@ -202,7 +191,7 @@ async fn answer<W: Words>(doors: &Arc<Doors>, place: Place, ask: Ask) -> Respons
     }
 }
 
-fn put<W: Words>(gate: &dyn Gatehouse, answer: &Answer) -> serde_json::Result<Vec<u8>> {
+fn put<W: Words>(gate: &dyn Gatehouse, answer: &Answer<'_>) -> serde_json::Result<Vec<u8>> {
     let mut body = Vec::with_capacity(USUAL);
     serde_json::to_writer(&mut body, &W::answer(gate, answer))?;
     Ok(body)

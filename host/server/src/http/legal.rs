@@ -57,7 +57,7 @@ const MEMBERS: [&str; 6] = ["purpose", "legalBasis", "specialCategoryGround", "p
 pub(super) fn settle(
     gate: &dyn Gatehouse,
     envelope: &Envelope,
-    context: Option<(&Tree, String)>,
+    context: Option<(&Tree<'_>, String)>,
     problems: &mut Problems,
 ) -> Legal {
     let members = context.and_then(|(tree, place)| Members::open(tree, &place, &MEMBERS, problems));

@@ -46,13 +46,13 @@ impl door::Words for Register {
         gate: &dyn Gatehouse,
         envelope: &Envelope,
         caller: Caller,
-        body: &Tree,
+        body: &Tree<'_>,
         problems: &mut Problems,
     ) -> Option<Ask> {
         query::ask(gate, envelope, caller, body, problems)
     }
 
-    fn answer(gate: &dyn Gatehouse, answer: &Answer) -> impl Serialize {
+    fn answer(gate: &dyn Gatehouse, answer: &Answer<'_>) -> impl Serialize {
         answer::shape(gate, answer)
     }
 }

@@ -4,38 +4,39 @@
 //! Places are JSON pointers (RFC 6901). A member whose name is the caller's own is never named: its step is `[n]`, the
 //! n-th member of the object, counted from 1.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 use super::{problems::Problems, strict_json::Tree};
 
 /// An object with its known members.
 pub(super) struct Members<'a> {
     pointer: String,
-    members: HashMap<&'static str, &'a Tree>,
+    members: Vec<(&'static str, &'a Tree<'a>)>,
 }
 
 impl<'a> Members<'a> {
     /// Opens an object that may hold the `known` members only.
     pub(super) fn open(
-        tree: &'a Tree,
+        tree: &'a Tree<'a>,
         pointer: &str,
         known: &[&'static str],
         problems: &mut Problems,
     ) -> Option<Self> {
         let object = object(tree, pointer, problems)?;
-        let mut members = HashMap::new();
-        let listed = known.join(", ");
+        let mut members: Vec<(&'static str, &'a Tree<'a>)> =
+            Vec::with_capacity(object.len().min(known.len()));
         for (index, (name, value)) in object.iter().enumerate() {
             let number = index + 1;
             match known.iter().find(|known| *known == name) {
-                Some(name) if members.contains_key(name) => {
+                Some(name) if members.iter().any(|(earlier, _)| earlier == name) => {
                     let message = format!("member {number} of {} repeats an earlier one", whole(pointer));
                     problems.add("member_duplicate", format!("{pointer}/{name}"), message);
                 }
                 Some(name) => {
-                    members.insert(*name, value);
+                    members.push((*name, value));
                 }
                 None => {
+                    let listed = known.join(", ");
                     let message =
                         format!("member {number} of {} is unknown; known are: {listed}", whole(pointer));
                     problems.add("member_unknown", format!("{pointer}/[{number}]"), message);
@@ -46,12 +47,17 @@ impl<'a> Members<'a> {
     }
 
     /// A member that may be left out, with its place.
-    pub(super) fn optional(&self, name: &'static str) -> Option<(&'a Tree, String)> {
-        self.members.get(name).map(|tree| (*tree, self.place(name)))
+    pub(super) fn optional(&self, name: &'static str) -> Option<(&'a Tree<'a>, String)> {
+        let member = self.members.iter().find(|(known, _)| *known == name);
+        member.map(|(_, tree)| (*tree, self.place(name)))
     }
 
     /// A member that must be there, with its place.
-    pub(super) fn required(&self, name: &'static str, problems: &mut Problems) -> Option<(&'a Tree, String)> {
+    pub(super) fn required(
+        &self,
+        name: &'static str,
+        problems: &mut Problems,
+    ) -> Option<(&'a Tree<'a>, String)> {
         let found = self.optional(name);
         if found.is_none() {
             let message = format!("{} has no member `{name}`; it is required", whole(&self.pointer));
@@ -71,17 +77,17 @@ fn whole(pointer: &str) -> &str {
     if pointer.is_empty() { "the body" } else { pointer }
 }
 
-fn wrong_type(tree: &Tree, pointer: &str, expected: &str, problems: &mut Problems) {
+fn wrong_type(tree: &Tree<'_>, pointer: &str, expected: &str, problems: &mut Problems) {
     let message = format!("{} must be {expected}, but is {}", whole(pointer), tree.kind());
     problems.add("type_wrong", pointer, message);
 }
 
 /// The members of an object, whatever their names.
 pub(super) fn object<'a>(
-    tree: &'a Tree,
+    tree: &'a Tree<'a>,
     pointer: &str,
     problems: &mut Problems,
-) -> Option<&'a [(String, Tree)]> {
+) -> Option<&'a [(Cow<'a, str>, Tree<'a>)]> {
     match tree {
         Tree::Object(members) => Some(members),
         _ => {
@@ -93,12 +99,12 @@ pub(super) fn object<'a>(
 
 /// A list of at least `least` and at most `most` items.
 pub(super) fn list<'a>(
-    tree: &'a Tree,
+    tree: &'a Tree<'a>,
     pointer: &str,
     least: usize,
     most: usize,
     problems: &mut Problems,
-) -> Option<&'a [Tree]> {
+) -> Option<&'a [Tree<'a>]> {
     let Tree::List(items) = tree else {
         wrong_type(tree, pointer, "a list", problems);
         return None;
@@ -117,7 +123,7 @@ pub(super) fn list<'a>(
 
 /// A text of 1 to `most` characters without control characters.
 pub(super) fn text<'a>(
-    tree: &'a Tree,
+    tree: &'a Tree<'_>,
     pointer: &str,
     most: usize,
     problems: &mut Problems,
@@ -126,7 +132,7 @@ pub(super) fn text<'a>(
         wrong_type(tree, pointer, "a string", problems);
         return None;
     };
-    check_text(text, pointer, most, problems).then_some(text.as_str())
+    check_text(text, pointer, most, problems).then_some(&**text)
 }
 
 /// Whether a text has 1 to `most` characters and no control characters.
@@ -151,7 +157,7 @@ pub(super) fn check_text(text: &str, pointer: &str, most: usize, problems: &mut 
 
 /// A whole number from `least` to `most`.
 pub(super) fn whole_number(
-    tree: &Tree,
+    tree: &Tree<'_>,
     pointer: &str,
     least: u32,
     most: u32,

@@ -2,15 +2,18 @@
 //! JSON read into a tree that forgets nothing: members keep their order and their duplicates, so that one pass over
 //! it can report every problem. RFC 8259 leaves duplicate names to the reader; here they are never lost.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
+};
 
 use crate::app::problem::Problem;
 
-/// One JSON value.
+/// One JSON value. Texts are those of the body, wherever they hold no escapes.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Tree {
+pub enum Tree<'b> {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -20,14 +23,14 @@ pub enum Tree {
     /// Any other number. No door reads one, so its value is not kept.
     Number,
     /// A text.
-    Text(String),
+    Text(Cow<'b, str>),
     /// A list.
-    List(Vec<Tree>),
+    List(Vec<Self>),
     /// An object: every member in the order sent, duplicates too.
-    Object(Vec<(String, Tree)>),
+    Object(Vec<(Cow<'b, str>, Self)>),
 }
 
-impl Tree {
+impl Tree<'_> {
     /// What kind of value it is, in words.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -44,7 +47,7 @@ impl Tree {
 }
 
 /// Says only what kind it is: the values may be personal data.
-impl fmt::Debug for Tree {
+impl fmt::Debug for Tree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tree({})", self.kind())
     }
@@ -54,7 +57,7 @@ impl fmt::Debug for Tree {
 ///
 /// # Errors
 /// One problem, when the bytes are not one JSON value of at most `depth` levels.
-pub fn parse(bytes: &[u8], depth: usize) -> Result<Tree, Problem> {
+pub fn parse(bytes: &[u8], depth: usize) -> Result<Tree<'_>, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::new("body_empty", "", "the body is empty; send a JSON object"));
     }
@@ -92,40 +95,43 @@ impl Level {
 }
 
 impl<'de> DeserializeSeed<'de> for Level {
-    type Value = Tree;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+    type Value = Tree<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Level {
-    type Value = Tree;
+    type Value = Tree<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
-    fn visit_unit<E: Error>(self) -> Result<Tree, E> {
+    fn visit_unit<E: Error>(self) -> Result<Tree<'de>, E> {
         Ok(Tree::Null)
     }
-    fn visit_bool<E: Error>(self, truth: bool) -> Result<Tree, E> {
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<Tree<'de>, E> {
         Ok(Tree::Truth(truth))
     }
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Tree, E> {
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Tree<'de>, E> {
         Ok(Tree::Integer(number))
     }
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Tree, E> {
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Tree<'de>, E> {
         Ok(i64::try_from(number).map_or(Tree::Number, Tree::Integer))
     }
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Tree, E> {
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Tree<'de>, E> {
         Ok(Tree::Number)
     }
-    fn visit_str<E: Error>(self, text: &str) -> Result<Tree, E> {
-        Ok(Tree::Text(text.to_owned()))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Tree<'de>, E> {
+        Ok(Tree::Text(text.to_owned().into()))
     }
-    fn visit_string<E: Error>(self, text: String) -> Result<Tree, E> {
-        Ok(Tree::Text(text))
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Tree<'de>, E> {
+        Ok(Tree::Text(text.into()))
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
+    fn visit_string<E: Error>(self, text: String) -> Result<Tree<'de>, E> {
+        Ok(Tree::Text(text.into()))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree<'de>, A::Error> {
         let below = self.below()?;
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(below)? {
@@ -133,15 +139,19 @@ impl<'de> Visitor<'de> for Level {
         }
         Ok(Tree::List(list))
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tree, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tree<'de>, A::Error> {
         let below = self.below()?;
         let mut object = Vec::new();
-        while let Some(name) = members.next_key::<String>()? {
+        while let Some(Name(name)) = members.next_key()? {
             object.push((name, members.next_value_seed(below)?));
         }
         Ok(Tree::Object(object))
     }
 }
+
+/// A member's name. Asked for by itself, `Cow` would always be a copy.
+#[derive(Deserialize)]
+struct Name<'b>(#[serde(borrow)] Cow<'b, str>);
 
 #[cfg(test)]
 mod tests {
@@ -156,11 +166,8 @@ mod tests {
     fn duplicates_and_order_are_kept() {
         let tree = parse(br#"{"b":1,"a":[null,true,2.5,18446744073709551615],"b":"x"}"#, 4).unwrap();
         let items = Tree::List(vec![Tree::Null, Tree::Truth(true), Tree::Number, Tree::Number]);
-        let expected = vec![
-            ("b".to_owned(), Tree::Integer(1)),
-            ("a".to_owned(), items),
-            ("b".to_owned(), Tree::Text("x".to_owned())),
-        ];
+        let expected =
+            vec![("b".into(), Tree::Integer(1)), ("a".into(), items), ("b".into(), Tree::Text("x".into()))];
         assert_eq!(tree, Tree::Object(expected));
     }
 
@@ -188,7 +195,7 @@ mod tests {
         #[test]
         fn any_text_survives(text in any::<String>()) {
             let json = serde_json::to_vec(&text).unwrap();
-            prop_assert_eq!(parse(&json, 1), Ok(Tree::Text(text)));
+            prop_assert_eq!(parse(&json, 1), Ok(Tree::Text(text.into())));
         }
     }
 }

@@ -68,14 +68,14 @@ impl door::Words for XRoad {
         gate: &dyn Gatehouse,
         envelope: &Envelope,
         caller: Caller,
-        body: &Tree,
+        body: &Tree<'_>,
         problems: &mut Problems,
     ) -> Option<Ask> {
         let (service, version) = self.service.clone()?;
         query::ask(gate, envelope, caller, service, version, body, problems)
     }
 
-    fn answer(_: &dyn Gatehouse, answer: &Answer) -> impl Serialize {
+    fn answer(_: &dyn Gatehouse, answer: &Answer<'_>) -> impl Serialize {
         answer::shape(answer)
     }
 }

@@ -35,7 +35,7 @@ pub(crate) const ID: &str = "0192f0c1-0000-7000-8000-000000000001";
 pub(crate) const QUERY: &str = "/xroad/isikud/v1/query";
 pub(crate) const PERSONS: &str = "/rr/domesticDataExchange/v1/isikud";
 
-type Reply = Box<dyn Fn(&Ask) -> Result<Answer, NoAnswer> + Send + Sync>;
+type Reply = Box<dyn Fn(&Ask) -> Result<Answer<'static>, NoAnswer> + Send + Sync>;
 
 /// One recorded rejection.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Gatehouse for Fake {
 }
 
 /// An answer that found nothing.
-pub(crate) fn empty() -> Answer {
+pub(crate) fn empty() -> Answer<'static> {
     Answer {
         id: ID.to_owned(),
         generation: 7,
@@ -156,11 +156,11 @@ pub(crate) fn reason() -> Reason {
     })
 }
 
-pub(crate) fn field(name: &str, visibility: Visibility) -> AnswerField {
+pub(crate) fn field(name: &str, visibility: Visibility) -> AnswerField<'_> {
     let mut decision = FieldDecision::shown();
     decision.narrow(visibility, reason());
-    let group = name.split_once('.').map(|(group, _)| group.to_owned());
-    AnswerField { name: name.to_owned(), group, decision }
+    let group = name.split_once('.').map(|(group, _)| group);
+    AnswerField { name, group, decision }
 }
 
 pub(crate) fn cell(value: paasla_core::Value, visibility: Visibility) -> Cell {

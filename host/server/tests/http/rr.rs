@@ -61,7 +61,7 @@ async fn a_query_string_is_refused_here_too() {
     assert_eq!(refused(400, rr(RR_BODY).uri(uri).build()).await, ["query_string"]);
 }
 
-async fn answered(answer: Answer) -> serde_json::Value {
+async fn answered(answer: Answer<'static>) -> serde_json::Value {
     let house = House::new(Fake { reply: Box::new(move |_| Ok(answer.clone())), ..Fake::default() });
     let got = house.send(rr(RR_BODY).build()).await;
     assert_eq!(got.status, 200);
@@ -70,11 +70,11 @@ async fn answered(answer: Answer) -> serde_json::Value {
     got.json
 }
 
-fn shown(names: &[&str]) -> Answer {
+fn shown(names: &[&'static str]) -> Answer<'static> {
     Answer { fields: names.iter().map(|name| field(name, Visibility::Show)).collect(), ..empty() }
 }
 
-fn record(cells: Vec<(usize, Cell)>) -> AnswerRecord {
+fn record(cells: Vec<(usize, Cell)>) -> AnswerRecord<'static> {
     AnswerRecord { cells, groups: Vec::new() }
 }
 
@@ -123,8 +123,8 @@ async fn a_person_with_custody_looks_as_it_does_today() {
             (5, text("233")),
         ],
         groups: vec![
-            ("citizenships".to_owned(), vec![vec![(6, text("233")), (7, date("1992-02-26"))]]),
-            ("custody".to_owned(), vec![custody, institution]),
+            ("citizenships", vec![vec![(6, text("233")), (7, date("1992-02-26"))]]),
+            ("custody", vec![custody, institution]),
         ],
     };
     let got = answered(Answer { records: vec![person], ..shown(&names) }).await;
@@ -186,7 +186,7 @@ async fn what_may_not_be_told_is_left_out_and_what_is_not_there_is_not_hidden() 
     let got = answered(Answer { records, ..shown(&["givenName", "deathDate"]) }).await;
     assert_eq!(got, json!([{}]), "the living person was found; of the others nothing may be told");
 
-    let group = |rows| AnswerRecord { cells: Vec::new(), groups: vec![("documents".to_owned(), rows)] };
+    let group = |rows| AnswerRecord { cells: Vec::new(), groups: vec![("documents", rows)] };
     let fields = |visibility| Answer { fields: vec![field("documents.number", visibility)], ..empty() };
     let none = Answer { records: vec![group(Vec::new())], ..fields(Visibility::Show) };
     assert_eq!(answered(none).await, json!([{ "dokumendid": [] }]));

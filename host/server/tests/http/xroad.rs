@@ -125,7 +125,7 @@ async fn places_of_the_callers_own_names_do_not_repeat_them() {
     }
 }
 
-fn answer() -> Answer {
+fn answer() -> Answer<'static> {
     let redact = Visibility::Masked(Mask::Redact);
     let mut narrowed = FieldDecision::shown();
     narrowed.narrow(redact, reason());
@@ -152,7 +152,7 @@ fn answer() -> Answer {
                 (5, cell(Value::Absent, Visibility::Show)),
             ],
             groups: vec![(
-                "custody".to_owned(),
+                "custody",
                 vec![
                     vec![(0, text("61509070000")), (4, date("2016-09-01"))],
                     vec![(0, withheld), (4, date("2017-01-02"))],

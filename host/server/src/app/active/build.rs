@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use paasla_core::{Mode, Policy, Rulebook};
+use paasla_core::{Index, Mode, Policy, Rulebook};
 use paasla_engine::{ActivateError, Engine, Rule, Start};
 use paasla_register::Description;
 use sha2::{Digest as _, Sha256};
@@ -64,8 +64,8 @@ pub fn build(
     }
     policies.sort_by(|one: &AtWork, other| one.policy().name.cmp(&other.policy().name));
     let shadows = shadows.into_iter().map(|version| Shadow::new(version, &policies)).collect();
-    let digest = digest(&rulebook);
-    Ok(Active { rulebook, digest, policies, shadows })
+    let (digest, index) = (digest(&rulebook), Index::of(&rulebook));
+    Ok(Active { rulebook, index, digest, policies, shadows })
 }
 
 /// SHA-256 of a rulebook whatever its number, lower-case hex.

@@ -29,9 +29,9 @@ use crate::app::{
 };
 
 /// How a query ends: what its client is told of the data.
-enum End {
+enum End<'a> {
     /// It is answered.
-    Answered(Box<Told>),
+    Answered(Box<Told<'a>>),
     /// It is refused; the codes of the reasons.
     Refused(Vec<String>),
     /// A rule breaks; the kind of the fault, and whether it is the rule in shadow.
@@ -41,10 +41,10 @@ enum End {
 }
 
 /// An answer, and how it came about.
-struct Told {
+struct Told<'a> {
     decision: Decision,
     /// The answer and which records are in it; none where the decision says all.
-    answer: Option<(Answer, Vec<RecordId>)>,
+    answer: Option<(Answer<'a>, Vec<RecordId>)>,
 }
 
 impl App {
@@ -89,7 +89,12 @@ impl App {
 
     /// What is different for the client; none where nobody knows. Who is refused and who gets no answer because a rule
     /// breaks are told the same of the data: nothing.
-    fn difference(&self, resolved: &Resolved<'_>, was: &End, would_be: &End) -> Option<ShadowOutcome> {
+    fn difference(
+        &self,
+        resolved: &Resolved<'_>,
+        was: &End<'_>,
+        would_be: &End<'_>,
+    ) -> Option<ShadowOutcome> {
         let refused =
             |codes: &[String]| outcome(vec![whole("refused", "allowed", "refused", codes.to_vec())]);
         let allowed = |was, codes: &[String]| outcome(vec![whole("allowed", was, "allowed", codes.to_vec())]);
@@ -115,7 +120,7 @@ impl App {
         resolved: &Resolved<'_>,
         active: &Active,
         ask: &Ask,
-    ) -> End {
+    ) -> End<'static> {
         let mut draft = Draft::new(&resolved.query.id, active.rulebook.generation, &ask.caller);
         match decide(rulers, &resolved.query, &mut draft, None) {
             Ok(decision) if !decision.is_allowed() => End::Refused(codes(&decision.refusals)),
@@ -128,14 +133,14 @@ impl App {
     }
 
     /// How it ends, rows and all.
-    async fn read(
+    async fn read<'a>(
         &self,
         rulers: &[Ruler<'_>],
         shadow: Option<&Shadow>,
-        resolved: &Resolved<'_>,
+        resolved: &Resolved<'a>,
         active: &Active,
         ask: &Ask,
-    ) -> End {
+    ) -> End<'a> {
         let mut draft = Draft::new(&resolved.query.id, active.rulebook.generation, &ask.caller);
         match self.decide_and_read(rulers, resolved, &mut draft, By::Apart).await {
             Ok((decision, reviewed)) => {
@@ -146,7 +151,7 @@ impl App {
         }
     }
 
-    fn told(&self, resolved: &Resolved<'_>, was: &Told, would_be: &Told) -> Vec<Difference> {
+    fn told(&self, resolved: &Resolved<'_>, was: &Told<'_>, would_be: &Told<'_>) -> Vec<Difference> {
         let mut found = self.fields(resolved, &was.decision, &would_be.decision);
         found.extend(obligations(&was.decision, &would_be.decision));
         if let (Some(was), Some(would_be)) = (&was.answer, &would_be.answer) {
@@ -174,7 +179,7 @@ impl App {
     }
 }
 
-fn stopped(stop: Stop<'_>, shadow: Option<&Shadow>) -> End {
+fn stopped(stop: Stop<'_>, shadow: Option<&Shadow>) -> End<'static> {
     match stop {
         // This thread gives way to others: that a ruling took long says nothing of how long it takes.
         Stop::Faulted(_, RuleFault::Deadline { .. }) => End::Unknown,
@@ -193,11 +198,11 @@ fn codes(reasons: &BTreeSet<Reason>) -> Vec<String> {
 }
 
 /// Whether rows must be looked at to know what would be told. A review may break, so that nothing is told at all.
-fn in_rows(was: &End, would_be: &End) -> bool {
-    let reviewed = |told: &Told| !told.decision.reviewers.is_empty();
+fn in_rows(was: &End<'_>, would_be: &End<'_>) -> bool {
+    let reviewed = |told: &Told<'_>| !told.decision.reviewers.is_empty();
     match (was, would_be) {
         (End::Answered(was), End::Answered(would_be)) => {
-            let matters = |told: &Told| !told.decision.conditions.is_empty() || reviewed(told);
+            let matters = |told: &Told<'_>| !told.decision.conditions.is_empty() || reviewed(told);
             matters(was)
                 || matters(would_be)
                 || was.decision.record_limit() != would_be.decision.record_limit()
@@ -253,8 +258,8 @@ fn obligations(was: &Decision, would_be: &Decision) -> Vec<Difference> {
 
 /// Records that would be there or not, and fields of which something else would be seen in some rows.
 fn rows(
-    (was, were_ids): &(Answer, Vec<RecordId>),
-    (would_be, ids): &(Answer, Vec<RecordId>),
+    (was, were_ids): &(Answer<'_>, Vec<RecordId>),
+    (would_be, ids): &(Answer<'_>, Vec<RecordId>),
 ) -> Vec<Difference> {
     let before: HashMap<_, _> = were_ids.iter().zip(&was.records).collect();
     let after: HashMap<_, _> = ids.iter().zip(&would_be.records).collect();
@@ -280,7 +285,7 @@ fn rows(
             }
         }
     }
-    let told = |answer: &Answer| {
+    let told = |answer: &Answer<'_>| {
         let groups = answer.records.iter().flat_map(|record| &record.groups).map(|(_, rows)| rows.len());
         let more = if answer.more { " and more" } else { "" };
         format!("{} records, {} rows of groups{more}", answer.records.len(), groups.sum::<usize>())
@@ -290,18 +295,18 @@ fn rows(
 }
 
 fn cells(
-    (was, was_row): (&Answer, &AnswerRow),
-    (would_be, row): (&Answer, &AnswerRow),
+    (was, was_row): (&Answer<'_>, &AnswerRow),
+    (would_be, row): (&Answer<'_>, &AnswerRow),
 ) -> Vec<(usize, Difference)> {
     let places: BTreeSet<usize> = was_row.iter().chain(row).map(|(place, _)| *place).collect();
     let one = |place: usize| {
-        let name = &was.fields.get(place)?.name;
+        let name = was.fields.get(place)?.name;
         let (before, after) = (seen_in(was, was_row, place), seen_in(would_be, row, place));
         let difference = seen_of(name, before.visibility, after.visibility).or_else(|| {
             // As much of it, and yet another value: one of them was put in by a rule.
             let seen = before.visibility.to_string();
             let replaced =
-                Difference { field: Some(name.clone()), ..whole("replaced", &seen, &seen, Vec::new()) };
+                Difference { field: Some(name.to_owned()), ..whole("replaced", &seen, &seen, Vec::new()) };
             (before.value != after.value).then_some(replaced)
         })?;
         Some((place, with_reasons(difference, &before.codes, &after.codes)))
@@ -316,7 +321,7 @@ struct Seen<'a> {
     value: Option<&'a Value>,
 }
 
-fn seen_in<'a>(answer: &'a Answer, row: &'a AnswerRow, place: usize) -> Seen<'a> {
+fn seen_in<'a>(answer: &'a Answer<'_>, row: &'a AnswerRow, place: usize) -> Seen<'a> {
     let cell = row.iter().find(|(own, _)| *own == place).map(|(_, cell)| cell);
     let narrowed = cell.and_then(|cell| cell.narrowed.as_ref());
     let decision = narrowed.or_else(|| answer.fields.get(place).map(|field| &field.decision));

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The whole answer.
-pub(super) fn shape(gate: &dyn Gatehouse, answer: &Answer) -> Json {
+pub(super) fn shape(gate: &dyn Gatehouse, answer: &Answer<'_>) -> Json {
     answer.records.iter().filter_map(|record| person(gate, answer, record)).collect()
 }
 
@@ -31,12 +31,12 @@ enum Told {
     No,
 }
 
-fn person(gate: &dyn Gatehouse, answer: &Answer, record: &AnswerRecord) -> Option<Json> {
+fn person(gate: &dyn Gatehouse, answer: &Answer<'_>, record: &AnswerRecord<'_>) -> Option<Json> {
     let own = members(gate, answer, &record.cells);
     let mut told = own.is_some();
     let mut object = own.unwrap_or_default();
     for (group, rows) in &record.groups {
-        let Some(part) = words::PARTS.iter().find(|part| part.group == Some(group.as_str())) else {
+        let Some(part) = words::PARTS.iter().find(|part| part.group == Some(*group)) else {
             continue;
         };
         if let Some(list) = part_of(gate, answer, part, rows) {
@@ -48,11 +48,15 @@ fn person(gate: &dyn Gatehouse, answer: &Answer, record: &AnswerRecord) -> Optio
 }
 
 /// The rows of one part; none when nothing may be told of them.
-fn part_of(gate: &dyn Gatehouse, answer: &Answer, part: &Part, rows: &[Vec<(usize, Cell)>]) -> Option<Json> {
+fn part_of(
+    gate: &dyn Gatehouse,
+    answer: &Answer<'_>,
+    part: &Part,
+    rows: &[Vec<(usize, Cell)>],
+) -> Option<Json> {
     let tellable = answer.fields.iter().any(|field| {
-        let word = words::of_field(&field.name);
-        field.group.as_deref() == part.group
-            && word.is_some_and(|(_, word)| fits(word.kind, field.decision.visibility))
+        let word = words::of_field(field.name);
+        field.group == part.group && word.is_some_and(|(_, word)| fits(word.kind, field.decision.visibility))
     });
     let told = rows.iter().filter_map(|cells| members(gate, answer, cells));
     let list: Vec<Json> = told.map(Json::Object).collect();
@@ -61,12 +65,12 @@ fn part_of(gate: &dyn Gatehouse, answer: &Answer, part: &Part, rows: &[Vec<(usiz
 }
 
 /// One object; none when nothing may be told of it. It may be empty: what may be told need not be there.
-fn members(gate: &dyn Gatehouse, answer: &Answer, cells: &[(usize, Cell)]) -> Option<Map<String, Json>> {
+fn members(gate: &dyn Gatehouse, answer: &Answer<'_>, cells: &[(usize, Cell)]) -> Option<Map<String, Json>> {
     let mut object = Map::new();
     let mut told = false;
     for (index, field) in answer.fields.iter().enumerate() {
         let Some((_, cell)) = cells.iter().find(|(of, _)| *of == index) else { continue };
-        let Some((_, word)) = words::of_field(&field.name) else { continue };
+        let Some((_, word)) = words::of_field(field.name) else { continue };
         match value(gate, word, cell) {
             Told::Yes(value) => {
                 object.insert(word.answered(), value);

@@ -32,7 +32,7 @@ pub(super) fn ask(
     gate: &dyn Gatehouse,
     envelope: &Envelope,
     caller: Caller,
-    body: &Tree,
+    body: &Tree<'_>,
     problems: &mut Problems,
 ) -> Option<Ask> {
     let members = Members::open(body, "", &["isikukoodid", "andmevaljad"], problems)?;
@@ -63,7 +63,7 @@ pub(super) fn ask(
 }
 
 /// The codes asked for; the same one twice is asked once.
-fn codes(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Stated> {
+fn codes(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Stated> {
     let mut seen = HashSet::new();
     let mut codes = Vec::new();
     let items = shape::list(tree, place, 1, PERSONS, problems).unwrap_or_default();
@@ -79,7 +79,7 @@ fn codes(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Stated> {
 }
 
 /// The fields asked for, part by part.
-fn select(tree: &Tree, place: &str, problems: &mut Problems) -> Option<Vec<Stated>> {
+fn select(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Option<Vec<Stated>> {
     let members = Members::open(tree, place, &PARTS.each_ref().map(|part| part.wire), problems)?;
     let mut fields = Vec::new();
     let (mut seen, mut named) = (HashSet::new(), false);
@@ -98,7 +98,7 @@ fn select(tree: &Tree, place: &str, problems: &mut Problems) -> Option<Vec<State
     Some(fields)
 }
 
-fn field(part: &Part, item: &Tree, place: String, problems: &mut Problems) -> Option<Stated> {
+fn field(part: &Part, item: &Tree<'_>, place: String, problems: &mut Problems) -> Option<Stated> {
     let name = shape::text(item, &place, LONGEST, problems)?;
     let Some(word) = part.words.iter().find(|word| word.wire == name) else {
         let known: Vec<&str> = part.words.iter().map(|word| word.wire).collect();

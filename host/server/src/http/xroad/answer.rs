@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 use crate::app::answer::{Answer, AnswerField, AnswerRecord, Cell};
 
 /// The whole answer.
-pub(super) fn shape(answer: &Answer) -> impl Serialize {
+pub(super) fn shape<'a>(answer: &'a Answer<'a>) -> impl Serialize + use<'a> {
     Body {
         decision: Decision {
             id: &answer.id,
@@ -53,11 +53,11 @@ struct Decision<'a> {
 }
 
 /// Every field asked for, with what may be seen of it.
-struct Fields<'a>(&'a [AnswerField]);
+struct Fields<'a>(&'a [AnswerField<'a>]);
 
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|field| (&field.name, Seen::of(&field.decision))))
+        serializer.collect_map(self.0.iter().map(|field| (field.name, Seen::of(&field.decision))))
     }
 }
 
@@ -109,7 +109,7 @@ struct Differing<'a> {
 
 /// The fields that are shown less.
 struct Narrowed<'a> {
-    answer: &'a Answer,
+    answer: &'a Answer<'a>,
     cells: &'a [(usize, Cell)],
 }
 
@@ -117,7 +117,7 @@ impl<'a> Narrowed<'a> {
     fn all(&self) -> impl Iterator<Item = (&'a str, Seen<'a>)> {
         let answer = self.answer;
         let narrowed = move |(index, cell): &'a (usize, Cell)| {
-            Some((answer.fields.get(*index)?.name.as_str(), Seen::of(cell.narrowed.as_ref()?)))
+            Some((answer.fields.get(*index)?.name, Seen::of(cell.narrowed.as_ref()?)))
         };
         self.cells.iter().filter_map(narrowed)
     }
@@ -129,7 +129,7 @@ impl Serialize for Narrowed<'_> {
     }
 }
 
-fn differing(answer: &Answer) -> Vec<Differing<'_>> {
+fn differing<'a>(answer: &'a Answer<'a>) -> Vec<Differing<'a>> {
     let mut rows = Vec::new();
     for (record, found) in answer.records.iter().enumerate() {
         let mut add = |group, row, cells| {
@@ -141,14 +141,14 @@ fn differing(answer: &Answer) -> Vec<Differing<'_>> {
         add(None, None, &*found.cells);
         for (group, cells) in &found.groups {
             for (row, cells) in cells.iter().enumerate() {
-                add(Some(group.as_str()), Some(row), cells);
+                add(Some(*group), Some(row), cells);
             }
         }
     }
     rows
 }
 
-struct Records<'a>(&'a Answer);
+struct Records<'a>(&'a Answer<'a>);
 
 impl Serialize for Records<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -158,22 +158,22 @@ impl Serialize for Records<'_> {
 
 /// One record, its members in the order asked; a group where its first field was asked for.
 struct Record<'a> {
-    answer: &'a Answer,
-    record: &'a AnswerRecord,
+    answer: &'a Answer<'a>,
+    record: &'a AnswerRecord<'a>,
 }
 
 impl<'a> Record<'a> {
     fn members(&self) -> impl Iterator<Item = (&'a str, Member<'a>)> {
         let Self { answer, record } = *self;
-        let member = move |(index, field): (usize, &'a AnswerField)| {
-            let Some(group) = &field.group else {
-                return Some((field.name.as_str(), Member::Value(shown(index, &record.cells)?)));
+        let member = move |(index, field): (usize, &'a AnswerField<'a>)| {
+            let Some(group) = field.group else {
+                return Some((field.name, Member::Value(shown(index, &record.cells)?)));
             };
             let before = answer.fields.iter().take(index);
-            if before.filter_map(|field| field.group.as_ref()).any(|other| other == group) {
+            if before.filter_map(|field| field.group).any(|other| other == group) {
                 return None;
             }
-            let (_, rows) = record.groups.iter().find(|(name, _)| name == group)?;
+            let (_, rows) = record.groups.iter().find(|(name, _)| *name == group)?;
             Some((group, Member::Rows(rows.iter().map(|cells| Row { answer, group, cells }).collect())))
         };
         answer.fields.iter().enumerate().filter_map(member)
@@ -195,7 +195,7 @@ enum Member<'a> {
 
 /// One row of a group.
 struct Row<'a> {
-    answer: &'a Answer,
+    answer: &'a Answer<'a>,
     group: &'a str,
     cells: &'a [(usize, Cell)],
 }
@@ -203,10 +203,10 @@ struct Row<'a> {
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = self.answer.fields.iter().enumerate();
-        let own = fields.filter(|(_, field)| field.group.as_deref() == Some(self.group));
+        let own = fields.filter(|(_, field)| field.group == Some(self.group));
         serializer.collect_map(own.filter_map(|(index, field)| {
             let short = field.name.strip_prefix(self.group).and_then(|name| name.strip_prefix('.'));
-            Some((short.unwrap_or(&field.name), shown(index, self.cells)?))
+            Some((short.unwrap_or(field.name), shown(index, self.cells)?))
         }))
     }
 }

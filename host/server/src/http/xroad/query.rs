@@ -43,7 +43,7 @@ pub(super) fn ask(
     mut caller: Caller,
     service: String,
     version: Option<u32>,
-    body: &Tree,
+    body: &Tree<'_>,
     problems: &mut Problems,
 ) -> Option<Ask> {
     let members = Members::open(body, "", &MEMBERS, problems)?;
@@ -74,7 +74,7 @@ pub(super) fn ask(
     })
 }
 
-fn select(tree: &Tree, problems: &mut Problems) -> Vec<Stated> {
+fn select(tree: &Tree<'_>, problems: &mut Problems) -> Vec<Stated> {
     let items = shape::list(tree, SELECT, 1, FIELDS, problems).unwrap_or_default();
     let mut seen = HashSet::with_capacity(items.len());
     let mut fields = Vec::with_capacity(items.len());
@@ -91,7 +91,7 @@ fn select(tree: &Tree, problems: &mut Problems) -> Vec<Stated> {
     fields
 }
 
-fn keys(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Key> {
+fn keys(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Key> {
     let Some(members) = shape::object(tree, place, problems) else { return Vec::new() };
     if members.is_empty() {
         problems.add("list_empty", place, format!("{place} is empty; name at least one key and its value"));
@@ -115,13 +115,13 @@ fn keys(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Key> {
             continue;
         }
         let values = values(value, &place, problems);
-        keys.push(Key { field: Stated { text: name.clone(), place: place.into() }, values });
+        keys.push(Key { field: Stated { text: name.clone().into_owned(), place: place.into() }, values });
     }
     keys
 }
 
 /// One value or several; the same one twice is asked once.
-fn values(tree: &Tree, place: &str, problems: &mut Problems) -> Vec<Stated> {
+fn values(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Stated> {
     let mut stated = Vec::new();
     match tree {
         Tree::Text(_) => {
