@@ -52,11 +52,6 @@ impl ClientId {
         &self.0
     }
 
-    /// Its three or four parts, in their order.
-    pub fn parts(&self) -> impl Iterator<Item = &str> {
-        self.0.split('/')
-    }
-
     /// The member: all before the subsystem, `instance/class/member`.
     #[must_use]
     pub fn member(&self) -> &str {
@@ -66,7 +61,7 @@ impl ClientId {
     /// Subsystem code; none when the member itself asks.
     #[must_use]
     pub fn subsystem(&self) -> Option<&str> {
-        self.parts().nth(3)
+        self.0.split('/').nth(3)
     }
 
     /// Whether `other` is this client, or a subsystem of it when this names a whole member.

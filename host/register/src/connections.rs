@@ -21,7 +21,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit},
 };
 
-use crate::keeping::{Keeping, Kept};
+use crate::keeping::{Counted, Keeping};
 
 /// After how many of SQLite's own instructions it looks at the clock.
 const INSTRUCTIONS_PER_LOOK: i32 = 10_000;
@@ -56,7 +56,7 @@ struct Timed {
     /// Whether it may keep a lock.
     may_keep: bool,
     /// There while a transaction keeps its lock. Behind the connection, which is closed first.
-    kept: Option<Kept>,
+    kept: Option<Counted>,
 }
 
 /// When SQLite has to stop.
@@ -70,7 +70,7 @@ struct Deadline {
 pub(crate) struct Held<'c> {
     timed: Timed,
     /// Behind the connection.
-    _used: Kept,
+    _used: Counted,
     from: &'c Connections,
     _place: SemaphorePermit<'c>,
 }
@@ -93,14 +93,14 @@ impl Connections {
             let mut idle = lock(&self.idle);
             let now = Instant::now();
             idle.end_kept(now);
-            let keeps = idle.keeping.may_keep(now);
+            let keeps = idle.keeping.may_keep(now).then(|| idle.keeping.counted());
             (idle.timed.pop(), idle.keeping.counted(), keeps)
         };
         let mut timed = timed.map_or_else(|| Timed::open(&self.path), Ok)?;
-        if keeps && timed.may_keep && timed.kept.is_none() {
+        if timed.may_keep && timed.kept.is_none() && keeps.is_some() {
             // The lock is taken by the first read, so that there is nothing to wait for here.
             timed.connection.prepare_cached("BEGIN")?.execute([])?;
-            timed.kept = Some(lock(&self.idle).keeping.counted());
+            timed.kept = keeps;
         }
         Ok(Held { timed, _used: used, from: self, _place: place })
     }

@@ -16,7 +16,7 @@ use std::{
 /// How reads of one file keep their locks.
 #[derive(Debug, Default)]
 pub(crate) struct Keeping {
-    /// Until when locks are kept that are kept now; none when there was a moment without any since.
+    /// Until when locks are kept.
     until: Option<Instant>,
     /// When the last read ended.
     last: Option<Instant>,
@@ -26,9 +26,9 @@ pub(crate) struct Keeping {
 
 /// One that is counted while it is there.
 #[derive(Debug)]
-pub(crate) struct Kept(Arc<AtomicUsize>);
+pub(crate) struct Counted(Arc<AtomicUsize>);
 
-impl Drop for Kept {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -43,10 +43,8 @@ impl Keeping {
 
     /// Whether a read that begins now keeps its lock.
     pub(crate) fn may_keep(&mut self, now: Instant) -> bool {
-        if let Some(until) = self.until
-            && (now < until || self.locked.load(Ordering::Acquire) > 0)
-        {
-            return now < until;
+        if !self.is_over(now) {
+            return true;
         }
         let is_soon = self.last.is_some_and(|last| now.saturating_duration_since(last) < Self::SOON);
         let begins = is_soon && self.locked.load(Ordering::Acquire) == 0;
@@ -65,9 +63,9 @@ impl Keeping {
     }
 
     /// Counts a connection as one that may have a lock.
-    pub(crate) fn counted(&self) -> Kept {
+    pub(crate) fn counted(&self) -> Counted {
         self.locked.fetch_add(1, Ordering::AcqRel);
-        Kept(Arc::clone(&self.locked))
+        Counted(Arc::clone(&self.locked))
     }
 }
 

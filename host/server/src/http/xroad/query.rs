@@ -115,7 +115,7 @@ fn keys(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Key> {
             continue;
         }
         let values = values(value, &place, problems);
-        keys.push(Key { field: Stated { text: name.clone().into_owned(), place: place.into() }, values });
+        keys.push(Key { field: Stated { text: name.to_string(), place: place.into() }, values });
     }
     keys
 }
