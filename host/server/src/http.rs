@@ -10,6 +10,7 @@
 
 pub mod admin;
 mod admission;
+mod afterwards;
 mod body;
 mod door;
 mod envelope;
@@ -21,6 +22,7 @@ pub mod panics;
 mod pdu;
 pub mod problem;
 mod problems;
+mod repoll;
 pub mod router;
 mod rr;
 pub mod serve;

@@ -17,6 +17,8 @@ use tokio::{
     time::timeout,
 };
 
+use super::{afterwards::Afterwards, repoll::Repoll};
+
 /// What one listener allows.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -119,8 +121,10 @@ async fn connection(
         .keep_alive(true)
         .half_close(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = pin!(watcher.watch(connection));
+    let connection = Afterwards(Repoll::new(connection));
     // The error may quote what the peer sent, so only its kind is logged.
-    if let Err(error) = watcher.watch(connection).await {
+    if let Err(error) = connection.await {
         let (timeout, parse) = (error.is_timeout(), error.is_parse());
         tracing::debug!(timeout, parse, "a connection ended early");
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One span and one log line for every request. They hold the route's template, never the path, the query, a header
+//! One span and one log line for every request; the line is written when the answer is on its way. They hold the route's template, never the path, the query, a header
 //! that was sent, or the body: any of these may name a person.
 
 use std::time::Instant;
@@ -9,10 +9,10 @@ use axum::{
     http::Method,
     response::Response,
 };
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, Span, info, info_span};
 use uuid::Uuid;
 
-use super::DECISION;
+use super::{DECISION, afterwards::afterwards};
 
 /// Gives the request an id of our own, opens its span, and logs how it ended.
 pub(super) async fn trace<F: Future<Output = Response>>(
@@ -25,9 +25,13 @@ pub(super) async fn trace<F: Future<Output = Response>>(
     let span = info_span!("request", %id, method = method(request.method()), route);
     async {
         let response = next(request).await;
-        let decision = response.headers().get(DECISION).and_then(|id| id.to_str().ok()).unwrap_or("none");
         let ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
-        info!(status = response.status().as_u16(), ms, decision, "answered");
+        let (status, decision) = (response.status().as_u16(), response.headers().get(DECISION).cloned());
+        let span = Span::current();
+        afterwards(move || {
+            let decision = decision.as_ref().and_then(|id| id.to_str().ok()).unwrap_or("none");
+            span.in_scope(|| info!(status, ms, decision, "answered"));
+        });
         response
     }
     .instrument(span)
