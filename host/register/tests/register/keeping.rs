@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -72,6 +72,8 @@ async fn writer(path: &Path, wait: Duration) -> SqliteConnection {
 
 /// Some who read without a pause, and see to it that nothing is read that was written over.
 struct Readers {
+    _folder: TempDir,
+    path: PathBuf,
     register: Arc<SqliteRegister>,
     written: Arc<AtomicU64>,
     ended: Arc<AtomicBool>,
@@ -79,7 +81,12 @@ struct Readers {
 }
 
 impl Readers {
-    fn start(register: SqliteRegister) -> Self {
+    /// Of a new database in this mode.
+    async fn start(mode: &'static str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("counted.db");
+        write(&path, &[mode, COUNTED]).await;
+        let register = SqliteRegister::open(&SqliteConfig::new(&path), &counted()).await.unwrap();
         let register = Arc::new(register);
         let (written, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let read_on = |_| {
@@ -98,7 +105,7 @@ impl Readers {
             })
         };
         let tasks = (0..READERS).map(read_on).collect();
-        Self { register, written, ended, tasks }
+        Self { _folder: folder, path, register, written, ended, tasks }
     }
 
     /// Sees to it that whatever is told to be written is read from then on. Gives back how much was.
@@ -136,10 +143,8 @@ async fn add(path: &Path, wait: Duration, tell: impl Fn(u64)) {
 
 /// Readers without a pause, and a writer beside them. Gives back how many reads there were.
 async fn read_and_write(mode: &'static str) -> u64 {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("counted.db");
-    write(&path, &[mode, COUNTED]).await;
-    let readers = Readers::start(SqliteRegister::open(&SqliteConfig::new(&path), &counted()).await.unwrap());
+    let readers = Readers::start(mode).await;
+    let path = readers.path.clone();
     let (tell, told) = unbounded_channel();
     let writes =
         async move { add(&path, Duration::from_secs(20), |commit| tell.send(commit).unwrap()).await };
@@ -159,17 +164,14 @@ async fn another_program_that_writes_beside_many_readers_gets_a_turn() {
         };
         return add(Path::new(&path), Duration::from_secs(5), tell).await;
     }
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("counted.db");
-    write(&path, &["PRAGMA journal_mode = delete", COUNTED]).await;
-    let readers = Readers::start(SqliteRegister::open(&SqliteConfig::new(&path), &counted()).await.unwrap());
+    let readers = Readers::start("PRAGMA journal_mode = delete").await;
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
             "keeping::another_program_that_writes_beside_many_readers_gets_a_turn",
             "--nocapture",
         ])
-        .env(PATH, &path)
+        .env(PATH, &readers.path)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -16,9 +16,10 @@ tokio::task_local! {
 
 /// Does this when the connection that is polled has written what it can; at once where none is polled.
 pub(super) fn afterwards(work: impl FnOnce() + Send + 'static) {
-    let mut work = Some(work);
-    let left = LEFT.try_with(|left| left.borrow_mut().extend(work.take().map(|work| Box::new(work) as Work)));
-    if let (Err(_), Some(work)) = (left, work) {
+    let is_polled = LEFT.try_with(|_| ()).is_ok();
+    if is_polled {
+        LEFT.with(|left| left.borrow_mut().push(Box::new(work)));
+    } else {
         work();
     }
 }

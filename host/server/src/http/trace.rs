@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One span and one log line for every request; the line is written when the answer is on its way. They hold the route's template, never the path, the query, a header
-//! that was sent, or the body: any of these may name a person.
+//! One span and one log line for every request; the line is written when the answer is on its way. They hold the route's
+//! template, never the path, the query, a header that was sent, or the body: any of these may name a person.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use axum::{
     http::Method,
     response::Response,
 };
-use tracing::{Instrument, Span, info, info_span};
+use tracing::{Instrument, info, info_span};
 use uuid::Uuid;
 
 use super::{DECISION, afterwards::afterwards};
@@ -23,19 +23,14 @@ pub(super) async fn trace<F: Future<Output = Response>>(
     let id = Uuid::now_v7();
     let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str()).to_owned();
     let span = info_span!("request", %id, method = method(request.method()), route);
-    async {
-        let response = next(request).await;
-        let ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (status, decision) = (response.status().as_u16(), response.headers().get(DECISION).cloned());
-        let span = Span::current();
-        afterwards(move || {
-            let decision = decision.as_ref().and_then(|id| id.to_str().ok()).unwrap_or("none");
-            span.in_scope(|| info!(status, ms, decision, "answered"));
-        });
-        response
-    }
-    .instrument(span)
-    .await
+    let response = async { next(request).await }.instrument(span.clone()).await;
+    let ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (status, decision) = (response.status().as_u16(), response.headers().get(DECISION).cloned());
+    afterwards(move || {
+        let decision = decision.as_ref().and_then(|id| id.to_str().ok()).unwrap_or("none");
+        span.in_scope(|| info!(status, ms, decision, "answered"));
+    });
+    response
 }
 
 /// A method's name; one that HTTP does not define is the caller's own text.
