@@ -32,6 +32,7 @@ mod segments;
 mod shard;
 mod snapshot;
 pub mod travelling;
+mod wipers;
 mod worker;
 
 pub use about::{About, FactNeed, ProvisionAbout, Want};
@@ -49,4 +50,5 @@ pub use ready::Spent;
 pub use rulings::Reused;
 pub use rulings::{Said, decide_all, decide_all_leaving};
 pub use sandbox::{Engine, EngineError};
+pub use wipers::Wipers;
 pub use worker::run_compiler;

@@ -31,7 +31,7 @@ use std::sync::{
 
 use arc_swap::ArcSwap;
 use paasla_core::{Entry, Rulebook};
-use paasla_engine::Engine;
+use paasla_engine::{Engine, Wipers};
 use paasla_ledger::{Journal, JournalError, Ledger, LedgerConfig, LedgerError};
 use paasla_register::{Description, Dialect, Masker, Plans, Source};
 use paasla_store::{Store, StoreError};
@@ -79,6 +79,7 @@ pub struct App {
     subjects: SubjectKey,
     under_way: UnderWay,
     crowd: Crowd,
+    wipers: Wipers,
     quarantine: Quarantine,
     governor: Governor,
     shadow: ShadowQueue,
@@ -97,6 +98,9 @@ pub enum StartError {
     /// There is no thread that writes records.
     #[error("no thread could be started that writes records")]
     Ledger(#[source] std::io::Error),
+    /// There are no threads that wipe sandboxes.
+    #[error("no threads could be started that wipe sandboxes")]
+    Wipers(#[source] std::io::Error),
     /// Making the rulebook ready ended before its end.
     #[error("activation ended before its end")]
     Broken,
@@ -131,6 +135,7 @@ impl App {
             subjects: SubjectKey::new(&subjects::derive(&parts.secret, "subject")),
             under_way: UnderWay::default(),
             crowd: Crowd::new(tokio::runtime::Handle::current().metrics().num_workers()),
+            wipers: Wipers::start().map_err(StartError::Wipers)?,
             governor,
             shadow,
             ready: AtomicBool::new(true),

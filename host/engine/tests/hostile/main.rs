@@ -26,4 +26,5 @@ mod ready;
 mod run;
 mod same;
 mod shards;
+mod wipers;
 mod worker;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How many queries are decided and answered at one time, and so whether the host has time to spare.
 //!
-//! A host that has decides in sandboxes that were made ready, and wipes what was used after the answer: the client waits
-//! for neither. A busy one does both at once, as part of the query: somebody waits for that time in any case, the
+//! A host that has decides in sandboxes that were made ready, and wipes what was used in a processor's spare time (see the
+//! engine's `wipers.rs`), or after the answer: the client waits for neither. A busy one does both at once, as part of the query: somebody waits for that time in any case, the
 //! processor's caches hold what was just used, and no sandbox is kept longer than its ruling takes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,8 +49,8 @@ impl Drop for Member<'_> {
     }
 }
 
-/// Wipes what rulings left, and makes sandboxes ready for the next query, in a task that this thread comes to when the one
-/// that answers has written its answer and waits. Call it last.
+/// Wipes what rulings left and nobody took, and makes sandboxes ready for the next query, in a task that this thread comes
+/// to when the one that answers has written its answer and waits. Call it last.
 pub(super) fn renew_later(spent: Option<Spent>) {
     if let Some(spent) = spent.filter(|spent| !spent.is_empty()) {
         tokio::spawn(async move { spent.renew() });

@@ -83,6 +83,9 @@ impl App {
         let mut spent = member.spent();
         let by = By::Itself(spent.as_mut());
         let done = self.decide_and_read(&rulers, &resolved, &mut draft, by).await;
+        // In a crowd no processor has time to spare: what waits for some would only be kept from others.
+        let spent = spent
+            .and_then(|spent| if self.ledger.is_crowded() { Some(spent) } else { self.wipers.take(spent) });
         // Policies in shadow are asked after the answer; without them nothing of the query is kept for them.
         let offered = (!active.shadows().is_empty()).then(|| (Arc::clone(&resolved.query), ask));
         let ended = match done {
