@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Work that gives way to queries. On Linux a priority, and the processors to run on, are each thread's own, and what a
-//! thread starts has them too; elsewhere nothing happens.
+//! Work that gives way to queries. A priority, and the processors to run on, are each thread's own on Linux, and what
+//! a thread starts has them too.
 
 use std::io;
 
@@ -11,7 +11,6 @@ use thread_priority::{
 };
 
 /// How much lower the priority is (`nice`).
-#[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
 /// Lowers the priority of this thread.
@@ -19,9 +18,7 @@ const NICE: i32 = 10;
 /// # Errors
 /// When the system does not let it.
 pub fn lower_priority() -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    rustix::process::setpriority_process(None, NICE)?;
-    Ok(())
+    Ok(rustix::process::setpriority_process(None, NICE)?)
 }
 
 /// Lowers the priority of this thread, and keeps it off half of the processors: who wakes up on one that is busy waits a
@@ -29,7 +26,6 @@ pub fn lower_priority() -> io::Result<()> {
 /// is done all the same.
 pub fn give_way() {
     let _ = lower_priority();
-    #[cfg(target_os = "linux")]
     keep_half_free();
 }
 
@@ -49,7 +45,6 @@ pub(crate) fn take_only_spare_time(processor: usize) -> io::Result<()> {
     Ok(sched_setaffinity(None, &one)?)
 }
 
-#[cfg(target_os = "linux")]
 fn keep_half_free() {
     let Ok(all) = sched_getaffinity(None) else { return };
     let own = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu));

@@ -9,7 +9,7 @@ mod query;
 use paasla_core::{Limits, Mode, Policy, Query, Ruling, Scope};
 use paasla_engine::{
     ActivateError, Activated, ComponentLimits, Engine, EngineConfig, LoadError, Ration, RowInput, RuleFault,
-    Setup, Spent, Start, decide_all_leaving,
+    Said, Setup, Spent, Start, decide_all_leaving,
 };
 
 use guest::Guest;
@@ -90,10 +90,16 @@ pub fn rows() -> Vec<RowInput> {
     vec![RowInput { group: Some("g".into()), parent: None, facts: vec![], cells: vec![] }]
 }
 
-/// Decides in a sandbox that stands ready, if one does, and has the next one made ready.
-pub fn decide_ready(policy: &Activated, query: &Query) -> (Result<Ruling, RuleFault>, u64) {
+/// Decides in a sandbox that stands ready, if one does, and gives back what the ruling left, too.
+pub fn decide_leaving<'p>(policy: &'p Activated, query: &Query) -> (Said<'p>, Spent) {
     let mut spent = Spent::default();
     let said = decide_all_leaving([policy], query, &mut spent).remove(0);
+    (said, spent)
+}
+
+/// The same, and has the next one made ready.
+pub fn decide_ready(policy: &Activated, query: &Query) -> (Result<Ruling, RuleFault>, u64) {
+    let (said, spent) = decide_leaving(policy, query);
     spent.renew();
     (said.ruling, said.fuel)
 }

@@ -12,8 +12,8 @@ use paasla_engine::{
 };
 
 use crate::common::{
-    INSTANCES, activate, activate_bytes, answer::repeating, decide_ready, engine, guest::Guest, is_well,
-    limits, query,
+    INSTANCES, activate, activate_bytes, answer::repeating, decide_leaving, decide_ready, engine,
+    guest::Guest, is_well, limits, query,
 };
 use crate::run::LOOP;
 
@@ -43,8 +43,8 @@ fn as_many_stand_ready_as_rule_at_one_time() {
     // Three at one time.
     let spent: Vec<Spent> = (0..3)
         .map(|_| {
-            let mut spent = Spent::default();
-            assert_eq!(decide_all_leaving([policy], &query(), &mut spent)[0].ruling, Ok(Ruling::Abstain));
+            let (said, spent) = decide_leaving(policy, &query());
+            assert_eq!(said.ruling, Ok(Ruling::Abstain));
             assert!(!spent.is_empty());
             spent
         })

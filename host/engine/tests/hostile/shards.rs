@@ -4,10 +4,12 @@
 use std::{thread, time::Duration};
 
 use paasla_core::Ruling;
-use paasla_engine::{Activated, Engine, EngineConfig, Ration, RuleFault, Spent, decide_all_leaving};
+use paasla_engine::{Activated, Engine, EngineConfig, Ration, RuleFault};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::common::{activate, answer::repeating, decide_ready, guest::Guest, is_well, limits, query, rows};
+use crate::common::{
+    activate, answer::repeating, decide_leaving, decide_ready, guest::Guest, is_well, limits, query, rows,
+};
 use crate::run::{LOOP, held};
 
 /// The usual limits, and so many sandboxes in so many shards.
@@ -16,13 +18,13 @@ fn divided(instances: u32, shards: u32) -> EngineConfig {
 }
 
 /// The processors that this thread may run on.
-fn processors() -> Vec<usize> {
+pub fn processors() -> Vec<usize> {
     let may = sched_getaffinity(None).unwrap();
     (0..CpuSet::MAX_CPU).filter(|processor| may.is_set(*processor)).collect()
 }
 
 /// Has this thread run on one processor from now on.
-fn run_on(processor: usize) {
+pub fn run_on(processor: usize) {
     let mut only = CpuSet::new();
     only.set(processor);
     sched_setaffinity(None, &only).unwrap();
@@ -83,8 +85,8 @@ fn what_stands_ready_is_found_from_every_processor() {
             decide_ready(&policy, &query()).0.unwrap();
             assert_eq!(policy.ready(), 1);
             run_on(other);
-            let mut spent = Spent::default();
-            assert_eq!(decide_all_leaving([&policy], &query(), &mut spent)[0].ruling, Ok(Ruling::Abstain));
+            let (said, _spent) = decide_leaving(&policy, &query());
+            assert_eq!(said.ruling, Ok(Ruling::Abstain));
             assert_eq!(policy.ready(), 0);
         }
     }

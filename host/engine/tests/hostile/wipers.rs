@@ -7,15 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use paasla_engine::{Activated, Spent, Wipers, decide_all_leaving};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use paasla_engine::{Activated, Spent, Wipers};
+use rustix::thread::sched_getcpu;
 
-use crate::common::{activate, engine, guest::Guest, is_well, query};
+use crate::common::{activate, decide_leaving, engine, guest::Guest, is_well, query};
+use crate::shards::{processors, run_on};
 
 /// What a ruling leaves.
 fn spent(policy: &Activated) -> Spent {
-    let mut spent = Spent::default();
-    decide_all_leaving([policy], &query(), &mut spent).remove(0).ruling.unwrap();
+    let (said, spent) = decide_leaving(policy, &query());
+    said.ruling.unwrap();
     spent
 }
 
@@ -54,9 +55,7 @@ fn what_is_too_much_is_given_back() {
     let policy = activate(&engine, &Guest::default());
     let all: Vec<Spent> = (0..100).map(|_| spent(&policy)).collect();
     let wipers = Wipers::start().unwrap();
-    let mut here = CpuSet::new();
-    here.set(sched_getcpu());
-    sched_setaffinity(None, &here).unwrap();
+    run_on(sched_getcpu());
     let given_back = all.into_iter().filter_map(|spent| wipers.take(spent)).count();
     assert!((1..100).contains(&given_back), "{given_back} of 100");
     assert!(soon(|| policy.ready() > 0), "what was taken is done when there is time");
@@ -67,13 +66,12 @@ fn what_is_too_much_is_given_back() {
 #[test]
 fn each_stays_on_its_processor_and_gives_way_to_everybody() {
     let _wipers = Wipers::start().unwrap();
-    let processors = sched_getaffinity(None).unwrap().count();
+    let processors: BTreeSet<Option<usize>> = processors().into_iter().map(Some).collect();
     let mut own = Vec::new();
     let are_so = soon(|| {
         own = wipers_of_this_process();
-        let bound: BTreeSet<Option<u32>> = own.iter().map(|(_, processor)| processor.parse().ok()).collect();
-        let one_for_each = u32::try_from(bound.len()).is_ok_and(|count| count == processors);
-        one_for_each && !bound.contains(&None) && own.iter().all(|(policy, _)| policy == SCHED_IDLE)
+        let bound: BTreeSet<Option<usize>> = own.iter().map(|(_, may)| may.parse().ok()).collect();
+        bound == processors && own.iter().all(|(policy, _)| policy == SCHED_IDLE)
     });
     assert!(are_so, "policies and processors: {own:?}");
 }

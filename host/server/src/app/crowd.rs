@@ -2,8 +2,9 @@
 //! How many queries are decided and answered at one time, and so whether the host has time to spare.
 //!
 //! A host that has decides in sandboxes that were made ready, and wipes what was used in a processor's spare time (see the
-//! engine's `wipers.rs`), or after the answer: the client waits for neither. A busy one does both at once, as part of the query: somebody waits for that time in any case, the
-//! processor's caches hold what was just used, and no sandbox is kept longer than its ruling takes.
+//! engine's `wipers.rs`), or after the answer: the client waits for neither. A busy one does both at once, as part of the
+//! query: somebody waits for that time in any case, the processor's caches hold what was just used, and no sandbox is kept
+//! longer than its ruling takes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
