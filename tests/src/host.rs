@@ -18,7 +18,7 @@ use crate::files;
 
 /// How long the host may take to begin, and to finish what is under way.
 const BEGIN: Duration = Duration::from_secs(180);
-const END: Duration = Duration::from_secs(45);
+const END: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Where a host lives, and what it lives by.

@@ -14,5 +14,5 @@ pub use ask::{Ask, Got};
 pub use given::Given;
 pub use host::{Home, Host};
 pub use office::Office;
-pub use wait::within;
+pub use wait::{LONG, within};
 pub use world::{Client, Persons, World};

@@ -8,6 +8,9 @@ use std::{
 
 use anyhow::{Result, ensure};
 
+/// As long as a test waits for what a busy machine does in the end: no test decides by how quick a machine is.
+pub const LONG: Duration = Duration::from_secs(120);
+
 /// Tries again until it holds.
 ///
 /// # Errors

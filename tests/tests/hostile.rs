@@ -12,7 +12,7 @@ use std::{fs, path::PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use paasla_engine::{EngineConfig, digest_of};
 use paasla_store::{SqliteStore, Store as _};
-use paasla_tests::{Ask, Given, Got, Host, Office, ask::agent, files, within};
+use paasla_tests::{Ask, Given, Got, Host, LONG, Office, ask::agent, files, within};
 use serde_json::{Value, json};
 
 use guests::guest::Guest;
@@ -267,7 +267,7 @@ async fn thousands_of_hostile_queries_leave_nothing_behind() -> Result<()> {
     let before = resident(&host)?;
     round(3_000)?;
     let mut after = 0;
-    let level = within(std::time::Duration::from_secs(20), || {
+    let level = within(LONG, || {
         after = resident(&host)?;
         Ok(after <= before + before / 20)
     });
@@ -284,27 +284,25 @@ async fn long_rulings_keep_nobody_else_waiting() -> Result<()> {
     scene.seed(&Guest { decide: "(loop (br 0)) unreachable", ..Guest::default() }.component())?;
     let host = scene.given.start()?;
     scene.others_are_answered(&host)?;
-    let mut took = std::thread::scope(|scope| {
+    let answered = std::thread::scope(|scope| {
         // More than the host has threads.
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let slow: Vec<_> = (0..2 * cores + 2)
             .map(|_| scope.spawn(|| (0..2).try_for_each(|_| failed(&scene.ask(&host)?))))
             .collect();
-        let mut took = Vec::new();
+        let mut answered = 0;
         while !slow.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-            let began = std::time::Instant::now();
             let live = agent().get(format!("{}/health/live", host.base_url)).call()?;
             ensure!(live.status() == 200);
             scene.others_are_answered(&host)?;
-            took.push(began.elapsed());
+            answered += 1;
             // As somebody who looks every now and then.
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         slow.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow::anyhow!("a client broke"))?)?;
-        anyhow::Ok(took)
+        anyhow::Ok(answered)
     })?;
-    took.sort_unstable();
-    let median = took.get(took.len() / 2).context("somebody else asked")?;
-    ensure!(took.len() > 5 && *median < std::time::Duration::from_millis(700), "{took:?}");
+    // Who had to wait for a long ruling each time would have had four answers at most.
+    ensure!(answered > 5, "{answered}");
     host.stop()
 }

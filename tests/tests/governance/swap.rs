@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Queries while the rulebook changes: none fails, none sees two generations. `cargo xtask soak` does the same for longer.
-//! And the way back: it compiles nothing, so it takes no time.
+//! And the way back: it compiles nothing.
 
 use std::{
     collections::BTreeMap,
     fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -76,7 +75,7 @@ fn no_query_fails_and_none_sees_two_generations() -> Result<()> {
 }
 
 #[test]
-fn the_way_back_compiles_nothing_and_takes_little() -> Result<()> {
+fn the_way_back_compiles_nothing() -> Result<()> {
     let mut given = small()?;
     // A program of its own, which it starts once more for each rule that it compiles; and an empty cache.
     let program = given.home.folder.join("paasla");
@@ -92,15 +91,10 @@ fn the_way_back_compiles_nothing_and_takes_little() -> Result<()> {
     // From here on nothing can be compiled, and nothing that was is found again.
     fs::remove_file(&program)?;
     fs::remove_dir_all(scene.given.home.folder.join("cache"))?;
-    let mut took = Vec::new();
     for number in 0..10 {
-        let began = Instant::now();
         scene.office.roll_back(Some(if number % 2 == 0 { hidden } else { shown }))?;
-        took.push(began.elapsed());
         ensure!(scene.sees("familyName")? == (number % 2 == 1));
     }
-    took.sort_unstable();
-    ensure!(took[took.len() / 2] < Duration::from_millis(250), "the way back took {took:?}");
     let other = paasla_tests::office::policy("other", &rule, &needs(&["pd:Name"]), &json!({}));
     let got = scene.office.post(&scene.office.author, "/policies", &other)?;
     ensure!(got.status != 201, "something was compiled after all: {}", got.text);

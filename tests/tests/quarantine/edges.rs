@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Many faults at one time, a store that cannot be written, and a new rulebook.
 
-use std::{thread, time::Duration};
+use std::thread;
 
 use anyhow::{Result, ensure};
-use paasla_tests::{Got, Host, within};
+use paasla_tests::{Got, Host, LONG, within};
 use sqlx::{ConnectOptions as _, Executor as _};
 
 use crate::scene::{BROKEN, POLICY, REFUSED, Scene, answered, faulted, quarantined, refused};
@@ -63,7 +63,7 @@ async fn it_holds_though_the_store_cannot_be_written() -> Result<()> {
     holder.execute("ROLLBACK").await?;
     refused(&scene.ask(&host)?)?;
     // A try that is under way may wait for the lock until it gives up.
-    within(Duration::from_secs(20), || Ok(scene.list(&[])?.iter().any(|kept| kept["policy"] == POLICY)))?;
+    within(LONG, || Ok(scene.list(&[])?.iter().any(|kept| kept["policy"] == POLICY)))?;
     host.stop()?;
     let host = scene.0.start()?;
     refused(&scene.ask(&host)?)?;

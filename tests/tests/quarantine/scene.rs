@@ -5,14 +5,13 @@ use std::{
     fs,
     path::PathBuf,
     process::{Command, Output},
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use paasla_core::Record;
 use paasla_engine::digest_of;
 use paasla_store::{SqliteStore, Store as _};
-use paasla_tests::{Ask, Given, Got, Host, ask::agent, given::variable, within};
+use paasla_tests::{Ask, Given, Got, Host, LONG, ask::agent, given::variable, within};
 use serde_json::{Value, json};
 
 /// The policy that breaks here, beside those of the example.
@@ -149,7 +148,7 @@ pub(crate) fn answered(got: &Got) -> Result<()> {
 
 /// Tries again until it holds, for as long as the host may take to notice an operator's act.
 pub(crate) fn soon(holds: impl FnMut() -> Result<bool>) -> Result<()> {
-    within(Duration::from_secs(5), holds)
+    within(LONG, holds)
 }
 
 pub(crate) fn quarantined(host: &Host) -> Result<Value> {

@@ -147,7 +147,7 @@ async fn read_and_write(mode: &'static str) -> u64 {
     let path = readers.path.clone();
     let (tell, told) = unbounded_channel();
     let writes =
-        async move { add(&path, Duration::from_secs(20), |commit| tell.send(commit).unwrap()).await };
+        async move { add(&path, Duration::from_secs(60), |commit| tell.send(commit).unwrap()).await };
     let writes = tokio::spawn(writes);
     assert_eq!(readers.all_written(told).await, COMMITS, "{mode}");
     writes.await.unwrap();
@@ -162,7 +162,7 @@ async fn another_program_that_writes_beside_many_readers_gets_a_turn() {
             println!("commit {commit}");
             std::io::stdout().flush().unwrap();
         };
-        return add(Path::new(&path), Duration::from_secs(5), tell).await;
+        return add(Path::new(&path), Duration::from_secs(60), tell).await;
     }
     let readers = Readers::start("PRAGMA journal_mode = delete").await;
     let mut child = Command::new(std::env::current_exe().unwrap())

@@ -267,7 +267,7 @@ pub(crate) fn check_silent(got: &Got) {
 
 /// Tight limits, so that tests that run into them are quick.
 pub(crate) fn small() -> Settings {
-    Settings { body_limit: 100 * 1024, body_deadline: Duration::from_millis(200), ..Settings::default() }
+    Settings { body_limit: 100 * 1024, body_deadline: Duration::from_secs(1), ..Settings::default() }
 }
 
 /// A request being put together.
