@@ -21,6 +21,8 @@ mod bounds;
 mod case;
 mod render;
 mod sound;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::path::Path;
@@ -106,53 +108,127 @@ impl<R: Rule> Runner for Native<R> {
     }
 }
 
+/// What a rule said to a case.
+enum Said {
+    /// It took the settings, and ruled.
+    Ruling(Json),
+    /// It refused the settings.
+    Problems(Vec<Problem>),
+}
+
+impl Said {
+    /// In the words of `expect`.
+    fn json(&self) -> Json {
+        match self {
+            Self::Ruling(ruling) => ruling.clone(),
+            Self::Problems(problems) => {
+                json!({ "settings": problems.iter().map(|problem| &problem.pointer).collect::<Vec<_>>() })
+            }
+        }
+    }
+}
+
+/// Why a rule said nothing to a case.
+enum Unsaid {
+    /// The case does not fit the rule, or is wrong.
+    Case(String),
+    /// The rule broke, or what it said is not what the interface asks for.
+    Rule(String),
+}
+
 /// Runs one case and gives back what the rule said, in the words of `expect`.
 ///
 /// # Errors
 /// When the rule could not be run, when the case does not fit the rule (say, a row fact that it does not declare),
 /// or when the rule's description or a reason is not what the interface asks for.
 pub fn run<T: Runner>(runner: &mut T, case: &Case) -> Result<Json, String> {
-    let fault = |error: T::Error| error.to_string();
-    let description = runner.describe().map_err(fault)?;
-    sound::description(&description)?;
-    if let Err(problems) = runner.configure(&case.settings.to_string()).map_err(fault)? {
-        let pointers: Vec<String> = problems.into_iter().map(|problem| problem.pointer).collect();
-        return Ok(json!({ "settings": pointers }));
+    match ask(runner, case) {
+        Ok(said) => Ok(said.json()),
+        Err(Unsaid::Case(what) | Unsaid::Rule(what)) => Err(what),
     }
-    let query = case.query(&description)?;
+}
+
+fn ask<T: Runner>(runner: &mut T, case: &Case) -> Result<Said, Unsaid> {
+    let fault = |error: T::Error| Unsaid::Rule(error.to_string());
+    let description = runner.describe().map_err(fault)?;
+    sound::description(&description).map_err(Unsaid::Rule)?;
+    if let Err(problems) = runner.configure(&case.settings.to_string()).map_err(fault)? {
+        return Ok(Said::Problems(problems));
+    }
+    let query = case.query(&description).map_err(Unsaid::Case)?;
     let decided = runner.decide(&query).map_err(fault)?;
-    sound::decided(&description, &decided)?;
-    let mut said = render::decided(case.fields(), &description, &decided)?;
+    sound::decided(&description, &decided).map_err(Unsaid::Rule)?;
+    let mut said = render::decided(case.fields(), &description, &decided).map_err(Unsaid::Rule)?;
     if matches!(&decided, Decided::Narrow(narrowing) if narrowing.review) {
-        let rows = case.rows(&query, &description)?;
+        let rows = case.rows(&query, &description).map_err(Unsaid::Case)?;
         let reviewed = runner.review(&query, &rows).map_err(fault)?;
-        sound::reasons(&description, &reviewed.reasons)?;
+        sound::reasons(&description, &reviewed.reasons).map_err(Unsaid::Rule)?;
         if let Some(narrow) = said.get_mut("narrow").and_then(Json::as_object_mut) {
-            narrow.insert("reviewed".to_owned(), render::reviewed(case.fields(), &reviewed)?);
+            let reviewed = render::reviewed(case.fields(), &reviewed).map_err(Unsaid::Rule)?;
+            narrow.insert("reviewed".to_owned(), reviewed);
         }
     }
-    Ok(said)
+    Ok(Said::Ruling(said))
+}
+
+/// What came of one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// File and name.
+    pub name: String,
+    /// Why it failed: what was expected, and what the rule said.
+    pub failure: Option<String>,
+}
+
+/// Runs cases against a runner, and says of each what came of it. Settings that several cases share are told once.
+pub fn outcomes<T: Runner>(runner: &mut T, cases: &[Case]) -> Vec<Outcome> {
+    let mut told: Vec<(&Json, String)> = Vec::new();
+    let mut outcomes = Vec::new();
+    for case in cases {
+        let name = bounds::cut(&case.name).into_owned();
+        let expect = case.expect.to_string();
+        let expect = bounds::cut(&expect);
+        let failure = match ask(runner, case) {
+            Ok(said) if said.json() == case.expect => None,
+            Ok(Said::Ruling(ruling)) => {
+                Some(format!("expected {expect}, the rule said {}", bounds::cut(&ruling.to_string())))
+            }
+            Ok(Said::Problems(problems)) => {
+                Some(match told.iter().find(|(settings, _)| *settings == &case.settings) {
+                    Some((_, first)) => {
+                        format!("expected {expect}, but its settings are refused, as those of `{first}`")
+                    }
+                    None => {
+                        told.push((&case.settings, name.clone()));
+                        let one = |problem: &Problem| {
+                            format!("at `/settings{}`: {}", problem.pointer, problem.message)
+                        };
+                        let problems = problems.iter().map(one).collect::<Vec<_>>().join("; ");
+                        let problems = bounds::cut(&problems);
+                        format!("expected {expect}, but its settings are refused: {problems}")
+                    }
+                })
+            }
+            Err(Unsaid::Case(what)) => Some(format!("the case is wrong: {}", bounds::cut(&what))),
+            Err(Unsaid::Rule(what)) => {
+                Some(format!("expected {expect}, but the rule failed: {}", bounds::cut(&what)))
+            }
+        };
+        outcomes.push(Outcome { name, failure });
+    }
+    outcomes
 }
 
 /// Runs cases against a runner; gives back one line for each that failed, with what was expected and what the rule said.
 pub fn failures<T: Runner>(runner: &mut T, cases: &[Case]) -> Vec<String> {
-    let mut failures = Vec::new();
-    for case in cases {
-        let said = run(runner, case);
-        if said.as_ref() != Ok(&case.expect) {
-            let said = said.map_or_else(|fault| format!("fault: {fault}"), |said| said.to_string());
-            let (name, expect) = (bounds::cut(&case.name), case.expect.to_string());
-            let (expect, said) = (bounds::cut(&expect), bounds::cut(&said));
-            failures.push(format!("{name}: expected {expect}, the rule said {said}"));
-        }
-    }
-    failures
+    let outcomes = outcomes(runner, cases).into_iter();
+    outcomes.filter_map(|one| one.failure.map(|why| format!("{}: {why}", one.name))).collect()
 }
 
 /// Runs every case in a folder's `*.json` files against a runner.
 ///
 /// # Errors
-/// A text that names every case that failed, with what was expected and what the rule said.
+/// A text that names every case that failed, with what was expected and what the rule said; or says that there is none.
 pub fn run_all<T: Runner>(runner: &mut T, folder: &Path) -> Result<usize, String> {
     let cases = load(folder).map_err(|error| error.to_string())?;
     let failures = failures(runner, &cases);

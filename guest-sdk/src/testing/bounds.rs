@@ -45,15 +45,15 @@ impl Bounds {
     }
 
     /// Takes cases off, each with the defaults, before any is expanded.
-    pub(super) fn take_cases(
+    pub(super) fn take_cases<'c>(
         &mut self,
         defaults: &Map<String, Json>,
-        cases: &[Map<String, Json>],
+        cases: impl ExactSizeIterator<Item = &'c Map<String, Json>>,
     ) -> Result<(), String> {
         let usual = Self::default();
         take(&mut self.cases, cases.len(), usual.cases, "cases")?;
         let shared = of_object(defaults);
-        let all = cases.iter().map(|case| of_object(case).saturating_add(shared));
+        let all = cases.map(|case| of_object(case).saturating_add(shared));
         let all = all.fold(0_usize, usize::saturating_add);
         take(&mut self.expanded_bytes, all, usual.expanded_bytes, "bytes of cases with their defaults")
     }

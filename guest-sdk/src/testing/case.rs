@@ -4,15 +4,16 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, value::RawValue};
 
 use super::{
-    bounds::Bounds,
+    bounds::{Bounds, cut},
     told::{Told, ToldFields, iri},
 };
 use crate::{
     __ruling::{Bundle, Grant, Quota, Subjects},
     Attribute, Cell, Date, Description, Query, Row, Value,
+    settings::Tree,
 };
 
 /// One case, with everything its file's defaults gave it.
@@ -42,12 +43,14 @@ impl std::error::Error for CaseError {}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct File<'t> {
     #[serde(default)]
     catalogue: BTreeMap<String, CatalogueField>,
     #[serde(default)]
     defaults: Map<String, Json>,
-    cases: Vec<Map<String, Json>>,
+    /// Still as text, which has a line.
+    #[serde(borrow)]
+    cases: Vec<&'t RawValue>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -136,7 +139,7 @@ struct CaseRow {
 /// Reads every case of the `*.json` files in a folder, in the order of file names.
 ///
 /// # Errors
-/// When the folder or a file cannot be read, or is not what a file of cases must be.
+/// When the folder or a file cannot be read or holds no case, or is not what a file of cases must be.
 pub fn load(folder: &Path) -> Result<Vec<Case>, CaseError> {
     let wrong = |what: String| CaseError(format!("{}: {what}", folder.display()));
     let entries = fs::read_dir(folder).map_err(|error| wrong(error.to_string()))?;
@@ -148,7 +151,14 @@ pub fn load(folder: &Path) -> Result<Vec<Case>, CaseError> {
         let wrong = |what: String| CaseError(format!("{}: {what}", path.display()));
         let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        cases.extend(read(&stem, &text).map_err(|error| wrong(error.to_string()))?);
+        let own = read(&stem, &text).map_err(|error| wrong(error.to_string()))?;
+        if own.is_empty() {
+            return Err(wrong("there is no case in it".to_owned()));
+        }
+        cases.extend(own);
+    }
+    if cases.is_empty() {
+        return Err(wrong("there is no case: cases are in files whose names end with .json".to_owned()));
     }
     Ok(cases)
 }
@@ -167,24 +177,54 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Case>, CaseError> {
 /// When it is not what a file of cases must be, or holds too much.
 pub fn read_within(name: &str, text: &str, left: &mut Bounds) -> Result<Vec<Case>, CaseError> {
     left.take_text(text.len()).map_err(CaseError)?;
-    let file: File = serde_json::from_str(text).map_err(|error| CaseError(error.to_string()))?;
-    left.take_cases(&file.defaults, &file.cases).map_err(CaseError)?;
-    let catalogue = Arc::new(file.catalogue);
+    // As some editors begin a file.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    // Of a member that is there twice one would be left without a word.
+    Tree::parse(text).map_err(|problem| CaseError(problem.message))?;
+    let file: File<'_> = serde_json::from_str(text).map_err(|error| CaseError(error.to_string()))?;
     let mut cases = Vec::new();
-    for own in file.cases {
-        let mut whole = Json::Object(file.defaults.clone());
-        merge(&mut whole, Json::Object(own));
-        let case: CaseFile =
-            serde_json::from_value(whole).map_err(|error| CaseError(format!("a case: {error}")))?;
-        let mut query = case.query;
-        query.catalogue = Arc::clone(&catalogue);
-        let settings = if case.settings.is_null() { Json::Object(Map::new()) } else { case.settings };
-        let name = format!("{name}: {}", case.name);
-        let case = Case { name, settings, expect: case.expect, query, rows: case.rows };
-        case.check(left)?;
-        cases.push(case);
+    for raw in file.cases {
+        let line = line_of(text, raw.get());
+        let own: Map<String, Json> = serde_json::from_str(raw.get())
+            .map_err(|_| CaseError(format!("line {line}: a case is an object")))?;
+        cases.push((line, own));
     }
-    Ok(cases)
+    left.take_cases(&file.defaults, cases.iter().map(|(_, own)| own)).map_err(CaseError)?;
+    let catalogue = Arc::new(file.catalogue);
+    cases.into_iter().map(|(line, own)| one(name, line, own, &file.defaults, &catalogue, left)).collect()
+}
+
+/// One case of a file, at its line.
+fn one(
+    file: &str,
+    line: usize,
+    own: Map<String, Json>,
+    defaults: &Map<String, Json>,
+    catalogue: &Arc<BTreeMap<String, CatalogueField>>,
+    left: &Bounds,
+) -> Result<Case, CaseError> {
+    let place = match own.get("name").and_then(Json::as_str) {
+        Some(name) => format!("the case `{}` at line {line}", cut(name)),
+        None => format!("the case without a name at line {line}"),
+    };
+    let wrong = |what: String| CaseError(format!("{place}: {what}"));
+    let mut whole = Json::Object(defaults.clone());
+    merge(&mut whole, Json::Object(own));
+    let case: CaseFile = serde_json::from_value(whole).map_err(|error| wrong(error.to_string()))?;
+    let mut query = case.query;
+    query.catalogue = Arc::clone(catalogue);
+    let settings = if case.settings.is_null() { Json::Object(Map::new()) } else { case.settings };
+    let name = format!("{file}: {}", case.name);
+    let case = Case { name, settings, expect: case.expect, query, rows: case.rows };
+    case.check(left).map_err(|CaseError(what)| wrong(what))?;
+    Ok(case)
+}
+
+/// The line, counted from 1, at which a part of a text begins.
+fn line_of(text: &str, part: &str) -> usize {
+    let before = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+    let before = text.as_bytes().iter().take(before);
+    1 + before.filter(|byte| **byte == b'\n').count()
 }
 
 /// Lays `over` on `base`: objects member by member, anything else replaced.
@@ -205,7 +245,7 @@ impl Case {
         let reveals = fields.iter().take(bounds.fields).filter_map(|name| catalogue.get(name));
         let reveals = reveals.map(|field| field.reveals.len()).fold(0, usize::saturating_add);
         let too_many = |count: usize, most: usize, what: &str| {
-            let told = || CaseError(format!("a case has {count} {what}; at most {most} are read"));
+            let told = || CaseError(format!("it has {count} {what}; at most {most} are read"));
             if count > most { Err(told()) } else { Ok(()) }
         };
         too_many(fields.len(), bounds.fields, "fields")?;

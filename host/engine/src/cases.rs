@@ -10,6 +10,7 @@ use paasla_core::{
     Visibility, Window,
 };
 use paasla_rule as sdk;
+pub use paasla_rule::testing::Outcome;
 
 use crate::{
     about::{About, FactNeed},
@@ -42,12 +43,13 @@ pub enum RunnerError {
     Case(String),
 }
 
-/// Runs every case in a folder against a rule's component.
+/// Runs every case in a folder against a rule's component; says what came of each.
 ///
 /// # Errors
-/// A text that names every case that failed.
-pub fn run_cases(engine: &Engine, rule: &Rule, folder: &Path) -> Result<usize, String> {
-    sdk::testing::run_all(&mut CaseRunner::new(engine, rule), folder)
+/// When the folder's files are no files of cases, or hold none.
+pub fn run_cases(engine: &Engine, rule: &Rule, folder: &Path) -> Result<Vec<Outcome>, String> {
+    let cases = sdk::testing::load(folder).map_err(|error| error.to_string())?;
+    Ok(sdk::testing::outcomes(&mut CaseRunner::new(engine, rule), &cases))
 }
 
 impl CaseRunner {

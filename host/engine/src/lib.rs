@@ -38,7 +38,7 @@ mod worker;
 pub use about::{About, FactNeed, ProvisionAbout, Want};
 pub use activate::{ActivateError, Activated, SettingsProblem, Start};
 pub use cache::CodeCache;
-pub use cases::{CaseRunner, RunnerError, run_cases};
+pub use cases::{CaseRunner, Outcome, RunnerError, run_cases};
 pub use compiler::Compiler;
 pub use config::{AnswerLimits, ComponentLimits, EngineConfig, Ration, Setup};
 pub use fault::RuleFault;
