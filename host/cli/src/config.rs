@@ -18,6 +18,11 @@ use paasla_engine::EngineConfig;
 use paasla_server::app::{QuarantineSettings, Then, governance::GovernanceSettings};
 use serde::Deserialize;
 
+use crate::{
+    failure::{Failure, Kind, invalid},
+    files::read_text,
+};
+
 /// Where everything is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -124,6 +129,18 @@ impl Quarantine {
     }
 }
 
+/// What is wrong, and for which key of the file or the environment.
+fn told(error: &figment::Error) -> String {
+    let of_environment =
+        error.metadata.as_ref().is_some_and(|metadata| metadata.name.contains("environment"));
+    let key = match (error.path.as_slice(), of_environment) {
+        ([], _) => String::new(),
+        (path, false) => format!("`{}`: ", path.join(".")),
+        (path, true) => format!("PAASLA__{}: ", path.join("__").replace('-', "_").to_uppercase()),
+    };
+    format!("{key}{}", error.kind)
+}
+
 fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
@@ -139,17 +156,25 @@ impl Config {
     /// When the file is not there, or something in it is unknown, missing or of a wrong type.
     pub(crate) fn read(file: &Path) -> Result<Self> {
         if !file.is_file() {
-            bail!("there is no configuration at {}", file.display());
+            let why = format!("there is no configuration at {}", file.display());
+            let remedy = "name one with --config; docs/reference/configuration.md shows what is in it, and `cargo xtask \
+                          demo` leaves one at demo-data/paasla.toml";
+            return Err(Failure::new(Kind::NotFound, why).remedy(remedy).into());
         }
+        let wrong = |what: String| invalid(format!("the configuration {} is wrong: {what}", file.display()));
         let mut config: Self = Figment::new()
-            .merge(Toml::file_exact(file))
+            .merge(Toml::string(&read_text(file)?))
             .merge(Env::prefixed("PAASLA__").split("__").map(|key| key.as_str().replace('_', "-").into()))
             .extract()
-            .with_context(|| format!("the configuration {} is wrong", file.display()))?;
-        let checked = config.quarantine.settings();
-        checked.with_context(|| format!("the configuration {} is wrong", file.display()))?;
-        if let Err(what) = config.engine.check() {
-            bail!("the configuration {} is wrong: {what}", file.display());
+            .map_err(|error| wrong(error.into_iter().map(|one| told(&one)).collect::<Vec<_>>().join("; ")))?;
+        config.quarantine.settings().map_err(|error| wrong(error.to_string()))?;
+        config.engine.check_for_service().map_err(wrong)?;
+        config.governance.check().map_err(wrong)?;
+        if !(1..=1_000).contains(&config.register.connections) {
+            return Err(wrong("`register.connections` must be 1 to 1,000".to_owned()));
+        }
+        if config.cache.bytes == 0 {
+            return Err(wrong("`cache.bytes` must be at least 1: nothing compiled could be kept".to_owned()));
         }
         let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
         let paths = [
@@ -217,6 +242,38 @@ mod tests {
         assert_eq!(settings("[quarantine]\nthen = \"previous\"\n"), previous);
         let two = settings("[quarantine]\nfaults = 2\nminutes = 3\nthen = \"refuse\"\n");
         assert_eq!((two.faults.get(), two.within, two.then), (2, Duration::from_secs(180), Then::Refuse));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_key() {
+        let wrong = |text: &str| Failure::of(&read(text).unwrap_err());
+        let failure = wrong("[governance]\nfour-eye = true\n");
+        assert_eq!(failure.kind, Kind::Invalid);
+        assert!(!failure.message.contains("default"), "{failure}");
+        assert!(failure.message.contains("`governance.four-eye`: unknown field"), "{failure}");
+        let missing = Config::read(Path::new("nowhere/paasla.toml")).unwrap_err();
+        assert_eq!(Failure::of(&missing).kind, Kind::NotFound);
+    }
+
+    #[test]
+    fn what_would_let_nothing_or_too_much_through_is_refused() {
+        for (wrong, what) in [
+            ("[engine.ration]\nfuel = 0\n", "`ration.fuel`"),
+            ("[engine.most]\noutput-bytes = 0\n", "`most.output-bytes`"),
+            ("[engine.setup]\ndescribe-fuel = 0\n", "`setup.describe-fuel`"),
+            ("[engine.ration]\nfuel = 2000000000\n", "`ration.fuel` must be no more than `most.fuel`"),
+            ("[engine.component]\nfunctions = 0\n", "`component.functions`"),
+            ("[engine.answer]\nreasons = 0\n", "`answer.reasons`"),
+            ("[engine]\ntable-elements = 0\n", "`table-elements`"),
+            ("[governance]\nshadow-queue = 1152921504606846976\n", "`governance.shadow-queue`"),
+            ("[governance]\nshadow-queue = 0\n", "`governance.shadow-queue`"),
+            ("[governance]\ncases-seconds = 0\n", "`governance.cases-seconds`"),
+            ("[governance]\nkept = 1000000\n", "`governance.kept`"),
+            ("[cache]\nbytes = 0\n", "`cache.bytes`"),
+        ] {
+            let failure = Failure::of(&read(wrong).unwrap_err());
+            assert!(failure.kind == Kind::Invalid && failure.message.contains(what), "{wrong}: {failure}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod decision;
 pub mod entry;
 pub mod grant;
 pub mod index;
+pub mod json;
 pub mod personal_code;
 pub mod policy;
 pub mod query;

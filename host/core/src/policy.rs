@@ -77,6 +77,23 @@ pub struct Limits {
     pub row_output_bytes: Option<u64>,
 }
 
+impl Limits {
+    /// The limits under which no ruling could ever be given, by their names.
+    pub fn impossible(&self) -> impl Iterator<Item = &'static str> {
+        let none = |limit: Option<u64>| limit == Some(0);
+        // One page of WebAssembly.
+        let too_little = self.memory_bytes.is_some_and(|bytes| bytes < 64 << 10);
+        [
+            ("fuel", none(self.fuel)),
+            ("review-fuel", none(self.review_fuel)),
+            ("memory-bytes", too_little),
+            ("output-bytes", none(self.output_bytes)),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_impossible)| is_impossible.then_some(name))
+    }
+}
+
 impl Scope {
     /// Whether a query is in it.
     #[must_use]

@@ -270,6 +270,58 @@ impl EngineConfig {
     }
 }
 
+impl EngineConfig {
+    /// What is wrong with it for a host in service: besides what no engine takes, every limit under which no rule could ever
+    /// rule, and a usual ration that is above what no policy may exceed.
+    ///
+    /// # Errors
+    /// A sentence that names every such limit.
+    pub fn check_for_service(&self) -> Result<(), String> {
+        self.check()?;
+        let (setup, part, answer) = (&self.setup, &self.component, &self.answer);
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let rations =
+            [("ration", &self.ration), ("most", &self.most)].into_iter().flat_map(|(of, ration)| {
+                ration.limits().into_iter().map(move |(name, value)| (format!("{of}.{name}"), value))
+            });
+        let others = [
+            ("setup.describe-fuel", setup.describe_fuel),
+            ("setup.configure-fuel", setup.configure_fuel),
+            ("setup.memory-bytes", setup.memory_bytes),
+            ("setup.output-bytes", setup.output_bytes),
+            ("component.bytes", part.bytes),
+            ("component.depth", part.depth),
+            ("component.components", part.components),
+            ("component.modules", part.modules),
+            ("component.functions", part.functions),
+            ("component.function-bytes", part.function_bytes),
+            ("component.types", part.types),
+            ("component.items", part.items),
+            ("component.core-instances", part.core_instances.into()),
+            ("component.memories", part.memories.into()),
+            ("component.code-bytes", part.code_bytes),
+            ("component.compile-bytes", part.compile_bytes),
+            ("answer.reasons", number(answer.reasons)),
+            ("answer.text-bytes", number(answer.text_bytes)),
+            ("answer.problems", number(answer.problems)),
+            ("answer.described", number(answer.described)),
+            ("answer.described-chars", number(answer.described_chars)),
+            ("answer.schema-bytes", number(answer.schema_bytes)),
+            ("table-elements", number(self.table_elements)),
+        ];
+        let zero = rations
+            .chain(others.map(|(name, value)| (name.to_owned(), value)))
+            .filter(|(name, value)| *value == 0 && !name.contains(".row-"))
+            .map(|(name, _)| format!("`{name}` must be at least 1: under 0 no rule could ever rule"));
+        let above = self.ration.limits().into_iter().zip(self.most.limits());
+        let above = above
+            .filter(|((_, usual), (_, most))| usual > most)
+            .map(|((name, _), _)| format!("`ration.{name}` must be no more than `most.{name}`"));
+        let wrong: Vec<String> = zero.chain(above).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(format!("the engine's limits: {}", wrong.join("; "))) }
+    }
+}
+
 /// What one call may use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
@@ -289,6 +341,19 @@ impl Setup {
 }
 
 impl Ration {
+    /// Every limit, with its name.
+    fn limits(&self) -> [(&'static str, u64); 7] {
+        [
+            ("fuel", self.fuel),
+            ("review-fuel", self.review_fuel),
+            ("row-fuel", self.row_fuel),
+            ("memory-bytes", self.memory_bytes),
+            ("row-memory-bytes", self.row_memory_bytes),
+            ("output-bytes", self.output_bytes),
+            ("row-output-bytes", self.row_output_bytes),
+        ]
+    }
+
     pub(crate) fn decide(&self) -> Budget {
         Budget { fuel: self.fuel, memory_bytes: self.memory_bytes, output_bytes: self.output_bytes }
     }

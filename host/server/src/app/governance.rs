@@ -80,6 +80,25 @@ impl Default for GovernanceSettings {
     }
 }
 
+impl GovernanceSettings {
+    /// What is wrong with it, if anything: a number that would let nothing through, or as good as everything.
+    ///
+    /// # Errors
+    /// A sentence that names it.
+    pub fn check(&self) -> Result<(), String> {
+        if self.kept > 10_000 {
+            return Err("`governance.kept` must be at most 10,000".to_owned());
+        }
+        if !(1..=1_000_000).contains(&self.shadow_queue) {
+            return Err("`governance.shadow-queue` must be 1 to 1,000,000".to_owned());
+        }
+        if !(1..=3_600).contains(&self.cases_seconds) {
+            return Err("`governance.cases-seconds` must be 1 to 3,600".to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// What changes governance.
 pub(crate) struct Governor {
     pub(crate) settings: GovernanceSettings,

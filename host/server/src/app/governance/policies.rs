@@ -134,6 +134,11 @@ impl App {
                 problems.push(Problem::new("service_unknown", format!("/scope/services/{place}"), message));
             }
         }
+        for limit in policy.limits.impossible() {
+            let message =
+                format!("under this `{limit}` the rule could never rule, and every query would be refused");
+            problems.push(Problem::new("limit_invalid", format!("/limits/{limit}"), message));
+        }
         let Some(rule) = self.store.rule(&policy.rule).await? else {
             let message = "there is no rule with this digest: bring it in with `paasla rule push`";
             problems.push(Problem::new("rule_unknown", "/rule", message));
