@@ -17,6 +17,17 @@ struct Built {
     path: PathBuf,
 }
 
+/// What `paasla` says with `--json` when it fails.
+#[derive(Deserialize)]
+struct Failed {
+    error: Told,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    message: String,
+}
+
 /// Builds every rule in `rules/`, and gives the folder that holds the components.
 ///
 /// # Errors
@@ -37,10 +48,12 @@ pub(crate) fn build(workspace: &Workspace, paasla: &Path) -> Result<PathBuf> {
         command.env("PAASLA_LOG", "warn");
     }
     let output = command.stderr(Stdio::inherit()).output().context("`paasla` could not be started")?;
-    if !output.status.success() {
-        bail!("the rules could not be built: see the messages above");
-    }
     let text = String::from_utf8(output.stdout)?;
+    if !output.status.success() {
+        let last = text.lines().last().unwrap_or_default();
+        let failed: Failed = serde_json::from_str(last).context("the rules could not be built")?;
+        bail!("the rules could not be built: {}", failed.error.message);
+    }
     let built: Vec<Built> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let first = built.first().context("there is no rule in rules/")?;
     Ok(first.path.parent().context("a component is in a folder")?.to_owned())

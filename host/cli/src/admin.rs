@@ -4,7 +4,7 @@
 
 use std::{io::Write as _, path::PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Error, Result};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use paasla_core::ClientId;
@@ -19,7 +19,12 @@ use paasla_store::{
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::policy::{instant, open, operator};
+use crate::{
+    failure::{Failure, Kind, not_found, usage},
+    out::{hand_over, out},
+    policy::{instant, open, operator},
+    show,
+};
 
 /// Commands for whoever looks after the host's machine.
 #[derive(Debug, Subcommand)]
@@ -83,6 +88,9 @@ pub(crate) struct Revoke {
     /// The configuration of the host.
     #[arg(long, default_value = "paasla.toml")]
     config: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(command: AdminCommand) -> Result<()> {
@@ -100,10 +108,10 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
 async fn create(arguments: &Create) -> Result<()> {
     let Create { holder, roles, institution, days, reason, .. } = arguments;
     if holder.trim().is_empty() {
-        bail!("say who will hold the token");
+        return Err(usage("say who will hold the token"));
     }
     if institution.as_ref().is_some_and(|institution| institution.subsystem().is_some()) {
-        bail!("an institution is a member, without a subsystem: EE/GOV/70008440");
+        return Err(usage("an institution is a member, without a subsystem: EE/GOV/70008440"));
     }
     let now = now();
     let text = format!("paasla_{}", URL_SAFE_NO_PAD.encode(random::<32>()?));
@@ -121,20 +129,21 @@ async fn create(arguments: &Create) -> Result<()> {
         revoked_at: None,
     };
     let store = open(&arguments.config).await?;
-    let done = put(&store, &token, "token.create", reason).await;
-    store.close().await?;
-    done?;
-    let mut out = std::io::stdout().lock();
-    if arguments.json {
-        writeln!(
-            out,
-            "{}",
-            json!({ "token": text, "id": token.id, "holder": token.holder, "roles": token.roles })
-        )?;
+    let told = if arguments.json {
+        json!({ "token": text, "id": token.id, "holder": token.holder, "roles": token.roles }).to_string()
     } else {
-        writeln!(out, "{text}")?;
-    }
-    Ok(())
+        text
+    };
+    // It is shown this once. Shown first, it cannot be lost: what nobody was shown is not made.
+    let done = match hand_over(&told) {
+        Ok(()) => {
+            let done = put(&store, &token, "token.create", reason).await;
+            done.context("the token that was printed is not good: it could not be kept")
+        }
+        Err(error) => Err(Error::new(error).context("the token could not be printed, so none was made")),
+    };
+    store.close().await?;
+    done
 }
 
 async fn list(arguments: &List) -> Result<()> {
@@ -142,7 +151,7 @@ async fn list(arguments: &List) -> Result<()> {
     let tokens = store.tokens().await;
     store.close().await?;
     let now = now();
-    let mut out = std::io::stdout().lock();
+    let mut out = out();
     for token in tokens? {
         let roles: Vec<&str> = token.roles.iter().map(|role| role.name()).collect();
         let institution = token.institution.as_ref().map(ToString::to_string);
@@ -171,20 +180,28 @@ async fn list(arguments: &List) -> Result<()> {
 async fn revoke(arguments: &Revoke) -> Result<()> {
     let reason = arguments.reason.trim();
     if reason.is_empty() {
-        bail!("--reason must say why");
+        return Err(usage("--reason must say why"));
     }
     let store = open(&arguments.config).await?;
     let work = async {
         let known = store.tokens().await?.into_iter().find(|token| token.id == arguments.id);
-        let Some(token) = known else { bail!("there is no token with the id `{}`", arguments.id) };
+        let token =
+            known.ok_or_else(|| not_found(format!("there is no token with the id `{}`", arguments.id)))?;
         if token.revoked_at.is_some() {
-            bail!("the token `{}` was revoked already", arguments.id);
+            let why = format!("the token `{}` was revoked already", arguments.id);
+            return Err(Failure::new(Kind::Conflict, why).into());
         }
-        put(&store, &Token { revoked_at: Some(now()), ..token }, "token.revoke", reason).await
+        let token = Token { revoked_at: Some(now()), ..token };
+        put(&store, &token, "token.revoke", reason).await?;
+        Ok(token)
     };
-    let done = work.await;
+    let done: Result<Token> = work.await;
     store.close().await?;
-    done
+    let token = done?;
+    let told = json!({ "id": token.id, "holder": token.holder, "revoked": token.revoked_at.map(instant) });
+    show::one(arguments.json, &told, |told| {
+        format!("The token {} of {} is revoked.", show::text(told, "/id"), show::text(told, "/holder"))
+    })
 }
 
 async fn put(store: &SqliteStore, token: &Token, action: &str, reason: &str) -> Result<()> {

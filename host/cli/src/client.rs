@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The client of a host's admin door. It holds a token and shows it to nobody but the host.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::Result;
 use clap::Args;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::{
-    Agent,
+    Agent, Proxy,
     http::{Response, Uri, header},
     tls::{RootCerts, TlsConfig, TlsProvider},
 };
 
-use crate::{files::read_text, show::plain};
+use crate::{
+    failure::{Failure, Kind, Problem, invalid, usage},
+    files::read_text,
+    show::plain,
+};
 
-/// The variable of the environment that holds the token.
+/// The variables of the environment that hold the host's address and the token.
+const HOST: &str = "PAASLA_HOST";
 const TOKEN: &str = "PAASLA_TOKEN";
 
 /// How long a connection may take, and a whole request: bringing a rule in includes running its cases.
@@ -33,13 +38,17 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 #[derive(Debug, Args)]
 pub(crate) struct Remote {
     /// The host's address: `http://127.0.0.1:8080`, `https://paasla.example.ee`.
-    #[arg(long, env = "PAASLA_HOST", value_name = "URL", help_heading = "Host")]
+    /// Without it, the address is taken from the environment variable PAASLA_HOST.
+    #[arg(long, value_name = "URL", help_heading = "Host")]
     pub(crate) host: Option<String>,
     /// A file that holds your token and nothing else. Without it, the token is taken from the environment variable
     /// PAASLA_TOKEN. It is never given on the command line, where other users of the machine could see it.
     #[arg(long, value_name = "FILE", help_heading = "Host")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Print the host's JSON: one object, or one object a line.
+    /// Let the token go to another machine unencrypted. Everybody on the way can read it.
+    #[arg(long, help_heading = "Host")]
+    pub(crate) insecure_http: bool,
+    /// Print the host's JSON: one object, or one object a line. Errors are told as one object too.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -50,26 +59,33 @@ impl Remote {
     /// # Errors
     /// When host or token are missing, or are none.
     pub(crate) fn client(&self) -> Result<Client> {
-        let base = self.host.as_deref().map(str::trim).filter(|host| !host.is_empty()).context(
-            "which host? Give its address with --host URL, or in the environment variable PAASLA_HOST",
-        )?;
-        let base = address(base)?;
+        let of_environment = std::env::var(HOST).ok();
+        let host = self.host.as_deref().or(of_environment.as_deref()).map(str::trim);
+        let host = host.filter(|host| !host.is_empty()).ok_or_else(|| {
+            usage(format!(
+                "which host? Give its address with --host URL, or in the environment variable {HOST}"
+            ))
+        })?;
+        let base = Base::of(host, self.insecure_http)?;
         let token = match &self.token_file {
             Some(file) => read_text(file)?,
             None => std::env::var(TOKEN).map_err(|_| {
-                anyhow!(
+                usage(format!(
                     "whose token? Put it in the environment variable {TOKEN}, or name a file that holds it with \
                      --token-file; whoever looks after the host makes one with `paasla admin token create`"
-                )
+                ))
             })?,
         };
         let token = token.trim();
         if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
             let place =
                 self.token_file.as_ref().map_or_else(|| TOKEN.to_owned(), |file| file.display().to_string());
-            bail!("{place} holds no token: a token is one word, as `paasla admin token create` printed it");
+            return Err(invalid(format!(
+                "{place} holds no token: a token is one word, as `paasla admin token create` printed it"
+            )));
         }
-        Ok(Client { agent: agent(), base, authorization: format!("Bearer {token}") })
+        let agent = agent(base.may_use_a_proxy);
+        Ok(Client { agent, base: base.url, authorization: format!("Bearer {token}") })
     }
 }
 
@@ -79,13 +95,17 @@ pub(crate) fn choose_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn agent() -> Agent {
+/// What a proxy is told: of a host with https, that there is a connection to it (CONNECT), and nothing that goes over it; of
+/// any other host, nothing.
+fn agent(may_use_a_proxy: bool) -> Agent {
     choose_cryptography();
+    let proxy = may_use_a_proxy.then(Proxy::try_from_env).flatten();
     // The system's own list of authorities, so that a host inside an institution can have its certificate from there.
     let tls =
         TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(RootCerts::PlatformVerifier).build();
     Agent::config_builder()
         .tls_config(tls)
+        .proxy(proxy)
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -96,21 +116,40 @@ fn agent() -> Agent {
         .new_agent()
 }
 
-/// Checks a host's address, and takes the slash at its end away.
-fn address(text: &str) -> Result<String> {
-    let wrong = || anyhow!("`{}` is no address of a host: http://127.0.0.1:8080 is one", plain(text));
-    let address: Uri = text.parse().map_err(|_| wrong())?;
-    let is_web = matches!(address.scheme_str(), Some("http" | "https"));
-    if !is_web || address.host().is_none_or(str::is_empty) || address.query().is_some() {
-        return Err(wrong());
+/// A host's address that a token may go to.
+#[derive(Debug, PartialEq, Eq)]
+struct Base {
+    /// Without a slash at its end.
+    url: String,
+    may_use_a_proxy: bool,
+}
+
+impl Base {
+    /// # Errors
+    /// When it is none, or the token would go to another machine unencrypted and that was not wanted.
+    fn of(text: &str, insecure_http: bool) -> Result<Self> {
+        let wrong =
+            || usage(format!("`{}` is no address of a host: http://127.0.0.1:8080 is one", plain(text)));
+        let address: Uri = text.parse().map_err(|_| wrong())?;
+        let is_web = matches!(address.scheme_str(), Some("http" | "https"));
+        if !is_web || address.host().is_none_or(str::is_empty) || address.query().is_some() {
+            return Err(wrong());
+        }
+        if address.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(usage(
+                "an address of a host holds no user and password: who you are is told by the token",
+            ));
+        }
+        let is_here = address.host().is_some_and(is_loopback);
+        let is_encrypted = address.scheme_str() == Some("https");
+        if !is_here && !is_encrypted && !insecure_http {
+            let why = format!("the token would go to {} unencrypted", plain(text));
+            let remedy = "use https, or a tunnel to this machine; --insecure-http sends it all the same";
+            return Err(Failure::new(Kind::Usage, why).remedy(remedy).into());
+        }
+        let url = text.trim_end_matches('/').to_owned();
+        Ok(Self { url, may_use_a_proxy: is_encrypted && !is_here })
     }
-    if address.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        bail!("an address of a host holds no user and password: who you are is told by the token");
-    }
-    if address.scheme_str() == Some("http") && !address.host().is_some_and(is_loopback) {
-        tracing::warn!("the token goes to {text} unencrypted: use https, or a tunnel");
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// Whether a host's name or number is this machine's own.
@@ -135,16 +174,32 @@ impl Client {
     /// Looks at something.
     ///
     /// # Errors
-    /// When the host cannot be reached, or with its [`Problems`].
+    /// When the host cannot be reached, or with everything that it finds wrong.
     pub(crate) fn get(&self, path: &str) -> Result<Value> {
         let request = self.agent.get(self.url(path)).header(header::AUTHORIZATION, &self.authorization);
         self.read(request.call())
     }
 
+    /// Fetches what is no JSON.
+    ///
+    /// # Errors
+    /// When the host cannot be reached, or does not give it.
+    pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>> {
+        let request = self.agent.get(self.url(path)).header(header::AUTHORIZATION, &self.authorization);
+        let mut response =
+            request.call().map_err(|error| self.unreachable(format!("cannot be reached: {error}")))?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(LARGEST);
+        if status != 200 {
+            return Err(refused(status, &body.read_to_string().unwrap_or_default()).into());
+        }
+        Ok(body.read_to_vec().map_err(|error| self.unreachable(format!("broke its answer off: {error}")))?)
+    }
+
     /// Changes something.
     ///
     /// # Errors
-    /// When the host cannot be reached, or with its [`Problems`].
+    /// When the host cannot be reached, or with everything that it finds wrong.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let request = self.agent.post(self.url(path)).header(header::AUTHORIZATION, &self.authorization);
         self.read(request.send_json(body))
@@ -154,37 +209,30 @@ impl Client {
         format!("{}/admin/v1{path}", self.base)
     }
 
+    fn unreachable(&self, why: String) -> Failure {
+        Failure::new(Kind::Unreachable, format!("the host {} {why}", self.base))
+    }
+
     fn read(&self, response: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value> {
-        let mut response = response.with_context(|| format!("the host {} cannot be reached", self.base))?;
+        let mut response =
+            response.map_err(|error| self.unreachable(format!("cannot be reached: {error}")))?;
         let status = response.status();
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let is_problem = kind.is_some_and(|kind| kind.starts_with("application/problem+json"));
         let is_json = kind.is_some_and(|kind| kind.starts_with("application/json"));
         if !(is_problem || status.is_success() && is_json) {
-            bail!(
-                "{} answered with status {} and nothing that a Pääsla host says: is it the address of one?",
-                self.base,
-                status.as_u16()
-            );
+            let status = status.as_u16();
+            let why = format!("answered with status {status} and nothing that a Pääsla host says");
+            return Err(self.unreachable(why).remedy("is it the address of one?").into());
         }
         let body = response.body_mut().with_config().limit(LARGEST).read_to_string();
-        let body = body.with_context(|| format!("the answer of {} broke off", self.base))?;
+        let body = body.map_err(|error| self.unreachable(format!("broke its answer off: {error}")))?;
         if is_problem {
-            return Err(Problems::read(status.as_u16(), &body).into());
+            return Err(refused(status.as_u16(), &body).into());
         }
-        serde_json::from_str(&body).map_err(|_| anyhow!("{} sent an answer that is no JSON", self.base))
+        serde_json::from_str(&body)
+            .map_err(|_| self.unreachable("sent an answer that is no JSON".to_owned()).into())
     }
-}
-
-/// Why the host did not do what was asked: everything it found wrong.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Problems(Vec<Problem>);
-
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-struct Problem {
-    code: String,
-    place: String,
-    message: String,
 }
 
 /// A problem document (RFC 9457), as far as it is shown.
@@ -198,71 +246,70 @@ struct Document {
     problems: Vec<Problem>,
 }
 
-impl Problems {
-    fn read(status: u16, body: &str) -> Self {
-        let document = serde_json::from_str(body).unwrap_or(Document {
-            code: "unreadable".to_owned(),
-            detail: format!("the host answered with status {status} and a problem that cannot be read"),
-            problems: Vec::new(),
-        });
-        if !document.problems.is_empty() {
-            return Self(document.problems);
-        }
-        let place = match status {
-            401 | 403 => "token",
-            404 | 405 => "url",
-            _ => "host",
-        };
-        Self(vec![Problem { code: document.code, place: place.to_owned(), message: document.detail }])
+/// Why the host did not do what was asked: everything that it found wrong.
+fn refused(status: u16, body: &str) -> Failure {
+    let document = serde_json::from_str(body).unwrap_or(Document {
+        code: "unreadable".to_owned(),
+        detail: format!("the host answered with status {status} and a problem that cannot be read"),
+        problems: Vec::new(),
+    });
+    let remedy = match status {
+        401 => Some(
+            "put a token that is good into PAASLA_TOKEN, or name its file with --token-file; whoever looks after the host \
+             makes one with `paasla admin token create`",
+        ),
+        503 => Some("try again in a moment; `GET /health/ready` and the host's log say what it waits for"),
+        _ => None,
+    };
+    Failure {
+        kind: Kind::of_status(status),
+        code: Some(document.code),
+        message: document.detail,
+        problems: document.problems,
+        remedy: remedy.map(str::to_owned),
     }
 }
-
-impl fmt::Display for Problems {
-    /// One problem a line: `place: message (code)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, Problem { code, place, message }) in self.0.iter().enumerate() {
-            let line = if number == 0 { "" } else { "\n" };
-            // A failed case says more than fits in a line.
-            let message: Vec<String> = message.lines().map(plain).collect();
-            write!(f, "{line}{}: {} ({})", plain(place), message.join("\n  "), plain(code))?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Problems {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn problems_are_told_one_a_line() {
+    fn what_a_host_refuses_has_a_kind_and_every_problem() {
         let body = r#"{"code":"request_invalid","detail":"2 problems","problems":[
-            {"code":"name_invalid","place":"/name","message":"no\u001b[2J"},
+            {"code":"name_invalid","place":"/name","message":"no"},
             {"code":"case_failed","place":"/cases","message":"a\nb"}]}"#;
-        let told = Problems::read(422, body).to_string();
-        assert_eq!(told, "/name: no\u{FFFD}[2J (name_invalid)\n/cases: a\n  b (case_failed)");
-    }
-
-    #[test]
-    fn a_problem_without_a_list_is_told_too() {
-        let told = Problems::read(401, r#"{"code":"token_missing","detail":"no token"}"#).to_string();
-        assert_eq!(told, "token: no token (token_missing)");
-        let told = Problems::read(503, "<html>secret").to_string();
-        assert!(told.starts_with("host: ") && !told.contains("secret"), "{told}");
+        let failure = refused(422, body);
+        assert_eq!((failure.kind, failure.problems.len()), (Kind::Invalid, 2));
+        assert_eq!(failure.text(), "/name: no (name_invalid)\n/cases: a\n  b (case_failed)");
+        let failure = refused(401, r#"{"code":"token_missing","detail":"no token"}"#);
+        assert_eq!(failure.kind, Kind::Forbidden);
+        assert!(failure.text().starts_with("error: no token (token_missing)\nremedy: "), "{failure:?}");
+        let failure = refused(503, "<html>secret");
+        assert!(failure.kind == Kind::Unreachable && !failure.text().contains("secret"), "{failure:?}");
     }
 
     #[test]
     fn an_address_is_one_of_the_web_without_a_password() {
-        assert_eq!(address("http://127.0.0.1:8080/").unwrap(), "http://127.0.0.1:8080");
-        assert_eq!(address("https://paasla.example.ee/inner/").unwrap(), "https://paasla.example.ee/inner");
+        let of = |text| Base::of(text, false);
+        let base = |url: &str, may_use_a_proxy| Base { url: url.to_owned(), may_use_a_proxy };
+        assert_eq!(of("http://127.0.0.1:8080/").unwrap(), base("http://127.0.0.1:8080", false));
+        assert_eq!(of("https://localhost:8080").unwrap(), base("https://localhost:8080", false));
+        let inner = "https://paasla.example.ee/inner";
+        assert_eq!(of("https://paasla.example.ee/inner/").unwrap(), base(inner, true));
         for wrong in
             ["127.0.0.1:8080", "ftp://a", "http://", "http://a?x=1", "https://mari:secret@a", "/x", ""]
         {
-            let error = address(wrong).unwrap_err().to_string();
-            assert!(!error.contains("secret"), "{wrong}: {error}");
+            let failure = Failure::of(&of(wrong).unwrap_err());
+            assert!(failure.kind == Kind::Usage && !failure.text().contains("secret"), "{wrong}: {failure}");
         }
+    }
+
+    #[test]
+    fn a_token_goes_to_another_machine_unencrypted_only_if_that_is_wanted_and_to_no_proxy() {
+        let failure = Failure::of(&Base::of("http://10.0.0.1", false).unwrap_err());
+        assert!(failure.text().contains("--insecure-http"), "{failure:?}");
+        assert!(!Base::of("http://10.0.0.1", true).unwrap().may_use_a_proxy);
     }
 
     #[test]

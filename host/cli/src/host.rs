@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Putting a host together from its configuration.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use paasla_engine::{CodeCache, Compiler, Engine};
@@ -10,7 +10,11 @@ use paasla_register::{Description, SqliteConfig, SqliteRegister};
 use paasla_server::app::{App, Parts};
 use paasla_store::{SqliteStore, Store};
 
-use crate::config::{Cache, Config, secret};
+use crate::{
+    config::{Cache, Config, secret},
+    failure::{Kind, of_kind},
+    files::read_text,
+};
 
 /// The register's description.
 ///
@@ -18,8 +22,9 @@ use crate::config::{Cache, Config, secret};
 /// When it cannot be read, or with everything that is wrong with it.
 pub(crate) fn description(config: &Config) -> Result<Description> {
     let file = &config.register.description;
-    let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    Description::from_toml(&text).with_context(|| format!("the description {} is wrong", file.display()))
+    Description::from_toml(&read_text(file)?)
+        .with_context(|| format!("the description {} is wrong", file.display()))
+        .map_err(of_kind(Kind::Invalid))
 }
 
 /// The host's engine: with its limits, with a compiler in a process of its own, and with a cache. `gives_way` says that
@@ -34,13 +39,17 @@ pub(crate) fn engine(config: &Config, gives_way: bool) -> Result<Engine> {
     Ok(Engine::new(config.engine.clone())?.with_compiler(compiler(gives_way)?).with_cache(cache))
 }
 
+/// The words that start this program as a compiler: from standard input to standard output, and behind other work.
+pub(crate) const COMPILER: &str = "compile-worker";
+pub(crate) const GIVE_WAY: &str = "--give-way";
+
 /// This program again, as a compiler: what looks at untrusted bytes has a process of its own.
 ///
 /// # Errors
 /// When this program cannot be found.
 pub(crate) fn compiler(gives_way: bool) -> Result<Compiler> {
     let program = std::env::current_exe().context("this program cannot find itself")?;
-    let arguments = std::iter::once("compile-worker").chain(gives_way.then_some("--give-way"));
+    let arguments = std::iter::once(COMPILER).chain(gives_way.then_some(GIVE_WAY));
     Ok(Compiler::Worker { program, arguments: arguments.map(Into::into).collect() })
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     client::{Remote, segment},
-    show,
+    names, show,
 };
 use pair::{KeyPair, public_key};
 
@@ -73,7 +73,7 @@ pub(crate) struct List {
 
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
-    /// The key's id, as `paasla key list` shows it.
+    /// The key's id, as `paasla key list` shows it; or a unique beginning of it, of 8 digits or more.
     id: String,
     /// Why. Kept in the list of changes, with your name and the time.
     #[arg(long)]
@@ -135,8 +135,9 @@ fn list(List { remote }: &List) -> Result<()> {
 }
 
 fn revoke(Revoke { id, reason, remote }: &Revoke) -> Result<()> {
-    let done =
-        remote.client()?.post(&format!("/keys/{}/revoke", segment(id)), &json!({ "reason": reason }))?;
+    let client = remote.client()?;
+    let id = names::key(&client, id)?;
+    let done = client.post(&format!("/keys/{}/revoke", segment(&id)), &json!({ "reason": reason }))?;
     show::one(remote.json, &done, |done| {
         let text =
             format!("{} of {} is revoked.", show::text(done, "/key/id"), show::text(done, "/key/owner"));

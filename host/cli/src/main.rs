@@ -4,9 +4,12 @@
 mod admin;
 mod client;
 mod config;
+mod failure;
 mod files;
 mod host;
 mod key;
+mod names;
+mod out;
 mod policy;
 mod rule;
 mod rulebook;
@@ -15,14 +18,11 @@ mod serve;
 mod show;
 mod watch;
 
-use std::{
-    fs::File,
-    io::{IsTerminal as _, Write as _},
-    os::fd::AsFd as _,
-    process::ExitCode,
-};
+use std::{ffi::OsString, fs::File, io::Write as _, os::fd::AsFd as _, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use anstream::{AutoStream, ColorChoice};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use failure::{Failure, Kind};
 use tracing_subscriber::{EnvFilter, fmt::writer::BoxMakeWriter};
 
 /// Pääsla: a gatehouse between institutions and a register of personal data.
@@ -54,12 +54,10 @@ enum Command {
     /// Look at the control data that queries are decided by.
     #[command(subcommand)]
     Rulebook(rulebook::RulebookCommand),
-    /// Compile one component from standard input to standard output. The host starts this by itself.
-    #[command(hide = true)]
-    CompileWorker {
-        /// Leave the processor to others first.
-        #[arg(long)]
-        give_way: bool,
+    /// Print a script that lets a shell complete commands and options.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
     },
 }
 
@@ -68,15 +66,28 @@ enum Command {
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
-    if let Command::CompileWorker { give_way } = command {
-        if give_way {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    // No command of its own: the host starts this program again by itself, and nobody else does.
+    if line.get(1).is_some_and(|first| first == host::COMPILER) {
+        if line.get(2).is_some_and(|second| second == host::GIVE_WAY) {
             paasla_engine::give_way();
         }
-        return paasla_engine::run_compiler(std::io::stdin().lock(), std::io::stdout().lock());
+        #[expect(clippy::disallowed_methods, reason = "what is compiled must arrive")]
+        let out = std::io::stdout();
+        return paasla_engine::run_compiler(std::io::stdin().lock(), out.lock());
     }
+    let json = line.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let command = match Arguments::try_parse_from(&line) {
+        Ok(arguments) => arguments.command,
+        Err(error) if json && error.use_stderr() => return fail(&failure::of_command_line(&error), json),
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.status()));
+        }
+    };
     let filter = EnvFilter::try_from_env("PAASLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
+    // As NO_COLOR, CLICOLOR, TERM and what standard error is say.
+    let colours = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(log())
@@ -91,20 +102,26 @@ fn main() -> ExitCode {
         Command::Rule(command) => rule::run(command),
         Command::Policy(command) => policy::run(command),
         Command::Rulebook(command) => rulebook::run(command),
-        Command::CompileWorker { .. } => Ok(()),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "paasla", &mut out::out());
+            Ok(())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let mut stderr = std::io::stderr();
-            let _ = match error.downcast_ref::<client::Problems>() {
-                // One problem a line, as they are.
-                Some(problems) => writeln!(stderr, "{problems}"),
-                None => writeln!(stderr, "error: {error:#}"),
-            };
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&Failure::of(&error), json),
     }
+}
+
+/// Says why a command failed: to programs on standard output, to people on standard error.
+fn fail(failure: &Failure, json: bool) -> ExitCode {
+    // A stream that takes nothing changes nothing.
+    let _ = if json {
+        writeln!(out::out(), "{}", failure.json())
+    } else {
+        writeln!(std::io::stderr(), "{}", failure.text())
+    };
+    ExitCode::from(failure.kind.status())
 }
 
 /// Standard error without the lock that `std` has all threads take for it: a line is written in one call, and the kernel
@@ -118,10 +135,10 @@ fn log() -> BoxMakeWriter {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        super::Arguments::command().debug_assert();
+        Arguments::command().debug_assert();
     }
 }

@@ -2,25 +2,31 @@
 //! `paasla rule`: what rule authors do.
 
 mod build;
+mod imports;
 mod oci;
 mod pull;
 mod push;
+pub(crate) mod quick;
 mod sign;
 mod signature;
 mod toolchain;
 
 use std::{
-    fs,
     io::Write as _,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use paasla_engine::{Engine, EngineConfig, Start, run_cases};
-use serde_json::json;
+use paasla_engine::{Engine, EngineConfig, Outcome, Rule, Start, run_cases};
+use serde_json::{Value, json};
 
-use crate::host;
+use crate::{
+    failure::{Failure, Kind, Problem, of_kind, usage},
+    files::read,
+    host,
+    out::out,
+};
 
 /// Commands for rules.
 #[derive(Debug, Subcommand)]
@@ -49,17 +55,18 @@ pub(crate) enum RuleCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Build {
-    /// Folders of rules: each holds a Cargo.toml.
-    #[arg(required = true)]
+    /// Folders of rules: each holds a Cargo.toml. Without any: this folder.
+    #[arg(default_value = ".", hide_default_value = true)]
     folders: Vec<PathBuf>,
-    /// Where to put the component; only with one rule. Otherwise `<name>.wasm` in the target folder.
+    /// Where to put the component; only with one rule. Otherwise `<name>.wasm` in the target folder, and
+    /// `<name>.quick.wasm` for a quick build.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Where to compile. Otherwise `paasla-rules` in the target folder of the rule's workspace.
     #[arg(long)]
     target_dir: Option<PathBuf>,
-    /// To try a rule out, say with the drop folder of `paasla serve --watch`: it is there sooner and costs more to run, and
-    /// its digest is not that of the rule that you sign.
+    /// To try a rule out, say with the drop folder of `paasla serve --watch`: it is there sooner and costs more to run. It is
+    /// marked, and neither signed nor brought to a host by accident.
     #[arg(long)]
     quick: bool,
     /// Print JSON, one object a line.
@@ -84,58 +91,75 @@ fn engine() -> Result<Engine> {
     Ok(Engine::new(EngineConfig::default())?.with_compiler(host::compiler(false)?))
 }
 
-/// What came of a rule's cases.
-type Cases = Result<usize, String>;
+/// A rule from a component's bytes; `what` names them.
+///
+/// # Errors
+/// When they are no rule.
+fn load(engine: &Engine, component: &[u8], what: &str) -> Result<Rule> {
+    let rule = engine.load(component).with_context(|| format!("{what} is no rule"));
+    rule.map_err(of_kind(Kind::Invalid))
+}
 
-/// Makes sure that what was built is a rule, and runs its cases if that is wanted.
-fn look(built: &build::Built, folder: &Path, test: bool) -> Result<Option<Cases>> {
-    let bytes = fs::read(&built.path)?;
+/// Makes sure that what was built is a rule, and runs its cases if that is wanted. Gives what came of each, or why none ran.
+fn look(built: &build::Built, folder: &Path, test: bool) -> Result<Option<Result<Vec<Outcome>, String>>> {
     let engine = engine()?;
-    let rule = engine.load(&bytes).with_context(|| format!("{} was built, but is no rule", built.name))?;
+    let what = format!("{} was built, and not kept: it", built.name);
+    let rule = load(&engine, built.component(), &what)?;
     Ok(test.then(|| run_cases(&engine, &rule, &folder.join("cases"))))
 }
 
 fn build(arguments: &Build, test: bool) -> Result<()> {
     if arguments.out.is_some() && arguments.folders.len() != 1 {
-        return Err(anyhow!("--out goes with one rule"));
+        return Err(usage("--out goes with one rule"));
     }
-    let mut out = std::io::stdout().lock();
-    let mut failed = Vec::new();
+    let mut out = out();
+    let mut failed: Vec<Problem> = Vec::new();
     let profile = if arguments.quick { build::Profile::Quick } else { build::Profile::Rule };
     for folder in &arguments.folders {
         let built = build::build(folder, arguments.target_dir.as_deref(), arguments.out.as_deref(), profile)?;
         // A host whose drop folder it is in is at it already: it says what is wrong, and this would only keep it from it.
         let is_looked_at_elsewhere = arguments.quick && arguments.out.is_some() && !test;
         let cases = if is_looked_at_elsewhere { None } else { look(&built, folder, test)? };
+        built.write()?;
+        let outcomes = cases.as_ref().and_then(|cases| cases.as_ref().ok());
         if arguments.json {
-            let passed = cases.as_ref().map(|cases| cases.as_ref().ok());
-            let line = json!({ "name": built.name, "path": built.path, "digest": built.digest, "bytes": built.bytes, "cases": passed });
+            let outcome = |one: &Outcome| json!({ "name": one.name, "passed": one.failure.is_none(), "failure": one.failure });
+            let mut line = serde_json::to_value(&built)?;
+            if let Some(line) = line.as_object_mut() {
+                let cases = outcomes.map(|all| all.iter().map(outcome).collect::<Value>());
+                line.insert("cases".to_owned(), cases.unwrap_or_default());
+            }
             writeln!(out, "{line}")?;
         } else {
-            writeln!(
-                out,
-                "{}  {}  {} bytes  {}",
-                built.digest,
-                built.name,
-                built.bytes,
-                built.path.display()
-            )?;
-            if let Some(Ok(count)) = &cases {
-                writeln!(out, "  {count} cases passed in the sandbox")?;
+            let build::Built { name, path, digest, bytes, .. } = &built;
+            writeln!(out, "{digest}  {name}  {bytes} bytes  {}", path.display())?;
+            if let Some(outcomes) = outcomes {
+                let passed = outcomes.iter().filter(|one| one.failure.is_none()).count();
+                writeln!(out, "  {passed} of {} cases passed in the sandbox", outcomes.len())?;
             }
         }
-        if let Some(Err(failures)) = cases {
-            failed.push(format!("{}:\n{failures}", built.name));
+        let problem =
+            |code: &str, place: String, message: String| Problem { code: code.to_owned(), place, message };
+        match cases {
+            None => {}
+            Some(Err(why)) => failed.push(problem("cases_unreadable", built.name, why)),
+            Some(Ok(outcomes)) => failed.extend(outcomes.into_iter().filter_map(|one| {
+                let place = format!("{}: {}", built.name, one.name);
+                Some(problem("case_failed", place, one.failure?))
+            })),
         }
     }
-    if failed.is_empty() { Ok(()) } else { Err(anyhow!("cases failed\n{}", failed.join("\n"))) }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure { problems: failed, ..Failure::new(Kind::CasesFailed, "cases failed") }.into())
 }
 
 fn inspect(file: &std::path::Path, json: bool) -> Result<()> {
-    let bytes = fs::read(file).with_context(|| format!("{} could not be read", file.display()))?;
+    let bytes = read(file)?;
     let engine = engine()?;
-    let rule = engine.load(&bytes).with_context(|| format!("{} is no rule", file.display()))?;
-    let mut out = std::io::stdout().lock();
+    let rule = load(&engine, &bytes, &file.display().to_string())?;
+    let mut out = out();
     let about = &rule.about;
     let start = match engine.start(&rule)? {
         Start::Snapshot => "from a snapshot of the configured rule".to_owned(),

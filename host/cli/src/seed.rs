@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use paasla_core::{Grant, Policy, Rulebook, Service, Vocabulary};
 use paasla_server::app::{Pool, build, rulebook_digest};
@@ -20,8 +20,14 @@ use paasla_store::{
     },
 };
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
-use crate::{config::Config, host};
+use crate::{
+    config::Config,
+    failure::{Failure, Kind, invalid, not_found, of_kind, usage},
+    files::{read as read_file, read_text},
+    host, show,
+};
 
 /// What to put in.
 #[derive(Debug, Args)]
@@ -45,6 +51,9 @@ pub(crate) struct Seed {
     /// policy`) stay.
     #[arg(long)]
     replace_policies: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Seed) -> Result<()> {
@@ -55,7 +64,7 @@ pub(crate) fn run(arguments: &Seed) -> Result<()> {
 async fn seed(arguments: &Seed) -> Result<()> {
     let reason = arguments.reason.trim();
     if !(1..=500).contains(&reason.chars().count()) {
-        bail!("--reason must say why, in 1 to 500 characters");
+        return Err(usage("--reason must say why, in 1 to 500 characters"));
     }
     let config = Config::read(&arguments.config)?;
     let description = host::description(&config)?;
@@ -64,15 +73,19 @@ async fn seed(arguments: &Seed) -> Result<()> {
     let mut components = std::collections::BTreeMap::new();
     let mut stored = Vec::new();
     for policy in &mut rulebook.policies {
+        if let Some(limit) = policy.limits.impossible().next() {
+            let why =
+                format!("policy `{}`: under this limit its rule could never rule: `{limit}`", policy.name);
+            return Err(invalid(why));
+        }
         let file = arguments.rules.join(format!("{}.wasm", policy.rule));
-        let bytes = fs::read(&file).with_context(|| {
-            format!(
-                "policy `{}`: no rule at {}; build it with `paasla rule build`",
-                policy.name,
-                file.display()
-            )
+        let bytes = read_file(&file).with_context(|| {
+            format!("policy `{}`: there is no rule; build it with `paasla rule build`", policy.name)
         })?;
-        let rule = engine.load(&bytes).with_context(|| format!("{} is no rule", file.display()))?;
+        let rule = engine
+            .load(&bytes)
+            .with_context(|| format!("{} is no rule", file.display()))
+            .map_err(of_kind(Kind::Invalid))?;
         policy.rule.clone_from(&rule.digest);
         stored.push(StoredRule {
             digest: rule.digest.clone(),
@@ -96,7 +109,8 @@ async fn seed(arguments: &Seed) -> Result<()> {
             rulebook.policies.extend(carried);
         }
         // Nothing is stored unless all of it can be put to work.
-        build(&engine, &description, rulebook.clone(), &components, &Pool::default())?;
+        build(&engine, &description, rulebook.clone(), &components, &Pool::default())
+            .map_err(|error| of_kind(Kind::Invalid)(error.into()))?;
         for rule in &stored {
             store.put_rule(rule).await?;
         }
@@ -105,14 +119,22 @@ async fn seed(arguments: &Seed) -> Result<()> {
     let done = done.await;
     store.close().await?;
     let generation = done?;
-    tracing::info!(
-        generation,
-        services = rulebook.services.len(),
-        grants = rulebook.grants.len(),
-        policies = rulebook.policies.len(),
-        "the rulebook is in"
-    );
-    Ok(())
+    let told = json!({
+        "generation": generation,
+        "services": rulebook.services.len(),
+        "grants": rulebook.grants.len(),
+        "policies": rulebook.policies.len(),
+    });
+    show::one(arguments.json, &told, |told| {
+        let at = |place: &str| show::text(told, place);
+        format!(
+            "Generation {} is at work, with {} services, {} access rights and {} policies.",
+            at("/generation"),
+            at("/services"),
+            at("/grants"),
+            at("/policies")
+        )
+    })
 }
 
 /// The policies at work that came through governance, which files know nothing of: they stay.
@@ -143,11 +165,13 @@ async fn carried(
         return Ok(Vec::new());
     }
     if !both.is_empty() {
-        bail!(
-            "there are files for policies that came to work through governance since: {}. Take the files away to keep \
-             what is at work, or give --replace-policies to put in the policies of the folder only",
+        let why = format!(
+            "there are files for policies that came to work through governance since: {}",
             both.join(", ")
         );
+        let remedy = "take the files away to keep what is at work, or give --replace-policies to put in the policies of \
+                      the folder only";
+        return Err(Failure::new(Kind::Conflict, why).remedy(remedy).into());
     }
     Ok(carried)
 }
@@ -184,7 +208,9 @@ async fn install(
     match store.commit(&[act], &change).await {
         Ok(committed) => Ok(committed.generation.unwrap_or(expected)),
         Err(StoreError::Conflict { .. }) => {
-            bail!("somebody else changed the rulebook at the same time, and nothing was put in: try again")
+            let why =
+                "somebody else changed the rulebook at the same time, and nothing was put in: try again";
+            Err(Failure::new(Kind::Conflict, why).into())
         }
         Err(error) => Err(error.into()),
     }
@@ -212,12 +238,13 @@ fn all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     if files.is_empty() {
-        bail!("{} holds no .toml file", folder.display());
+        return Err(not_found(format!("{} holds no .toml file", folder.display())));
     }
     files.iter().map(|file| one(file)).collect()
 }
 
 fn one<T: DeserializeOwned>(file: &Path) -> Result<T> {
-    let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    toml::from_str(&text).with_context(|| format!("{} is wrong", file.display()))
+    toml::from_str(&read_text(file)?)
+        .with_context(|| format!("{} is wrong", file.display()))
+        .map_err(of_kind(Kind::Invalid))
 }

@@ -19,7 +19,7 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::{config::Config, host, watch::Folder};
+use crate::{config::Config, failure::usage, host, watch::Folder};
 
 /// How long a host that stops goes on comparing queries with policies in shadow.
 const SHADOW_GRACE: Duration = Duration::from_secs(5);
@@ -61,9 +61,9 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let address = arguments.listen.unwrap_or(config.listen);
     let folder = arguments.watch.as_deref().map(Folder::open).transpose()?;
     if folder.is_some() && !address.ip().is_loopback() {
-        bail!(
+        return Err(usage(format!(
             "--watch puts to work whatever is in a folder: it goes with an address on loopback only, not {address}"
-        );
+        )));
     }
     // Before any query is decided.
     let there = folder.as_ref().map(Folder::names).transpose()?.unwrap_or_default();

@@ -6,12 +6,14 @@ use std::io::Write as _;
 use anyhow::Result;
 use serde_json::Value;
 
+use crate::out::out;
+
 /// Prints one thing: as JSON, or as text.
 ///
 /// # Errors
 /// When standard output takes no more.
 pub(crate) fn one(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = out();
     if json {
         writeln!(out, "{value}")?;
     } else {
@@ -31,7 +33,7 @@ pub(crate) fn list(
     heads: &[&str],
     row: impl Fn(&Value) -> Vec<String>,
 ) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = out();
     let items = all.as_array().map_or(&[][..], Vec::as_slice);
     if json {
         for item in items {

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use ed25519_dalek::{
     Signer as _, SigningKey, VerifyingKey,
     pkcs8::{
@@ -21,7 +21,10 @@ use ed25519_dalek::{
 use sha2::{Digest as _, Sha256};
 
 use super::beside;
-use crate::files::{folder_of, read_text};
+use crate::{
+    failure::{Failure, Kind, invalid},
+    files::{folder_of, read_text},
+};
 
 /// A private key with its public key. Its bytes are wiped when it goes.
 pub(crate) struct KeyPair(SigningKey);
@@ -53,13 +56,15 @@ impl KeyPair {
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text = read_text(file)?;
         if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
-            bail!("{} is locked with a passphrase: `openssl pkey` writes it unlocked", file.display());
+            let why =
+                format!("{} is locked with a passphrase: `openssl pkey` writes it unlocked", file.display());
+            return Err(invalid(why));
         }
         let key = SigningKey::from_pkcs8_pem(text.trim()).map_err(|_| {
-            anyhow!(
+            invalid(format!(
                 "{} is no Ed25519 private key (PKCS#8 in PEM): `paasla key generate` makes one",
                 file.display()
-            )
+            ))
         })?;
         Ok(Self(key))
     }
@@ -116,10 +121,11 @@ fn make(file: &Path, mode: u32) -> Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(file).map_err(|error| {
         match error.kind() {
             io::ErrorKind::AlreadyExists => {
-                anyhow!(
+                let why = format!(
                     "{} is there already, and a key is never overwritten: choose another name",
                     file.display()
-                )
+                );
+                Failure::new(Kind::Conflict, why).into()
             }
             _ => anyhow!("{} could not be made: {error}", file.display()),
         }
@@ -133,11 +139,11 @@ fn make(file: &Path, mode: u32) -> Result<File> {
 pub(crate) fn public_key(file: &Path) -> Result<VerifyingKey> {
     let text = read_text(file)?;
     if text.contains("PRIVATE KEY") {
-        bail!(
+        return Err(invalid(format!(
             "{} is a private key, and stays on your machine: give the public key beside it, {}",
             file.display(),
             beside(file).display()
-        );
+        )));
     }
     let text = text.trim();
     let key = if text.starts_with("-----BEGIN") {
@@ -145,8 +151,8 @@ pub(crate) fn public_key(file: &Path) -> Result<VerifyingKey> {
     } else {
         hex::decode(text).ok().and_then(|bytes| VerifyingKey::try_from(bytes.as_slice()).ok())
     };
-    key.with_context(|| {
-        format!("{} is no Ed25519 public key: PEM, or 32 bytes in hex, is wanted", file.display())
+    key.ok_or_else(|| {
+        invalid(format!("{} is no Ed25519 public key: PEM, or 32 bytes in hex, is wanted", file.display()))
     })
 }
 

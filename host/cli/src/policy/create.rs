@@ -3,26 +3,34 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use paasla_core::{ClientId, Limits, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::step::stands;
-use crate::{client::Remote, files::read_text, show};
+use crate::{
+    client::Remote,
+    failure::{Kind, of_kind, usage},
+    files::read_text,
+    names,
+    rule::quick::Consent,
+    show,
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  paasla policy create minors --rule 1f0c… --settings minors.json --reason 'decision 1-1/27/3'
-  paasla policy create --from minors.toml --rule 1f0c… --reason 'decision 1-1/27/3'")]
+  paasla policy create minors --rule 1f0c3a5e --settings minors.json --reason 'decision 1-1/27/3'
+  paasla policy create --from minors.toml --rule minors@1.0.0 --reason 'decision 1-1/27/3'")]
 pub(crate) struct Create {
     /// The policy's name: 1 to 60 characters of `a-z 0-9 -`. A name that is there already gets a new version.
     #[arg(required_unless_present = "from")]
     name: Option<String>,
-    /// The rule: SHA-256 of its component, as `paasla rule push` and `paasla rule list` print it.
-    #[arg(long, value_name = "DIGEST", required_unless_present = "from")]
+    /// The rule: SHA-256 of its component, as `paasla rule push` and `paasla rule list` print it; or a unique beginning of it,
+    /// of 8 digits or more; or NAME@VERSION.
+    #[arg(long, value_name = "RULE", required_unless_present = "from")]
     rule: Option<String>,
     /// The settings, in JSON, or in TOML if the file's name ends with `.toml`. Without it: none.
     #[arg(long, value_name = "FILE")]
@@ -41,6 +49,8 @@ pub(crate) struct Create {
     /// Why. Kept in the list of changes, with your name and the time.
     #[arg(long)]
     reason: String,
+    #[command(flatten)]
+    consent: Consent,
     #[command(flatten)]
     remote: Remote,
 }
@@ -62,12 +72,21 @@ struct Told {
 }
 
 pub(super) fn run(arguments: &Create) -> Result<()> {
-    let body = body(arguments)?;
-    let made = arguments.remote.client()?.post("/policies", &body)?;
+    let client = arguments.remote.client()?;
+    let body = body(arguments, |rule| {
+        let digest = names::rule(&client, rule)?;
+        // Whoever may not have the component is told by the host what the policy lacks.
+        if let Ok(component) = client.bytes(&format!("/rules/{digest}/component")) {
+            arguments.consent.check(&component, &format!("the rule {}", show::plain(rule)))?;
+        }
+        Ok(digest)
+    })?;
+    let made = client.post("/policies", &body)?;
     show::one(arguments.remote.json, &made, stands)
 }
 
-fn body(arguments: &Create) -> Result<Value> {
+/// What the host is told. `find` gives the digest of the rule that is called so.
+fn body(arguments: &Create, find: impl FnOnce(&str) -> Result<String>) -> Result<Value> {
     let Create { name, rule, settings, clients, services, from, reason, .. } = arguments;
     let mut told = from.as_deref().map(read).transpose()?.unwrap_or_default();
     if let Some(name) = name {
@@ -87,17 +106,12 @@ fn body(arguments: &Create) -> Result<Value> {
     }
     let Told { name, rule, settings, scope, limits } = told;
     if name.is_empty() {
-        bail!("which policy? The file does not tell its `name`: give it on the command line");
+        return Err(usage("which policy? The file does not tell its `name`: give it on the command line"));
     }
-    let rule = rule.trim().to_ascii_lowercase();
-    let is_digest = rule.len() == 64 && rule.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_digest {
-        bail!(
-            "`{}` is no digest of a rule, which has 64 hexadecimal digits: give it with --rule, as `paasla rule list` \
-             prints it",
-            show::plain(&rule)
-        );
+    if rule.trim().is_empty() {
+        return Err(usage("which rule? The file does not tell its `rule`: give it with --rule"));
     }
+    let rule = find(&rule)?;
     Ok(json!({
         "name": name,
         "rule": rule,
@@ -110,19 +124,22 @@ fn body(arguments: &Create) -> Result<Value> {
 
 fn read(file: &Path) -> Result<Told> {
     let text = read_text(file)?;
-    toml::from_str(&text).with_context(|| format!("{} is wrong", file.display()))
+    toml::from_str(&text)
+        .with_context(|| format!("{} is wrong", file.display()))
+        .map_err(of_kind(Kind::Invalid))
 }
 
 fn read_settings(file: &Path) -> Result<Value> {
     let text = read_text(file)?;
     let is_toml = file.extension().is_some_and(|extension| extension == "toml");
     let read: Result<Value> = if is_toml {
-        toml::from_str(&text).map_err(|error| anyhow!(error))
+        toml::from_str(&text).map_err(Into::into)
     } else {
-        serde_json::from_str(&text).map_err(|error| anyhow!(error))
+        paasla_core::json::parse(&text).map_err(Into::into)
     };
     let kind = if is_toml { "TOML" } else { "JSON" };
-    read.with_context(|| format!("the settings {} are no {kind}", file.display()))
+    let told = read.with_context(|| format!("the settings {} are not what {kind} is", file.display()));
+    told.map_err(of_kind(Kind::Invalid))
 }
 
 #[cfg(test)]
@@ -140,7 +157,8 @@ mod tests {
     }
 
     fn body_of(arguments: &[&str]) -> Result<Value> {
-        body(&Line::try_parse_from(std::iter::once(&"create").chain(arguments).copied())?.create)
+        let line = Line::try_parse_from(std::iter::once(&"create").chain(arguments).copied())?;
+        body(&line.create, |rule| Ok(rule.to_ascii_lowercase()))
     }
 
     #[test]
@@ -163,8 +181,7 @@ mod tests {
             "reason": "r",
         });
         assert_eq!(body, expected);
-        let error = body_of(&["--from", from, "--reason", "r"]).unwrap_err().to_string();
-        assert!(error.contains("`minors` is no digest"), "{error}");
+        assert_eq!(body_of(&["--from", from, "--reason", "r"]).unwrap()["rule"], "minors", "as it is called");
         let settings = folder.path().join("settings.json");
         fs::write(&settings, "{\"a\":1}").unwrap();
         let settings = settings.to_str().unwrap();
@@ -182,5 +199,21 @@ mod tests {
             format!("{:#}", body_of(&["--from", file.to_str().unwrap(), "--reason", "r"]).unwrap_err());
         assert!(error.contains("mode") && error.contains("minors.toml"), "{error}");
         assert!(body_of(&["minors", "--reason", "r"]).is_err(), "a rule is needed");
+        fs::write(&file, "name = \"minors\"\n").unwrap();
+        let error = body_of(&["--from", file.to_str().unwrap(), "--reason", "r"]).unwrap_err().to_string();
+        assert!(error.contains("which rule?"), "{error}");
+    }
+
+    #[test]
+    fn settings_with_a_member_twice_are_refused_and_a_byte_order_mark_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.json");
+        let read = |text: &str| {
+            fs::write(&file, text).unwrap();
+            read_settings(&file)
+        };
+        assert_eq!(read("\u{FEFF}{\"a\":1}").unwrap(), json!({ "a": 1 }));
+        let error = format!("{:#}", read("{\"a\":1,\n\"a\":2}").unwrap_err());
+        assert!(error.contains("`a` is there twice") && error.contains("line 2"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     client::{Remote, segment},
-    show,
+    names, show,
 };
 
 #[derive(Debug, Args)]
@@ -39,7 +39,8 @@ pub(crate) struct Diff {
 
 #[derive(Debug, Args)]
 pub(crate) struct Changes {
-    /// Only changes of this: a policy's name, a rule's digest, a key's id.
+    /// Only changes of this: a policy's name, a rule's digest, a key's id, or a unique beginning of these two, of 8 digits or
+    /// more.
     #[arg(long)]
     target: Option<String>,
     /// Only changes older than the one with this number.
@@ -140,13 +141,15 @@ fn query(change: &Value) -> Vec<String> {
 }
 
 pub(super) fn changes(Changes { target, before, limit, remote }: &Changes) -> Result<()> {
+    let client = remote.client()?;
+    let target = target.as_deref().map(|target| names::any(&client, target)).transpose()?;
     let asked = [
         ("target", target.as_deref().map(segment)),
         ("before", before.map(|before| before.to_string())),
         ("limit", limit.map(|limit| limit.to_string())),
     ];
     let path = with_query("/changes".to_owned(), asked);
-    let all = remote.client()?.get(&path)?;
+    let all = client.get(&path)?;
     let heads = ["id", "when", "who", "action", "target", "outcome", "generation", "reason"];
     show::list(remote.json, &all, "There is no change.", &heads, |change| {
         let who = match change.get("institution") {

@@ -4,12 +4,17 @@
 
 use std::{fs, io::Write as _, os::unix::fs::MetadataExt as _, path::PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use paasla_store::{Quarantine, SqliteStore, Store as _, StoreError};
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    failure::{not_found, usage},
+    out::out,
+    show,
+};
 
 /// Commands for the quarantine.
 #[derive(Debug, Subcommand)]
@@ -44,6 +49,9 @@ pub(crate) struct Lift {
     /// The configuration of the host.
     #[arg(long, default_value = "paasla.toml")]
     config: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(command: QuarantineCommand) -> Result<()> {
@@ -58,7 +66,7 @@ async fn list(arguments: &List) -> Result<()> {
     let store = open(&arguments.config).await?;
     let found = if arguments.all { store.quarantine_history().await? } else { store.quarantined().await? };
     store.close().await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = out();
     for quarantine in &found {
         if arguments.json {
             writeln!(out, "{}", as_json(quarantine))?;
@@ -75,7 +83,7 @@ async fn list(arguments: &List) -> Result<()> {
 async fn lift(arguments: &Lift) -> Result<()> {
     let reason = arguments.reason.trim();
     if reason.is_empty() {
-        bail!("--reason must say why the policy may rule again");
+        return Err(usage("--reason must say why the policy may rule again"));
     }
     let store = open(&arguments.config).await?;
     let (name, by) = (&arguments.name, operator());
@@ -83,10 +91,14 @@ async fn lift(arguments: &Lift) -> Result<()> {
     store.close().await?;
     match lifted {
         Ok(lifted) => {
-            tracing::info!(policy = name, by, entries = lifted.len(), "the quarantine is lifted");
-            Ok(())
+            let told = json!({ "policy": name, "by": by, "entries": lifted.len() });
+            show::one(arguments.json, &told, |told| {
+                format!("{} is back in service.", show::text(told, "/policy"))
+            })
         }
-        Err(StoreError::NotFound { .. }) => bail!("the policy `{name}` is not in quarantine"),
+        Err(StoreError::NotFound { .. }) => {
+            Err(not_found(format!("the policy `{name}` is not in quarantine")))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -96,7 +108,7 @@ pub(crate) async fn open(config: &std::path::Path) -> Result<SqliteStore> {
     let config = Config::read(config)?;
     let file = &config.store.database;
     if !file.is_file() {
-        bail!("there is no store at {}", file.display());
+        return Err(not_found(format!("there is no store at {}", file.display())));
     }
     SqliteStore::open(file).await.with_context(|| format!("the store {} cannot be opened", file.display()))
 }

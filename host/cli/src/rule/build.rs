@@ -15,8 +15,15 @@ use paasla_engine::{
 use serde::Deserialize;
 use wit_component::ComponentEncoder;
 
-use super::toolchain::{TARGET, Toolchain};
-use crate::files::{read_text, write_whole};
+use super::{
+    imports::why,
+    quick,
+    toolchain::{TARGET, Toolchain},
+};
+use crate::{
+    failure::{invalid, not_found},
+    files::{read_text, write_whole},
+};
 
 /// A rule that was built.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -29,6 +36,25 @@ pub(crate) struct Built {
     pub(crate) digest: String,
     /// Its size in bytes.
     pub(crate) bytes: usize,
+    /// Whether it is a quick build.
+    pub(crate) quick: bool,
+    #[serde(skip)]
+    component: Vec<u8>,
+}
+
+impl Built {
+    /// The component, which is in no file yet.
+    pub(crate) fn component(&self) -> &[u8] {
+        &self.component
+    }
+
+    /// Writes it, so that whoever sees the file sees it whole.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&self) -> Result<()> {
+        write_whole(&self.path, &self.component)
+    }
 }
 
 #[derive(Deserialize)]
@@ -90,7 +116,8 @@ impl Profile {
     }
 }
 
-/// Builds the rule in `folder`. The component goes to `out`, or to `<name>.wasm` in the target folder.
+/// Builds the rule in `folder`. The component belongs at `out`, or at `<name>.wasm` in the target folder, a quick build at
+/// `<name>.quick.wasm`: it is not there before it is written.
 ///
 /// # Errors
 /// When no toolchain is there, or the crate cannot be compiled or made a component.
@@ -103,7 +130,7 @@ pub(crate) fn build(
     let manifest = folder.join("Cargo.toml");
     let manifest = manifest
         .canonicalize()
-        .with_context(|| format!("{} holds no rule: there is no Cargo.toml", folder.display()))?;
+        .map_err(|_| not_found(format!("{} holds no rule: there is no Cargo.toml", folder.display())))?;
     let toolchain = Toolchain::find()?;
     tracing::info!(toolchain = toolchain.name(), rule = %folder.display(), "building");
     let metadata = metadata(&manifest)?;
@@ -137,7 +164,7 @@ pub(crate) fn build(
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_BUILD_TARGET");
     let status = command.status().context("`cargo` could not be started")?;
     if !status.success() {
-        bail!("{} could not be compiled: see the messages above", package.name);
+        return Err(invalid(format!("{} could not be compiled: see the messages above", package.name)));
     }
 
     let core = target_folder
@@ -145,15 +172,22 @@ pub(crate) fn build(
         .join(profile.name())
         .join(format!("{}.wasm", library.name.replace('-', "_")));
     let core = fs::read(&core).with_context(|| format!("the compiler left no {}", core.display()))?;
-    let component = componentise(&core)
-        .with_context(|| format!("{} is no rule: does it call `paasla_rule::export!`?", package.name))?;
-    let component = with_cases(&component, &cases(&folder.join("cases"))?);
+    let component = componentise(&core).map_err(|error| {
+        let why = why(&core, &manifest).unwrap_or_else(|| format!("{error:#}"));
+        invalid(format!("{} is no rule: {why}", package.name))
+    })?;
+    let mut component = with_cases(&component, &cases(&folder.join("cases"))?);
+    let quick = profile == Profile::Quick;
+    if quick {
+        quick::mark(&mut component);
+    }
+    let ending = if quick { ".quick.wasm" } else { ".wasm" };
     let path = match out {
         Some(path) => path.to_owned(),
-        None => target_folder.join(format!("{}.wasm", package.name)),
+        None => target_folder.join(format!("{}{ending}", package.name)),
     };
-    write_whole(&path, &component)?;
-    Ok(Built { name: package.name.clone(), path, digest: digest_of(&component), bytes: component.len() })
+    let (digest, bytes) = (digest_of(&component), component.len());
+    Ok(Built { name: package.name.clone(), path, digest, bytes, quick, component })
 }
 
 /// A cargo command for the rule's profile and target.

@@ -13,12 +13,12 @@ mod registry;
 
 use std::{fmt, str::FromStr};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result};
 use oci_client::Reference;
 use paasla_engine::Rule;
 
 use super::signature::SignatureFile;
-use crate::{client::is_loopback, show::plain};
+use crate::{client::is_loopback, failure::usage, show::plain};
 use artefact::Manifest;
 use registry::Registry;
 
@@ -42,10 +42,10 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |why: &str| {
-            anyhow!(
+            usage(format!(
                 "`{}` is no place in a registry: {why}; oci://registry.example.ee/rules/minors:1.0.0 is one",
                 plain(text)
-            )
+            ))
         };
         let rest = text.strip_prefix(SCHEME).ok_or_else(|| wrong("it does not begin with oci://"))?;
         let (registry, repository) = rest.split_once('/').ok_or_else(|| wrong("it names no repository"))?;
@@ -99,7 +99,7 @@ pub(super) fn push(
     signatures: &[SignatureFile],
 ) -> Result<String> {
     if place.0.digest().is_some() {
-        bail!("what is pushed goes to a tag: the digest comes of it");
+        return Err(usage("what is pushed goes to a tag: the digest comes of it"));
     }
     let config = artefact::config(component, &rule.digest)?;
     let about = [rule.about.name.as_str(), rule.about.version.as_str(), rule.about.summary.as_str()];

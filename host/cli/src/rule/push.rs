@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
 use paasla_engine::{digest_of, travelling::CaseFiles};
@@ -12,9 +12,15 @@ use serde_json::{Value, json};
 use super::{
     build::cases,
     oci::{self, Place},
+    quick::Consent,
     signature::signatures,
 };
-use crate::{client::Remote, files::read, show};
+use crate::{
+    client::Remote,
+    failure::{not_found, usage},
+    files::read,
+    show,
+};
 
 #[derive(Debug, Args)]
 #[command(
@@ -44,6 +50,8 @@ pub(crate) struct Push {
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
     remote: Remote,
 }
 
@@ -59,17 +67,21 @@ pub(super) fn run(arguments: &Push) -> Result<()> {
         [place, file] if oci::is_place(place) && !oci::is_place(file) => {
             to_registry(arguments, place, Path::new(file))
         }
-        _ => bail!("push FILE.wasm to a host, or oci://REGISTRY/REPOSITORY:TAG FILE.wasm to a registry"),
+        _ => Err(usage("push FILE.wasm to a host, or oci://REGISTRY/REPOSITORY:TAG FILE.wasm to a registry")),
     }
 }
 
 fn to_host(arguments: &Push, file: &Path) -> Result<()> {
-    let Push { cases: folder, signatures: named, reason, remote, .. } = arguments;
-    let reason = reason.as_deref().context("--reason must say why the host should have this rule")?;
+    let Push { cases: folder, signatures: named, reason, consent, remote, .. } = arguments;
+    let reason =
+        reason.as_deref().ok_or_else(|| usage("--reason must say why the host should have this rule"))?;
     let component = read(file)?;
+    consent.check_file(&component, file)?;
     let signatures = signatures(file, &digest_of(&component), named)?;
     let cases = match folder {
-        Some(folder) if !folder.is_dir() => bail!("{} is no folder with cases", folder.display()),
+        Some(folder) if !folder.is_dir() => {
+            return Err(not_found(format!("{} is no folder with cases", folder.display())));
+        }
         Some(folder) => cases(folder)?,
         None => CaseFiles::new(),
     };
@@ -97,15 +109,15 @@ fn to_host(arguments: &Push, file: &Path) -> Result<()> {
 
 fn to_registry(arguments: &Push, place: &str, file: &Path) -> Result<()> {
     if arguments.cases.is_some() {
-        bail!(
-            "to a registry only those cases go that are inside the component: `paasla rule build` puts them there"
-        );
+        return Err(usage(
+            "to a registry only those cases go that are inside the component: `paasla rule build` puts them there",
+        ));
     }
     let place: Place = place.parse()?;
     let component = read(file)?;
+    arguments.consent.check_file(&component, file)?;
     let signatures = signatures(file, &digest_of(&component), &arguments.signatures)?;
-    let engine = super::engine()?;
-    let rule = engine.load(&component).with_context(|| format!("{} is no rule", file.display()))?;
+    let rule = super::load(&super::engine()?, &component, &file.display().to_string())?;
     let pushed = oci::push(&place, &component, &rule, &signatures)?;
     let count = signatures.len();
     let told =

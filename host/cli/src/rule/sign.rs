@@ -3,16 +3,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
-use paasla_engine::digest_of;
 use serde_json::json;
 
-use super::signature::SignatureFile;
+use super::{quick::Consent, signature::SignatureFile};
 use crate::{files::read, key::pair::KeyPair, show};
-
-/// What every WebAssembly file begins with (WebAssembly core specification, 5.5.16).
-const MAGIC: &[u8] = b"\0asm";
 
 #[derive(Debug, Args)]
 pub(crate) struct Sign {
@@ -26,21 +22,27 @@ pub(crate) struct Sign {
     /// id>.sig.json, where `paasla rule push` finds it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    consent: Consent,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(Sign { file, key, out, json }: &Sign) -> Result<()> {
+pub(super) fn run(Sign { file, key, out, consent, json }: &Sign) -> Result<()> {
     let component = read(file)?;
-    if !component.starts_with(MAGIC) {
-        bail!("{} is no WebAssembly: only rules are signed", file.display());
-    }
-    let signature = SignatureFile::by(&KeyPair::read(key)?, &digest_of(&component));
+    // Whoever signs vouches for it: what is no rule, or none that should be in force, is told before.
+    let rule = super::load(&super::engine()?, &component, &file.display().to_string())?;
+    consent.check_file(&component, file)?;
+    let signature = SignatureFile::by(&KeyPair::read(key)?, &rule.digest);
     let place = out.clone().unwrap_or_else(|| signature.place(file));
     signature.write(&place)?;
-    let made = json!({ "rule": signature.rule, "key": signature.key, "file": place });
+    let (name, version) = (&rule.about.name, &rule.about.version);
+    let made = json!({
+        "rule": signature.rule, "name": name, "version": version, "key": signature.key, "file": place,
+    });
     show::one(*json, &made, |_| {
-        format!("rule       {}\nkey        {}\nsignature  {}", signature.rule, signature.key, place.display())
+        let SignatureFile { rule, key, .. } = &signature;
+        format!("rule       {rule}  {name} {version}\nkey        {key}\nsignature  {}", place.display())
     })
 }

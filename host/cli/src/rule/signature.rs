@@ -9,12 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result};
 use paasla_server::app::governance::vouch::signed_text;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    files::{folder_of, read, write_whole},
+    failure::invalid,
+    files::{folder_of, read_text, write_whole},
     key::pair::KeyPair,
 };
 
@@ -48,16 +49,16 @@ impl SignatureFile {
     /// When it is none.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > LARGEST {
-            bail!("a file of a signature has at most {LARGEST} bytes");
+            return Err(invalid(format!("a file of a signature has at most {LARGEST} bytes")));
         }
         let read: Self =
-            serde_json::from_slice(bytes).map_err(|error| anyhow!("it is no signature: {error}"))?;
+            serde_json::from_slice(bytes).map_err(|error| invalid(format!("it is no signature: {error}")))?;
         for (name, text, digits) in
             [("rule", &read.rule, 64), ("key", &read.key, 64), ("signature", &read.signature, 128)]
         {
             let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
             if text.len() != digits || !is_hex {
-                bail!("its `{name}` must be {digits} lower-case hexadecimal digits");
+                return Err(invalid(format!("its `{name}` must be {digits} lower-case hexadecimal digits")));
             }
         }
         Ok(read)
@@ -68,7 +69,8 @@ impl SignatureFile {
     /// # Errors
     /// When it cannot be read, or is none.
     pub(crate) fn read(file: &Path) -> Result<Self> {
-        Self::parse(&read(file)?).with_context(|| format!("the signature {} is wrong", file.display()))
+        Self::parse(read_text(file)?.as_bytes())
+            .with_context(|| format!("the signature {} is wrong", file.display()))
     }
 
     /// The text of the file.
@@ -110,12 +112,12 @@ pub(crate) fn signatures(component: &Path, rule: &str, named: &[PathBuf]) -> Res
     for file in named {
         let signature = SignatureFile::read(file)?;
         if signature.rule != rule {
-            bail!(
+            return Err(invalid(format!(
                 "{} is a signature on another rule, {}: {} is {rule}",
                 file.display(),
                 signature.rule,
                 component.display()
-            );
+            )));
         }
         take(signature);
     }

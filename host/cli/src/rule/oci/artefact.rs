@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use oci_client::manifest::{ImageIndexEntry, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest};
 use paasla_engine::digest_of;
 use serde_json::{Value, json};
 use wit_component::DecodedWasm;
+
+use crate::failure::invalid;
 
 /// The config of a Wasm artefact.
 const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
@@ -67,7 +69,7 @@ impl Manifest {
 /// When the bytes are no component.
 pub(super) fn config(component: &[u8], rule: &str) -> Result<Vec<u8>> {
     let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
-        bail!("this is a package of interfaces, not a component");
+        return Err(invalid("this is a package of interfaces, not a component"));
     };
     let world = resolve.worlds.get(world).context("the component has no world")?;
     let names = |keys: Vec<String>| keys.into_iter().map(Value::from).collect::<Value>();
@@ -123,7 +125,7 @@ pub(super) fn of_signature(signature: &[u8], subject: &Manifest) -> OciImageMani
 /// When the manifest is that of something else.
 pub(super) fn layer_of_rule(manifest: &OciImageManifest) -> Result<&OciDescriptor> {
     if manifest.config.media_type != WASM_CONFIG {
-        bail!("it is no Wasm artefact: its config is not of type {WASM_CONFIG}");
+        return Err(invalid(format!("it is no Wasm artefact: its config is not of type {WASM_CONFIG}")));
     }
     only_layer(manifest, WASM)
 }
@@ -139,7 +141,7 @@ pub(super) fn layer_of_signature(manifest: &OciImageManifest) -> Result<&OciDesc
 fn only_layer<'m>(manifest: &'m OciImageManifest, kind: &str) -> Result<&'m OciDescriptor> {
     match manifest.layers.as_slice() {
         [layer] if layer.media_type == kind => Ok(layer),
-        _ => bail!("it does not have one layer of type {kind}"),
+        _ => Err(invalid(format!("it does not have one layer of type {kind}"))),
     }
 }
 

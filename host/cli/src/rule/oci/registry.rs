@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use oci_client::{
     Client, Reference,
     client::{ClientConfig, ClientProtocol},
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     client::choose_cryptography,
+    failure::{Failure, Kind, invalid, not_found, usage},
     rule::signature::{LARGEST as LARGEST_SIGNATURE, SignatureFile},
     show::plain,
 };
@@ -51,8 +52,13 @@ impl Registry {
         } else {
             ClientProtocol::Https
         };
+        // A registry on this machine is asked for without TLS, and its password would go to a proxy in clear. A proxy that is
+        // set takes the place of those in the environment, and this one is for no host.
+        let no_proxy = place.is_here().then(|| "*".to_owned());
         let config = ClientConfig {
             protocol,
+            http_proxy: no_proxy.as_ref().map(|_| "http://127.0.0.1".to_owned()),
+            no_proxy,
             // A rule is one artefact for every machine.
             platform_resolver: None,
             connect_timeout: Some(Duration::from_secs(10)),
@@ -82,7 +88,7 @@ impl Registry {
     ) -> Result<Vec<u8>> {
         let size = u64::try_from(said_of_it.size).unwrap_or(u64::MAX);
         if size > most {
-            bail!("it has more than {most} bytes");
+            return Err(invalid(format!("it has more than {most} bytes")));
         }
         // From this registry and nowhere else, whatever the manifest says.
         let wanted = OciDescriptor { urls: None, ..said_of_it.clone() };
@@ -90,7 +96,7 @@ impl Registry {
         self.client.pull_blob(place, &wanted, &mut bytes).await.map_err(said)?;
         let bytes = bytes.into_bytes();
         if digest(&bytes) != wanted.digest {
-            bail!("{ALTERED}");
+            return Err(invalid(ALTERED));
         }
         Ok(bytes)
     }
@@ -180,7 +186,7 @@ impl Registry {
         let most = u64::try_from(LARGEST_SIGNATURE).unwrap_or(u64::MAX);
         let signature = SignatureFile::parse(&self.blob(place, layer, most).await?)?;
         if signature.rule != rule {
-            bail!("it is on another rule");
+            return Err(invalid("it is on another rule"));
         }
         Ok(signature)
     }
@@ -208,7 +214,7 @@ fn credentials() -> Result<RegistryAuth> {
     match (given(USER), given(PASSWORD)) {
         (None, None) => Ok(RegistryAuth::Anonymous),
         (Some(user), Some(password)) => Ok(RegistryAuth::Basic(user, password)),
-        _ => bail!("{USER} and {PASSWORD} go together: one of them is not set"),
+        _ => Err(usage(format!("{USER} and {PASSWORD} go together: one of them is not set"))),
     }
 }
 
@@ -216,38 +222,45 @@ fn credentials() -> Result<RegistryAuth> {
 const ALTERED: &str = "the registry sent other bytes than their digest says: they were altered or damaged there, and \
                        nothing was written";
 
-/// An error in plain words, without what a registry may have sent in its body.
+/// An error in plain words and of its kind, without what a registry may have sent in its body.
 fn said(error: OciDistributionError) -> anyhow::Error {
+    let forbidden = || {
+        let remedy = format!("set {USER} and {PASSWORD} to a user who may");
+        Failure::new(Kind::Forbidden, "the registry does not let you").remedy(remedy).into()
+    };
+    let missing = || not_found("the registry has no such tag or digest in this repository");
     match error {
-        OciDistributionError::DigestError(_) => anyhow!("{ALTERED}"),
+        OciDistributionError::DigestError(_) => invalid(ALTERED),
         OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
-            anyhow!("the registry does not let you: set {USER} and {PASSWORD} to a user who may")
+            forbidden()
         }
         OciDistributionError::RegistryError { envelope, .. } => {
             let codes: Vec<&OciErrorCode> = envelope.errors.iter().map(|error| &error.code).collect();
             match codes.as_slice() {
                 [OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown | OciErrorCode::NotFound, ..] => {
-                    anyhow!("the registry has no such tag or digest in this repository")
+                    missing()
                 }
-                [OciErrorCode::Unauthorized | OciErrorCode::Denied, ..] => {
-                    anyhow!("the registry does not let you: set {USER} and {PASSWORD} to a user who may")
-                }
-                _ => anyhow!("the registry refuses: {}", plain(&format!("{codes:?}"))),
+                [OciErrorCode::Unauthorized | OciErrorCode::Denied, ..] => forbidden(),
+                _ => invalid(format!("the registry refuses: {}", plain(&format!("{codes:?}")))),
             }
         }
-        OciDistributionError::ImageManifestNotFoundError(_) => {
-            anyhow!("the registry has no such tag or digest in this repository")
+        OciDistributionError::ImageManifestNotFoundError(_) => missing(),
+        OciDistributionError::ServerError { code: 401 | 403, .. } => forbidden(),
+        OciDistributionError::ServerError { code, .. } => {
+            Failure::new(Kind::of_status(code), format!("the registry answered with status {code}")).into()
         }
-        OciDistributionError::ServerError { code, .. } => anyhow!("the registry answered with status {code}"),
         OciDistributionError::ImageIndexParsingNoPlatformResolverError => {
-            anyhow!("it is a list of artefacts for several machines, not a rule")
+            invalid("it is a list of artefacts for several machines, not a rule")
         }
-        OciDistributionError::RequestError(error) => anyhow!(error).context("the registry cannot be reached"),
-        OciDistributionError::IoError(error) => anyhow!("{error}: {ALTERED}"),
+        OciDistributionError::RequestError(error) => {
+            let why = format!("the registry cannot be reached: {:#}", anyhow!(error));
+            Failure::new(Kind::Unreachable, why).into()
+        }
+        OciDistributionError::IoError(error) => invalid(format!("{error}: {ALTERED}")),
         OciDistributionError::GenericError(_)
         | OciDistributionError::ManifestParsingError(_)
         | OciDistributionError::VersionedParsingError(_)
-        | OciDistributionError::JsonError(_) => anyhow!("the registry sent what is no manifest"),
+        | OciDistributionError::JsonError(_) => invalid("the registry sent what is no manifest"),
         error => anyhow!("{}", plain(&error.to_string())),
     }
 }
