@@ -28,10 +28,16 @@ fn narrow(names: &[String], description: &Description, said: &Narrowing) -> Resu
     }
     if !said.obligations.is_empty() {
         let obligations = said.obligations.iter().map(|obligation| {
-            let parameters = obligation.attributes.iter().map(|a| format!(" {} {}", a.name, text(&a.value)));
-            format!("{}{}", obligation.code, parameters.collect::<String>())
+            let parameters = obligation.attributes.iter().map(|a| match (a.name.as_str(), &a.value) {
+                ("reason", Value::Integer(place)) => {
+                    let place = u32::try_from(*place).map_err(|_| format!("no reason {place}"))?;
+                    Ok(format!(" because {}", get(&said.reasons, place, "reason")?.code))
+                }
+                (name, value) => Ok(format!(" {name} {}", text(value))),
+            });
+            Ok(format!("{}{}", obligation.code, parameters.collect::<Result<String, String>>()?))
         });
-        narrow.insert("obligations".to_owned(), obligations.collect::<Vec<_>>().into());
+        narrow.insert("obligations".to_owned(), obligations.collect::<Result<Vec<_>, String>>()?.into());
     }
     Ok(Json::Object(narrow))
 }

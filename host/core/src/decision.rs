@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     query::Field,
     reason::Reason,
-    ruling::{Condition, Exception, Obligation, RowRuling, Ruling},
+    ruling::{Cap, Condition, Exception, Obligation, RowRuling, Ruling},
     value::Value,
     visibility::{Mask, Visibility},
 };
@@ -41,6 +41,9 @@ pub struct Decision {
     /// What must be done besides.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub obligations: BTreeSet<Obligation>,
+    /// Caps on persons; all of them hold.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub caps: BTreeSet<Cap>,
     /// The policies that want to see the rows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub reviewers: BTreeSet<String>,
@@ -80,6 +83,7 @@ impl Decision {
             fields: vec![FieldDecision::shown(); fields],
             conditions: BTreeSet::new(),
             obligations: BTreeSet::new(),
+            caps: BTreeSet::new(),
             reviewers: BTreeSet::new(),
         }
     }
@@ -111,6 +115,7 @@ impl Decision {
                 narrow_fields(&mut self.fields, &narrowing.exceptions);
                 self.conditions.extend(narrowing.conditions.iter().cloned());
                 self.obligations.extend(narrowing.obligations.iter().cloned());
+                self.caps.extend(narrowing.caps.iter().cloned());
                 if narrowing.review {
                     self.reviewers.insert(policy.to_owned());
                 }
@@ -127,6 +132,7 @@ impl Decision {
             fields: self.fields.iter().zip(&other.fields).map(|(a, b)| a.meet(b)).collect(),
             conditions: self.conditions.union(&other.conditions).cloned().collect(),
             obligations: self.obligations.union(&other.obligations).cloned().collect(),
+            caps: self.caps.union(&other.caps).cloned().collect(),
             reviewers: self.reviewers.union(&other.reviewers).cloned().collect(),
         }
     }

@@ -33,7 +33,7 @@ pub use query::{Bundle, Field, GrantView, Query, Subjects};
 pub use reason::{Reason, ReasonText};
 pub use record::{Outcome, Record, RulingSummary};
 pub use rulebook::Rulebook;
-pub use ruling::{Condition, Exception, Narrowing, Obligation, Replacement, RowRuling, Ruling, Test};
+pub use ruling::{Cap, Condition, Exception, Narrowing, Obligation, Replacement, RowRuling, Ruling, Test};
 pub use service::Service;
 pub use term::{Concept, Term, Vocabulary};
 pub use value::{Attribute, Value};

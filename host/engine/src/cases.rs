@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 
 use jiff::{Span, civil::Date};
 use paasla_core::{
-    Attribute, Bundle, ClientId, Field, GrantView, Policy, Quota, Reason, Ruling, Subjects, Term, Value,
+    Attribute, Bundle, Cap, ClientId, Field, GrantView, Policy, Quota, Reason, Ruling, Subjects, Term, Value,
     Visibility, Window,
 };
 use paasla_rule as sdk;
@@ -187,7 +187,11 @@ fn decided(ruling: Ruling, runner: &CaseRunner) -> Result<sdk::Decided, RunnerEr
             .map(|a| sdk::Attribute { name: a.name, value: sdk_value(&a.value) })
             .collect(),
     });
-    let obligations = obligations.collect();
+    let mut obligations: Vec<_> = obligations.collect();
+    for Cap { window, persons, reason } in narrowing.caps {
+        let place = reasons.place(&reason);
+        obligations.push(sdk::Obligation::cap_persons(window.name(), persons, place));
+    }
     Ok(sdk::Decided::Narrow(sdk::Narrowing {
         reasons: reasons.all,
         exceptions,
@@ -296,8 +300,8 @@ fn core_query(query: &sdk::Query, needs: &[FactNeed]) -> Result<paasla_core::Que
     let client = ClientId::from_parts(&client.map(str::to_owned).collect::<Vec<_>>());
     let client = client.map_err(|error| RunnerError::Case(format!("`client`: {error}")))?;
     let quota = |(name, persons): (&str, u32)| {
-        let window = Window::ALL.into_iter().find(|window| window.name() == name);
-        let window = window.ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;
+        let window =
+            Window::named(name).ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;
         Ok::<_, RunnerError>(Quota { window, persons })
     };
     let text = |text: Option<&str>| text.map(str::to_owned);

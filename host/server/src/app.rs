@@ -42,7 +42,6 @@ use governance::{GovernanceSettings, Governor};
 use quarantine::Quarantine;
 use shadow::ShadowQueue;
 use subjects::SubjectKey;
-use usage::UnderWay;
 
 pub use active::{BuildError, Pool, build, digest as rulebook_digest};
 pub use quarantine::{QuarantineSettings, Then};
@@ -77,7 +76,6 @@ pub struct App {
     ledger: Ledger,
     masker: Masker,
     subjects: SubjectKey,
-    under_way: UnderWay,
     crowd: Crowd,
     wipers: Wipers,
     quarantine: Quarantine,
@@ -133,7 +131,6 @@ impl App {
             ledger: Ledger::start(journal, parts.ledger).map_err(StartError::Ledger)?,
             masker: Masker::new(&subjects::derive(&parts.secret, "pseudonym")),
             subjects: SubjectKey::new(&subjects::derive(&parts.secret, "subject")),
-            under_way: UnderWay::default(),
             crowd: Crowd::new(tokio::runtime::Handle::current().metrics().num_workers()),
             wipers: Wipers::start().map_err(StartError::Wipers)?,
             governor,

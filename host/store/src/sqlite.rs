@@ -9,6 +9,7 @@ mod governance;
 mod noted;
 mod quarantine;
 mod record;
+mod reservation;
 mod rule;
 mod rulebook;
 mod usage;
@@ -24,7 +25,7 @@ use paasla_core::{ClientId, Entry, Policy, Record, Rulebook};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::task::JoinHandle;
 
-use self::{failure::failure, record::Records};
+use self::{failure::failure, record::Records, reservation::Reservations};
 use crate::{
     error::StoreError,
     filter::RecordFilter,
@@ -32,7 +33,7 @@ use crate::{
     quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
     store::Store,
-    usage::Usage,
+    usage::{Claim, Reserved, Usage},
 };
 
 /// A store in one SQLite file, and a folder beside it whose name is that of the file with `-records` behind it.
@@ -41,8 +42,11 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     records: Arc<Records>,
+    reservations: Arc<Reservations>,
     /// Notes what records count.
     noting: JoinHandle<()>,
+    /// Gives back what was reserved and nobody was told of.
+    sweeping: JoinHandle<()>,
     /// How many changes seen in shadow were written since old ones were last deleted.
     unswept: AtomicU32,
 }
@@ -66,7 +70,9 @@ impl SqliteStore {
         let unswept = AtomicU32::new(u32::MAX);
         let records = Records::open(path, writer.clone(), readers.clone()).await?;
         let noting = tokio::spawn(Records::note_always(Arc::clone(&records)));
-        Ok(Self { writer, readers, records, noting, unswept })
+        let reservations = Arc::new(Reservations::new(file::reserver(path).await?, Arc::clone(&records)));
+        let sweeping = tokio::spawn(Reservations::sweep_always(Arc::clone(&reservations)));
+        Ok(Self { writer, readers, records, reservations, noting, sweeping, unswept })
     }
 }
 
@@ -120,8 +126,16 @@ impl Store for SqliteStore {
         Records::count(&self.records, filter).await
     }
 
+    async fn reserve(&self, claim: &Claim<'_>) -> Result<Reserved, StoreError> {
+        self.reservations.reserve(claim).await
+    }
+
+    async fn settle(&self, id: &str, persons: u64) -> Result<(), StoreError> {
+        self.reservations.settle(id, persons).await
+    }
+
     async fn usage(&self, client: &ClientId, basis: &str, now_ms: i64) -> Result<Usage, StoreError> {
-        self.records.usage(client, basis, now_ms).await
+        self.reservations.usage(client, basis, now_ms).await
     }
 
     async fn put_quarantine(&self, entry: &NewQuarantine) -> Result<i64, StoreError> {
@@ -148,7 +162,9 @@ impl Store for SqliteStore {
     /// Moves the write-ahead log into the database file, so that the file and the folder of records are the whole store.
     async fn close(&self) -> Result<(), StoreError> {
         self.noting.abort();
+        self.sweeping.abort();
         let noted = Records::close(&self.records).await;
+        self.reservations.close().await;
         self.readers.close().await;
         if !self.writer.is_closed() {
             let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await;
@@ -162,6 +178,7 @@ impl Store for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.noting.abort();
+        self.sweeping.abort();
     }
 }
 

@@ -193,6 +193,9 @@ fn problem() -> Value {
             "instance": { "type": "string", "description": "urn:uuid: and the id of the record" },
             "problems": { "type": "array", "items": { "type": "object", "properties": {
                 "code": { "type": "string" }, "place": { "type": "string" }, "message": { "type": "string" } } } },
+            "window": { "enum": ["hour", "day", "month", "year"], "description": "the cap that is in the way" },
+            "left": { "type": "integer", "description": "how many persons would fit under it" },
+            "opensAt": { "type": "string", "format": "date-time", "description": "when the query would fit, if nobody asks meanwhile" },
             "reasons": { "type": "array", "items": { "type": "object", "properties": {
                 "by": { "type": "string" }, "code": { "type": "string" }, "message": { "type": "string" },
                 "provision": { "type": "string" } } } },

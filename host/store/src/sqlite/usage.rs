@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use paasla_core::{Counted, Window};
-use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{
     failure::failure,
@@ -34,7 +34,7 @@ macro_rules! sum {
 
 /// What the buckets count, and how far the log was in them then.
 pub(super) async fn of(
-    readers: &SqlitePool,
+    connection: &mut SqliteConnection,
     client: &str,
     basis: &str,
     now: i64,
@@ -56,7 +56,7 @@ pub(super) async fn of(
         query = query.bind(Grain::of(window).millis()).bind(since(window, now));
     }
     let (hour, day, month, year, noted): (i64, i64, i64, i64, String) =
-        query.fetch_one(readers).await.map_err(failure)?;
+        query.fetch_one(connection).await.map_err(failure)?;
     let persons = |sum: i64| u64::try_from(sum).unwrap_or(0);
     let usage = Usage { hour: persons(hour), day: persons(day), month: persons(month), year: persons(year) };
     Ok((usage, Noted::of(&noted)?))
@@ -136,7 +136,8 @@ mod tests {
             }
         }
         transaction.commit().await.unwrap();
-        let usage = async |now| of(&store.readers, client, "b", now).await.unwrap().0;
+        let usage =
+            async |now| of(&mut *store.readers.acquire().await.unwrap(), client, "b", now).await.unwrap().0;
         let earlier = NOW - Grain::Hour.millis();
         let before = [usage(NOW).await, usage(earlier).await];
         assert_eq!(before[0], Usage { hour: 61, day: 25, month: 31, year: 366 });
