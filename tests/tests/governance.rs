@@ -28,6 +28,8 @@ mod shadow;
 mod shadow_rows;
 #[path = "governance/swap.rs"]
 mod swap;
+#[path = "governance/telling.rs"]
+mod telling;
 #[path = "governance/ten_ways.rs"]
 mod ten_ways;
 #[path = "governance/uploads.rs"]

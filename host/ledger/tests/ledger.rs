@@ -110,6 +110,8 @@ fn record(id: impl Into<String>) -> Record {
         query: None,
         decision: None,
         rulings: Vec::new(),
+        row_decisions: Vec::new(),
+        register: None,
         subjects: Vec::new(),
         usage_basis: None,
         usage_holder: None,

@@ -10,7 +10,7 @@ mod needs;
 mod problem;
 mod words;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use paasla_core::Visibility;
@@ -30,6 +30,7 @@ pub struct Description {
     prefixes: BTreeMap<String, String>,
     code_lists: BTreeMap<String, BTreeMap<String, String>>,
     entities: Vec<Entity>,
+    told: Arc<paasla_core::Register>,
 }
 
 impl Description {
@@ -93,6 +94,20 @@ impl Description {
         self.code_lists.get(list)?.get(code).map(String::as_str)
     }
 
+    /// What rules are told of it.
+    #[must_use]
+    pub fn told(&self) -> &Arc<paasla_core::Register> {
+        &self.told
+    }
+
+    /// How many minutes local time where the register is, is ahead of UTC at an instant in milliseconds since
+    /// 1970-01-01T00:00:00Z; 0 outside the years that a calendar knows.
+    #[must_use]
+    pub fn utc_offset_at(&self, instant: i64) -> i32 {
+        let timestamp = Timestamp::from_millisecond(instant);
+        timestamp.map_or(0, |timestamp| self.time_zone.to_offset(timestamp).seconds() / 60)
+    }
+
     /// Everything the register holds, in the file's order.
     #[must_use]
     pub fn entities(&self) -> &[Entity] {
@@ -113,7 +128,7 @@ impl Description {
 
     /// The field as rules and decisions see it.
     #[must_use]
-    pub fn core_field(&self, entity: &str, name: &str) -> Option<&std::sync::Arc<paasla_core::Field>> {
+    pub fn core_field(&self, entity: &str, name: &str) -> Option<&Arc<paasla_core::Field>> {
         self.field(entity, name).map(FieldDescription::core_field)
     }
 

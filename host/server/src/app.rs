@@ -18,6 +18,7 @@ pub mod quarantine;
 mod query;
 mod records;
 mod resolve;
+mod review;
 mod rows;
 mod rulings;
 pub mod shadow;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A host with few policies, people who may change that, and somebody who asks.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
+use paasla_core::Register;
+use paasla_register::Description;
 use paasla_store::{
     Governance as _, SqliteStore, Store as _,
     governance::{
@@ -206,4 +208,10 @@ pub(crate) fn paasla(given: &Given, arguments: &[&str]) -> Result<String> {
 /// Waits until something holds.
 pub(crate) fn soon(holds: impl FnMut() -> Result<bool>) -> Result<()> {
     within(LONG, holds)
+}
+
+/// What rules are told of the example's register.
+pub(crate) fn register() -> Result<Arc<Register>> {
+    let file = paasla_tests::given::root()?.join("examples/population-register/register.toml");
+    Ok(Arc::clone(Description::from_toml(&fs::read_to_string(file)?)?.told()))
 }

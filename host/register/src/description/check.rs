@@ -31,6 +31,7 @@ pub(super) fn description(file: file::Register) -> Result<Description, Vec<Probl
         words: Words { problems: Vec::new(), prefixes: file.prefixes },
         code_lists: file.code_lists,
         entity_names: file.entities.iter().filter_map(|entity| entity.name.clone()).collect(),
+        fields: 0,
     };
     let words = &mut check.words;
     words.check_prefixes();
@@ -57,16 +58,39 @@ pub(super) fn description(file: file::Register) -> Result<Description, Vec<Probl
     check.fact_kinds(&entities);
     if check.words.problems.is_empty() {
         let Check { words, code_lists, .. } = check;
-        Ok(Description { name, title, iri, time_zone, prefixes: words.prefixes, code_lists, entities })
+        let told = Arc::new(told(&entities));
+        Ok(Description { name, title, iri, time_zone, prefixes: words.prefixes, code_lists, entities, told })
     } else {
         Err(check.words.problems)
     }
+}
+
+/// What rules are told of it.
+fn told(entities: &[Entity]) -> paasla_core::Register {
+    let of_entity = |entity: &Entity| {
+        let entity_name = entity.name.clone();
+        let field = move |field: &FieldDescription| paasla_core::RegisterField {
+            entity: entity_name.clone(),
+            field: Arc::clone(&field.core),
+        };
+        entity.fields().map(field).collect::<Vec<_>>()
+    };
+    let fact = |(entity, fact): (&Entity, &Fact)| paasla_core::RowFact {
+        entity: entity.name.clone(),
+        name: fact.name.clone(),
+        kind: fact.kind.name(),
+        category: fact.category.clone(),
+    };
+    let facts = entities.iter().flat_map(|entity| entity.facts.iter().map(move |fact| (entity, fact)));
+    paasla_core::Register::new(entities.iter().flat_map(of_entity).collect(), facts.map(fact).collect())
 }
 
 struct Check {
     words: Words,
     code_lists: CodeLists,
     entity_names: BTreeSet<String>,
+    /// How many fields there are so far.
+    fields: usize,
 }
 
 impl Check {
@@ -195,6 +219,7 @@ impl Check {
                 None => format!("{entity}/{name}"),
             };
             let core = paasla_core::Field {
+                index: u32::try_from(self.fields).unwrap_or(u32::MAX),
                 name,
                 group: group.map(str::to_owned),
                 iri: self.words.iri(format!("{path}.iri"), file.iri),
@@ -202,6 +227,7 @@ impl Check {
                 special: file.special,
                 reveals,
             };
+            self.fields += 1;
             fields.push(FieldDescription {
                 core: Arc::new(core),
                 column,
@@ -267,7 +293,8 @@ impl Check {
                     continue;
                 }
             };
-            facts.push(Fact { name, kind, reading });
+            let category = file.category.map(|iri| self.words.iri(format!("{path}.category"), Some(iri)));
+            facts.push(Fact { name, category, kind, reading });
         }
         facts
     }

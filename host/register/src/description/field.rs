@@ -40,6 +40,17 @@ pub enum ValueKind {
 }
 
 impl ValueKind {
+    /// Its name in the rule interface. Rules are told no ids.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text | Self::Id => "text",
+            Self::Date => "date",
+            Self::Truth => "truth",
+            Self::Integer => "integer",
+        }
+    }
+
     /// Whether a value is of this kind. An absent value is of none.
     #[must_use]
     pub fn fits(self, value: &Value) -> bool {

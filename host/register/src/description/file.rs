@@ -108,6 +108,7 @@ pub(super) struct Coarser {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Fact {
     pub(super) name: Option<String>,
+    pub(super) category: Option<String>,
     pub(super) column: Option<FactColumn>,
     pub(super) exists: Option<FactExists>,
     pub(super) equals: Option<FactEquals>,

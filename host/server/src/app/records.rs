@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The audit entry of a query, as it grows from step to step.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use paasla_core::{ClientId, Decision, Outcome, Query, Record, RulingSummary};
+use paasla_core::{ClientId, Decision, Outcome, Query, Record, RowCount, RulingSummary};
 
 use super::ask::Caller;
 
@@ -36,6 +36,8 @@ impl Draft {
             query: None,
             decision: None,
             rulings: Vec::new(),
+            row_decisions: Vec::new(),
+            register: None,
             subjects: Vec::new(),
             usage_basis: None,
             usage_holder: None,
@@ -57,9 +59,23 @@ impl Draft {
         self.record.subjects = hashes;
     }
 
-    /// Notes what the rules were told.
-    pub(crate) fn query(&mut self, query: &Arc<Query>) {
+    /// Notes what the rules were told: the query, and the digest of the register that they were told of.
+    pub(crate) fn query(&mut self, query: &Arc<Query>, register: &str) {
         self.record.query = Some(Arc::clone(query));
+        self.record.register = Some(register.to_owned());
+    }
+
+    /// Notes what one policy is told of rows, by name.
+    pub(crate) fn told(&mut self, policy: &str, names: BTreeSet<String>) {
+        let known = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
+        if let Some(summary) = known {
+            summary.told = names.into_iter().collect();
+        }
+    }
+
+    /// Notes what was decided of rows.
+    pub(crate) fn row_decisions(&mut self, counts: Vec<RowCount>) {
+        self.record.row_decisions = counts;
     }
 
     /// Notes what one policy did. A policy that speaks twice (decide, review) has one entry.
@@ -76,6 +92,7 @@ impl Draft {
                 rule: rule.to_owned(),
                 said,
                 fuel,
+                told: Vec::new(),
             }),
         }
     }

@@ -128,6 +128,7 @@ pub(crate) fn resolve<'a>(
     let query = Arc::new(Query {
         id: id.to_owned(),
         instant: ask.caller.instant,
+        utc_offset: description.utc_offset_at(ask.caller.instant),
         date,
         channel: ask.caller.channel.to_owned(),
         service: service.name.clone(),

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use paasla_core::{Limits, Mode, Policy, Scope};
+use paasla_core::{Limits, Mode, Policy, Scope, Vouching};
 use paasla_engine::{
     digest_of as digest_of_bytes,
     travelling::{cases_in, run_case_files},
@@ -92,6 +92,7 @@ impl App {
             scope: wanted.scope.or_else(|| Some(known?.scope.clone())).unwrap_or_default(),
             limits: wanted.limits.or_else(|| Some(known?.limits.clone())).unwrap_or_default(),
             mode,
+            vouched_by: Vouching::Ministry,
         };
         let stored = StoredRule {
             digest: policy.rule.clone(),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use paasla_core::{Limits, Mode, Policy, Rulebook, Scope};
+use paasla_core::{Limits, Mode, Policy, Rulebook, Scope, Vouching};
 use paasla_engine::ActivateError;
 use paasla_store::governance::{
     act::Act,
@@ -68,7 +68,8 @@ impl App {
     async fn create(&self, deed: Deed<'_>, new: NewPolicy) -> Result<PolicyView, Refusal> {
         deed.check_reason()?;
         let NewPolicy { name, rule, settings, scope, limits } = new;
-        let policy = Policy { name, rule, settings, scope, limits, mode: Mode::Enforce };
+        let vouched_by = self.vouching(deed.actor, &rule).await?;
+        let policy = Policy { name, rule, settings, scope, limits, mode: Mode::Enforce, vouched_by };
         deed.actor.check_scope(&policy.scope)?;
         let digest = digest_of(&policy);
         let usable =
@@ -153,6 +154,16 @@ impl App {
         let tried = aside(work).await.ok_or_else(Refusal::internal)?;
         problems.extend(tried.err().map_or_else(Vec::new, unfit));
         Refusal::all(problems)
+    }
+
+    /// Who vouches for a rule: the ministry if one of its keys in force signed it; where no signatures are asked for, whoever
+    /// brings the policy.
+    async fn vouching(&self, actor: &Actor, rule: &str) -> Result<Vouching, Refusal> {
+        if !self.governor.settings.signatures {
+            return Ok(if actor.owner().is_none() { Vouching::Ministry } else { Vouching::Institution });
+        }
+        let (keys, signatures) = (self.store.keys().await?, self.store.signatures(rule).await?);
+        Ok(vouch::vouching(&keys, &signatures, rule))
     }
 
     /// Why nobody vouches for a policy; nothing when somebody does, or nobody must.

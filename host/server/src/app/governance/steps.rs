@@ -16,7 +16,7 @@ use super::{
     turn::Turn,
     view::{Life, PolicyView, life, view},
 };
-use crate::app::{App, active::Active};
+use crate::app::{App, active::Active, aside::aside};
 
 /// A step in a policy's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,11 +138,31 @@ impl App {
         }
         check_place(active, versions, &version)?;
         self.refuse_unvouched(&version).await?;
+        self.refuse_unapproved_reader(&version).await?;
         self.install(deed, &version, vec![], |policies| {
             policies.retain(|own| !(own.name == version.policy.name && own.mode == Mode::Shadow));
             policies.push(Policy { mode: Mode::Shadow, ..version.policy.clone() });
         })
         .await
+    }
+
+    /// In shadow a rule runs on the queries of everybody in its scope: one that is told of rows must be approved first.
+    async fn refuse_unapproved_reader(&self, version: &PolicyVersion) -> Result<(), Refusal> {
+        if !self.governor.settings.four_eyes
+            || matches!(version.state, VersionState::Approved | VersionState::Served)
+        {
+            return Ok(());
+        }
+        let Some(rule) = self.store.rule(&version.policy.rule).await? else { return Ok(()) };
+        let engine = self.governor.engine.clone();
+        let loaded = aside(move || engine.load(&rule.bytes)).await.ok_or_else(Refusal::internal)?;
+        let about = loaded.map_err(|_| Refusal::internal())?.about;
+        if about.row_facts.is_empty() && about.reads.is_empty() {
+            return Ok(());
+        }
+        let message = "its rule is told of rows, so it sees people's data in shadow, too: `paasla policy approve` comes \
+                       first";
+        Err(wrong_state(version, message))
     }
 
     async fn approve(
