@@ -11,6 +11,7 @@ mod key;
 mod names;
 mod out;
 mod policy;
+mod records;
 mod rule;
 mod rulebook;
 mod seed;

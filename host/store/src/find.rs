@@ -19,6 +19,7 @@ mod tail;
 use std::{
     collections::BTreeMap,
     io,
+    ops::RangeInclusive,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -61,6 +62,12 @@ struct Own {
 }
 
 impl Finder {
+    /// Of a log that had segments up to this number, whatever is there now.
+    pub(crate) fn new(above: u32) -> Self {
+        let known = Known { next: above.saturating_add(1), ..Known::default() };
+        Self { known: Mutex::new(known), own: Mutex::default() }
+    }
+
     /// Learns of records that this program has written to a segment of its own, which now ends at `written`.
     pub(crate) fn add(&self, written: Written, entries: &[Entry], places: &[Place]) {
         let mut own = self.own();
@@ -235,6 +242,20 @@ impl Finder {
     fn own(&self) -> MutexGuard<'_, Own> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Removes the indexes in which some of these segments are: they are made again.
+pub(crate) fn drop_indexes(folder: &Dir, segments: &Vec<RangeInclusive<u32>>) -> io::Result<()> {
+    for entry in folder.entries()? {
+        let name = entry?.file_name();
+        let Some((name, of)) = name.to_str().and_then(|name| Some((name, index::segments_of(name)?))) else {
+            continue;
+        };
+        if segments.iter().any(|fault| fault.start() <= of.end() && of.start() <= fault.end()) {
+            folder.remove_file(name)?;
+        }
+    }
+    Ok(())
 }
 
 impl Own {

@@ -96,7 +96,7 @@ async fn a_batch_that_is_not_whole_is_none() {
     let batches: Vec<Vec<Record>> = (0..3).map(|_| vec![record(), record()]).collect();
     let bytes = left(&home, &batches).await;
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    let begins = end - (end - 16) / 3;
+    let begins = end - (end - 64) / 3;
     for cut in (begins + 1..end).step_by(241).chain([begins + 1, begins + 4, begins + 39, end - 1]) {
         // Both as if the rest had never reached the disk, and as if the file had ended there.
         for zeros in [true, false] {
@@ -130,7 +130,7 @@ async fn what_was_changed_is_not_read() {
     assert_eq!(store.record(&one.id).await.unwrap().as_ref(), Some(&one));
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     // After the head of the segment and the batch: the record's own.
-    for place in (16 + 40..=end).step_by(97) {
+    for place in (64 + 40..=end).step_by(97) {
         let mut changed = bytes.clone();
         changed[place] ^= 1;
         fs::write(&segments(&home)[0], changed).unwrap();
@@ -146,7 +146,7 @@ async fn what_was_changed_at_once_is_told() {
     let (store, one) = (home.open().await, record());
     append(&*store, std::slice::from_ref(&one)).unwrap();
     let good = fs::read(&segments(&home)[0]).unwrap();
-    for place in [57, 600] {
+    for place in [105, 600] {
         let mut bytes = good.clone();
         bytes[place] ^= 1;
         fs::write(&segments(&home)[0], bytes).unwrap();
