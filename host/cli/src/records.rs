@@ -3,13 +3,21 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use paasla_store::{
     LogFault, SqliteStore, Store as _,
     governance::change::{ChangeOutcome, NewChange},
 };
 
-use crate::policy::operator;
+use crate::{
+    failure::{Failure, Kind, usage},
+    policy::operator,
+};
+
+const REMEDY: &str = "put back what was moved or removed, from a backup if need be (`paasla restore`); where records are \
+                      lost for good, start once with `--accept-records-loss REASON`, which is kept among the changes: the \
+                      host then goes on without files that are missing, and without what was cut off or changed; what is \
+                      in a wrong place has to be put right first";
 
 /// How many faults are told one by one.
 const TOLD: usize = 20;
@@ -21,9 +29,10 @@ const TOLD: usize = 20;
 pub(crate) async fn store(database: &Path, accept_loss: Option<&str>) -> Result<SqliteStore> {
     let reason = accept_loss.map(str::trim);
     if reason.is_some_and(|reason| !(1..=500).contains(&reason.chars().count())) {
-        bail!("--accept-records-loss must say why, in 1 to 500 characters");
+        return Err(usage("--accept-records-loss must say why, in 1 to 500 characters"));
     }
     let store = SqliteStore::open(database).await?;
+    tracing::info!("every record is read, to see that none is missing or changed");
     let faults = store.check_records().await?;
     if faults.is_empty() {
         return Ok(store);
@@ -37,13 +46,8 @@ pub(crate) async fn store(database: &Path, accept_loss: Option<&str>) -> Result<
     store.close().await?;
     accepted?;
     if reason.is_none() {
-        bail!(
-            "the folder of records {folder} is not as it was written:\n{}\nPut back what was moved or removed, from a \
-             backup if need be (`paasla restore`). Where records are lost for good, start once with \
-             `--accept-records-loss REASON`: files that are missing, shortened or changed are then gone on without, and \
-             the reason is kept among the changes; others have to be put right first",
-            list(&faults)
-        );
+        let what = format!("the folder of records {folder} is not as it was written:\n{}", list(&faults));
+        return Err(Failure::new(Kind::Conflict, what).remedy(REMEDY).into());
     }
     tracing::error!(folder, faults = list(&faults), "records are lost, and this was accepted");
     Ok(SqliteStore::open(database).await?)

@@ -19,7 +19,6 @@ mod tail;
 use std::{
     collections::BTreeMap,
     io,
-    ops::RangeInclusive,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -37,7 +36,10 @@ use self::{
     row::Key,
     tail::Tail,
 };
-use crate::log::{self, Log, Place, Written};
+use crate::{
+    fault::LogFault,
+    log::{self, Log, Place, Written},
+};
 
 /// How often a search begins anew because somebody else has merged what it was about to ask.
 const ATTEMPTS: usize = 5;
@@ -244,14 +246,16 @@ impl Finder {
     }
 }
 
-/// Removes the indexes in which some of these segments are: they are made again.
-pub(crate) fn drop_indexes(folder: &Dir, segments: &Vec<RangeInclusive<u32>>) -> io::Result<()> {
+/// Removes the indexes of segments with which something is wrong: they are made again.
+pub(crate) fn drop_indexes(folder: &Dir, faults: &[LogFault]) -> io::Result<()> {
     for entry in folder.entries()? {
         let name = entry?.file_name();
         let Some((name, of)) = name.to_str().and_then(|name| Some((name, index::segments_of(name)?))) else {
             continue;
         };
-        if segments.iter().any(|fault| fault.start() <= of.end() && of.start() <= fault.end()) {
+        let meets =
+            |fault: &LogFault| fault.segments.start() <= of.end() && of.start() <= fault.segments.end();
+        if faults.iter().any(meets) {
             folder.remove_file(name)?;
         }
     }

@@ -80,7 +80,8 @@ pub(crate) fn scan(
                     is = head.number,
                     "a file of the log holds another segment; it is not read"
                 );
-                return Ok(Some((0, rest)));
+                // The right one may be put back: nothing is written of it.
+                return Ok(Some((0, Rest::Open)));
             }
             Start::Damaged => tracing::error!(segment, "a segment of the log does not begin as one"),
             Start::First(_) | Start::Head(_) => {}

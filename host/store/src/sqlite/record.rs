@@ -136,13 +136,12 @@ impl Records {
         aside(move || of.log.check(&segments, &accepted, Depth::Whole)).await
     }
 
-    /// Has the indexes made anew in which some of these segments are.
+    /// Has the indexes made anew of segments with which something is wrong.
     pub(super) async fn drop_indexes(records: &Arc<Self>, faults: &[LogFault]) -> Result<(), StoreError> {
-        let (of, segments) =
-            (Arc::clone(records), faults.iter().map(|fault| fault.segments.clone()).collect());
+        let (of, faults) = (Arc::clone(records), faults.to_vec());
         aside(move || match of.log.folder() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            folder => find::drop_indexes(&folder?, &segments),
+            folder => find::drop_indexes(&folder?, &faults),
         })
         .await
     }

@@ -275,6 +275,27 @@ async fn without_its_folder_nothing_is_written() {
     append(&*store, &[record()]).unwrap();
 }
 
+/// An empty folder in the place of the one with the records is not taken for it, by whoever has that open.
+#[tokio::test]
+async fn another_folder_is_none_of_its_own() {
+    let home = SqliteHome::new();
+    let store = home.open().await;
+    append(&*store, &[record()]).unwrap();
+    let elsewhere = home.path().with_extension("elsewhere");
+    fs::rename(home.records(), &elsewhere).unwrap();
+    fs::create_dir(home.records()).unwrap();
+    for _ in 0..3 {
+        let refused = append(&*store, &[record()]);
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
+    // Fails when there is something in it.
+    fs::remove_dir(home.records()).unwrap();
+    fs::rename(&elsewhere, home.records()).unwrap();
+    append(&*store, &[record()]).unwrap();
+    assert_eq!(count(&*store).await, 2, "what was refused is nowhere");
+    assert_eq!(count(&*home.open().await).await, 2);
+}
+
 /// What is read of a record's bytes is what was known when they were written.
 #[test]
 fn a_record_that_is_skimmed_is_found_and_counted_alike() {
