@@ -5,7 +5,7 @@ use paasla_core::Rulebook;
 use serde::{Deserialize, Serialize};
 
 use super::{key::TrustKey, token::Token, version::PolicyVersion};
-use crate::rule::StoredRule;
+use crate::{fault::LogFault, rule::StoredRule};
 
 /// One thing that a change writes.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub enum Act {
     SetVersion(PolicyVersion),
     /// Ends the quarantine of every version of the policy of this name; signed with the change's name and reason.
     LiftQuarantine(String),
+    /// Notes that something is wrong with the log of records that is a loss, and is accepted: it is no longer told.
+    AcceptLoss(LogFault),
     /// Installs a rulebook as the next generation, if the active generation is `expected` (0: none yet). Unlike
     /// [`crate::Store::install`] it makes a new generation also when the content is that of the active one.
     Install {

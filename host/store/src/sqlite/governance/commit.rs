@@ -89,6 +89,14 @@ async fn apply(
         Act::LiftQuarantine(policy) => {
             quarantine::lift_in(connection, policy, &change.who, &change.reason).await?;
         }
+        Act::AcceptLoss(fault) => {
+            let statement = "INSERT INTO accepted_loss (first, last, content) VALUES ($1, $2, $3) \
+                             ON CONFLICT DO NOTHING";
+            let (first, last) = (fault.segments.start(), fault.segments.end());
+            let content = written("loss", &first.to_string(), &fault.kind)?;
+            let query = sqlx::query(statement).bind(i64::from(*first)).bind(i64::from(*last)).bind(content);
+            query.execute(connection).await.map_err(failure)?;
+        }
         Act::Install { rulebook: content, expected } => {
             let by = &change.who;
             return rulebook::install_at(connection, content, *expected, by, &change.reason).await.map(Some);
