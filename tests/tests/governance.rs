@@ -2,6 +2,8 @@
 //! Governance changes while queries run, on the real program.
 #![cfg(test)]
 
+#[path = "governance/command_line.rs"]
+mod command_line;
 #[path = "governance/crash.rs"]
 mod crash;
 #[path = "governance/drop_folder.rs"]
