@@ -2,6 +2,8 @@
 //! Governance changes while queries run, on the real program.
 #![cfg(test)]
 
+#[path = "governance/apart.rs"]
+mod apart;
 #[path = "governance/crash.rs"]
 mod crash;
 #[path = "governance/drop_folder.rs"]
@@ -16,6 +18,8 @@ mod keys;
 mod life;
 #[path = "governance/past.rs"]
 mod past;
+#[path = "governance/people.rs"]
+mod people;
 #[path = "governance/roles.rs"]
 mod roles;
 #[path = "governance/scene.rs"]
@@ -30,5 +34,7 @@ mod shadow_rows;
 mod swap;
 #[path = "governance/ten_ways.rs"]
 mod ten_ways;
+#[path = "governance/unmet.rs"]
+mod unmet;
 #[path = "governance/uploads.rs"]
 mod uploads;
