@@ -2,6 +2,8 @@
 //! Governance changes while queries run, on the real program.
 #![cfg(test)]
 
+#[path = "governance/apart.rs"]
+mod apart;
 #[path = "governance/backup.rs"]
 mod backup;
 #[path = "governance/command_line.rs"]
@@ -20,6 +22,8 @@ mod keys;
 mod life;
 #[path = "governance/past.rs"]
 mod past;
+#[path = "governance/people.rs"]
+mod people;
 #[path = "governance/roles.rs"]
 mod roles;
 #[path = "governance/scene.rs"]
@@ -36,5 +40,7 @@ mod swap;
 mod telling;
 #[path = "governance/ten_ways.rs"]
 mod ten_ways;
+#[path = "governance/unmet.rs"]
+mod unmet;
 #[path = "governance/uploads.rs"]
 mod uploads;
