@@ -104,7 +104,7 @@ fn what_a_running_host_cannot_put_to_work_stands_in_nobodys_way() -> Result<()> 
     refuses(&got, 422, "rulebook_wrong", "rulebook")?;
     // Plans are not given up for it.
     ensure!(office.lives("planned")? == [(1, "scheduled".to_owned())]);
-    ensure!(office.see(&format!("/policies/{POLICY}"))?[0]["expiresAt"] == 1);
+    ensure!(office.see(&format!("/policies/{POLICY}"))?[0]["expiresAt"] == "1970-01-01T00:00:00.001Z");
 
     let revoke = format!("/keys/{}/revoke", office::key_id(&office.key));
     good(&office.post(&office.operator, &revoke, &json!({ "reason": "it was lost" }))?)?;

@@ -7,6 +7,7 @@
 mod body;
 mod changes;
 mod guard;
+mod json;
 mod keys;
 mod policies;
 mod rulebook;

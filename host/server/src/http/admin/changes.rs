@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::Uri};
+use axum::{extract::State, http::Uri};
 use paasla_store::governance::change::Change;
 use percent_encoding::percent_decode_str;
 
-use super::Answer;
+use super::{Answer, json::Json};
 use crate::app::{App, governance::refusal::Refusal};
 
 /// How many are listed unless told otherwise, and at most.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Path, State},
     http::{StatusCode, Uri},
@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::{
     Answer,
     body::{Why, read},
+    json::Json,
     not_found, unread,
 };
 use crate::app::{

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, body::Body, extract::State};
+use axum::{Extension, body::Body, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, body::read};
+use super::{Answer, body::read, json::Json};
 use crate::app::{App, governance::actor::Actor};
 
 #[derive(Deserialize)]

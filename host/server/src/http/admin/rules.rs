@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Path, State},
     http::{StatusCode, header},
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::{
     Answer,
     body::{Because, read, read_up_to},
+    json::Json,
     not_found, unread,
 };
 use crate::app::{
