@@ -4,6 +4,8 @@
 
 #[path = "governance/backup.rs"]
 mod backup;
+#[path = "governance/command_line.rs"]
+mod command_line;
 #[path = "governance/crash.rs"]
 mod crash;
 #[path = "governance/drop_folder.rs"]
