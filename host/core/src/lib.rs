@@ -18,6 +18,7 @@ pub mod rulebook;
 pub mod ruling;
 pub mod service;
 pub mod term;
+pub mod text;
 pub mod value;
 pub mod visibility;
 

@@ -109,6 +109,9 @@ pub struct Record {
     /// None: the client's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage_holder: Option<ClientId>,
+    /// How many refusals it stands for, when it stands for more than itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_for: Option<u64>,
     /// How many records were returned.
     pub returned: u32,
     /// Fuel used by all rulings together.

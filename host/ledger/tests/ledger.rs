@@ -113,6 +113,7 @@ fn record(id: impl Into<String>) -> Record {
         subjects: Vec::new(),
         usage_basis: None,
         usage_holder: None,
+        stands_for: None,
         returned: 0,
         cost: 0,
         duration_us: 10,

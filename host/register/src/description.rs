@@ -8,6 +8,7 @@ mod field;
 mod file;
 mod needs;
 mod problem;
+mod publisher;
 mod words;
 
 use std::collections::BTreeMap;
@@ -16,8 +17,9 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use paasla_core::Visibility;
 
 pub use entity::{About, ColumnRef, Entity, Fact, FactReading, Group, Join};
-pub use field::{Coarser, FieldDescription, FieldType, ValueKind};
+pub use field::{Coarser, Compare, FieldDescription, FieldType, ValueKind};
 pub use problem::{DescriptionError, Problem};
+pub use publisher::{Contact, Licence};
 
 /// A register, described and checked: every name that reaches SQL is a plain identifier, every reference leads
 /// somewhere, every IRI is written out in full.
@@ -30,6 +32,8 @@ pub struct Description {
     prefixes: BTreeMap<String, String>,
     code_lists: BTreeMap<String, BTreeMap<String, String>>,
     entities: Vec<Entity>,
+    contact: Contact,
+    licence: Licence,
 }
 
 impl Description {
@@ -59,6 +63,18 @@ impl Description {
     #[must_use]
     pub fn iri(&self) -> &str {
         &self.iri
+    }
+
+    /// Whom to ask about it.
+    #[must_use]
+    pub fn contact(&self) -> &Contact {
+        &self.contact
+    }
+
+    /// Under which terms its services are used.
+    #[must_use]
+    pub fn licence(&self) -> &Licence {
+        &self.licence
     }
 
     /// The time zone whose calendar it keeps.

@@ -12,7 +12,8 @@ pub mod ask;
 mod crowd;
 mod gate;
 pub mod governance;
-mod openapi;
+pub(crate) mod nearest;
+pub mod openapi;
 pub mod problem;
 pub mod quarantine;
 mod query;
@@ -21,6 +22,7 @@ mod resolve;
 mod rows;
 mod rulings;
 pub mod shadow;
+mod strangers;
 mod subjects;
 mod usage;
 
@@ -41,6 +43,7 @@ use crowd::Crowd;
 use governance::{GovernanceSettings, Governor};
 use quarantine::Quarantine;
 use shadow::ShadowQueue;
+use strangers::Strangers;
 use subjects::SubjectKey;
 use usage::UnderWay;
 
@@ -83,6 +86,7 @@ pub struct App {
     quarantine: Quarantine,
     governor: Governor,
     shadow: ShadowQueue,
+    strangers: Strangers,
     ready: AtomicBool,
 }
 
@@ -138,6 +142,7 @@ impl App {
             wipers: Wipers::start().map_err(StartError::Wipers)?,
             governor,
             shadow,
+            strangers: Strangers::default(),
             ready: AtomicBool::new(true),
         };
         // What is out of service is marked before any query is decided.
@@ -177,6 +182,7 @@ impl App {
     /// # Errors
     /// When records could not be written in time.
     pub async fn close(&self) -> Result<(), LedgerError> {
+        self.record_counted_refusals(true).await;
         let written = self.ledger.close().await;
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the store did not close tidily");

@@ -88,6 +88,17 @@ pub struct Coarser {
     pub county: Option<ColumnRef>,
 }
 
+/// How a key is compared with what the register holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Compare {
+    /// As it stands.
+    #[default]
+    Exact,
+    /// As a name ([`paasla_core::text::fold_name`]). With a column, that holds what the field's values are folded to, kept so by the
+    /// register itself: then an index on it can be used. Without one every row is folded to compare it.
+    Name(Option<ColumnRef>),
+}
+
 /// One field, checked.
 #[derive(Debug, Clone)]
 pub struct FieldDescription {
@@ -98,6 +109,7 @@ pub struct FieldDescription {
     pub(super) title: Option<String>,
     pub(super) title_et: Option<String>,
     pub(super) key: bool,
+    pub(super) compare: Compare,
     pub(super) coarser: Coarser,
     pub(super) pseudonym_domain: String,
 }
@@ -176,6 +188,12 @@ impl FieldDescription {
     #[must_use]
     pub fn is_key(&self) -> bool {
         self.key
+    }
+
+    /// How it is compared, as a key.
+    #[must_use]
+    pub fn compare(&self) -> &Compare {
+        &self.compare
     }
 
     /// The columns for coarser masks.

@@ -352,7 +352,7 @@ impl App {
         Err(NoAnswer::Invalid { id: Some(id), status, problems })
     }
 
-    async fn refuse<T>(
+    pub(super) async fn refuse<T>(
         &self,
         draft: Draft,
         id: String,
@@ -372,7 +372,7 @@ impl App {
     }
 
     /// Makes a record durable. When that fails, nothing else may be told, and what was done meanwhile is thrown away.
-    async fn write<T: Send>(
+    pub(super) async fn write<T: Send>(
         &self,
         record: Record,
         id: &str,

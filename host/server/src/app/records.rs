@@ -39,6 +39,7 @@ impl Draft {
             subjects: Vec::new(),
             usage_basis: None,
             usage_holder: None,
+            stands_for: None,
             returned: 0,
             cost: 0,
             duration_us: 0,
@@ -91,6 +92,11 @@ impl Draft {
         self.record.usage_holder = (*holder != self.record.client).then(|| holder.clone());
         self.record.returned = u32::try_from(returned).unwrap_or(u32::MAX);
         self.end(Outcome::Answered, 200, vec!["ok".to_owned()])
+    }
+
+    /// Notes that it stands for so many refusals.
+    pub(crate) fn stands_for(&mut self, refusals: u64) {
+        self.record.stands_for = Some(refusals);
     }
 
     /// Any other end.

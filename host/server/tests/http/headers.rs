@@ -15,7 +15,7 @@ fn good() -> Ready {
 
 #[tokio::test]
 async fn without_a_client_there_is_no_record() {
-    let cases: [(&str, &[u8], &str); 10] = [
+    let cases: [(&str, &[u8], &str); 11] = [
         ("", b"", "client_missing"),
         ("set", b"", "client_missing"),
         ("set", b"EE/GOV", "client_invalid"),
@@ -26,6 +26,7 @@ async fn without_a_client_there_is_no_record() {
         ("set", b"EE/GOV/49001010093%4", "header_percent_encoding"),
         ("set", b"EE/GOV/49001010093%zz", "header_percent_encoding"),
         ("set", b"EE/GOV/49001010093%ff", "header_not_utf8"),
+        ("set", b"EE/GOV/49001010093/a%E2%81%A0", "client_invalid"),
     ];
     for (how, value, code) in cases {
         let ready =
@@ -84,6 +85,14 @@ async fn the_official_is_required_and_kept_as_given() {
     assert_eq!(codes(good().with("X-Road-UserId", "4".repeat(256))).await, ["header_too_long"]);
     assert_eq!(codes(good().with("X-Road-UserId", b"EE\xff")).await, ["header_not_utf8"]);
     assert_eq!(codes(rr(RR_BODY).without("X-Road-UserId")).await, ["user_missing"]);
+    for unseen in ["\u{a0}", "\u{200b}", "\u{3000}", "\u{2060}", "\u{feff} \u{ad}"] {
+        assert_eq!(codes(good().with("X-Road-UserId", unseen)).await, ["user_missing"], "{unseen:?}");
+    }
+    for name in ["X-Road-UserId", "X-Road-Id", "X-Road-Issue"] {
+        for unseen in ["EE\u{200b}49001010093", "\u{202e}49001010093", "49001010093\u{2060}"] {
+            assert_eq!(codes(good().with(name, unseen)).await, ["header_invisible_character"], "{name}");
+        }
+    }
     let house = House::new(Fake::default());
     for given in ["EE49001010093", "49001010093", "kasutaja%20üks"] {
         let ask = house.asked(good().with("X-Road-UserId", given).build()).await;

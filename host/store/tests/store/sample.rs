@@ -52,6 +52,7 @@ pub(crate) fn record() -> Record {
         subjects: vec!["aa".into(), "bb".into()],
         usage_basis: Some(PUBLIC_TASK.into()),
         usage_holder: None,
+        stands_for: None,
         returned: 1,
         cost: 12,
         duration_us: 345,
