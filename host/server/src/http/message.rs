@@ -23,7 +23,7 @@ pub(super) fn fault<B>(request: &Request<B>) -> Option<Document> {
         let detail = "Transfer-Encoding names chunked more than once (RFC 9112 §6.1)";
         return wrong(StatusCode::BAD_REQUEST, "transfer_encoding_invalid", detail);
     }
-    if !codings.iter().all(|coding| is_chunked(&coding)) {
+    if !codings.iter().all(is_chunked) {
         let detail = "the only Transfer-Encoding taken is chunked; send the body as it is";
         return wrong(StatusCode::NOT_IMPLEMENTED, "transfer_encoding_unsupported", detail);
     }
