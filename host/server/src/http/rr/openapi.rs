@@ -71,7 +71,7 @@ fn query() -> Map<String, Value> {
     };
     let parts: Map<String, Value> = PARTS.iter().map(|part| (part.wire.to_owned(), names(part))).collect();
     let any = PARTS.iter().map(|part| {
-        let some = json!({ "type": "array", "minItems": 1 });
+        let some = json!({ "type": "array", "minItems": 1, "items": { "type": "string" } });
         json!({ "required": [part.wire], "properties": { part.wire: some } })
     });
     let fields = json!({
