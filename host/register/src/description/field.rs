@@ -94,8 +94,8 @@ pub enum Compare {
     /// As it stands.
     #[default]
     Exact,
-    /// As a name ([`paasla_core::text::fold_name`]). With a column, that holds what the field's values are folded to, kept so by the
-    /// register itself: then an index on it can be used. Without one every row is folded to compare it.
+    /// As a name ([`paasla_core::text::fold_name`]). A column holds what the field's values are folded to, kept so by the
+    /// register itself, and an index on it can be used. Without a column every row is folded to compare it.
     Name(Option<ColumnRef>),
 }
 

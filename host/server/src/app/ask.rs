@@ -88,6 +88,8 @@ pub struct Stated {
 pub struct Key {
     /// The field.
     pub field: Stated,
+    /// How many values were sent. The same one twice is asked once.
+    pub sent: usize,
     /// The values, as texts, each with its place. The register's description says what type they must be.
     pub values: Vec<Stated>,
 }

@@ -267,7 +267,7 @@ fn keys(
             }
         }
         let most = usize::try_from(service.max_subjects).unwrap_or(usize::MAX);
-        if values.len() > most {
+        if key.sent > most {
             let message = format!("one query may name at most {most} values here; ask in several queries");
             problems.push(Problem::new("subjects_too_many", &*key.field.place, message));
         }

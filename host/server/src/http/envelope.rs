@@ -75,7 +75,7 @@ fn identifier(headers: &HeaderMap, name: &'static str, problems: &mut Problems) 
 }
 
 fn request_id(headers: &HeaderMap, problems: &mut Problems) -> Option<String> {
-    let id = headers::single(headers, REQUEST, LONGEST, problems)?;
+    let id = headers::single_or_empty(headers, REQUEST, LONGEST, problems)?;
     if id.len() != 36 || Uuid::try_parse(&id).is_err() {
         problems.add("header_invalid", REQUEST, "the header X-Road-Request-Id must be a UUID with hyphens");
         return None;
@@ -110,10 +110,13 @@ fn reason(headers: &HeaderMap, required: bool, problems: &mut Problems) -> Optio
         if required {
             let message = "the header RR-Request-Reason is required: `oigustatud` or `avalik`";
             problems.add("reason_missing", REASON, message);
+            return None;
         }
-        return None;
+        if !headers.contains_key(REASON) {
+            return None;
+        }
     }
-    match headers::single(headers, REASON, LONGEST, problems)?.as_str() {
+    match headers::single_or_empty(headers, REASON, LONGEST, problems)?.as_str() {
         "avalik" => Some(Reason::PublicTask),
         "oigustatud" => Some(Reason::LegitimateInterest),
         _ => {

@@ -22,7 +22,7 @@ pub(super) fn single(
 }
 
 /// The single value of a header as it was sent, maybe empty. None when it was not sent, or is noted as faulty.
-fn single_or_empty(
+pub(super) fn single_or_empty(
     headers: &HeaderMap,
     name: &'static str,
     most: usize,

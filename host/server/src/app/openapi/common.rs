@@ -8,8 +8,8 @@ use super::Publisher;
 /// The longest value of a header, and that of the official.
 const HEADER_LENGTHS: (usize, usize) = (2_000, 255);
 
-/// What can be seen, in a header.
-const HEADER: &str = "^[ -~]*[!-~][ -~]*$";
+/// What can be seen in a header, and of it what is not blank.
+const HEADER: (&str, &str) = ("^[ -~]*$", "^[ -~]*[!-~][ -~]*$");
 
 /// What a document says of itself.
 pub(crate) struct Head<'a> {
@@ -92,10 +92,8 @@ pub(crate) fn responses(answer: &str, what: &str) -> Value {
 /// The headers that a query may have. `rr`: whether the door lives by `RR-Request-Reason`.
 pub(crate) fn headers(rr: bool) -> Vec<Value> {
     let header = |name: &str, required: bool, text: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": text, "schema": schema });
-    let text =
-        |most: usize| json!({ "type": "string", "minLength": 1, "maxLength": most, "pattern": HEADER });
-    let encoded =
-        || json!({ "type": "string", "format": "percent-encoded-utf8", "maxLength": HEADER_LENGTHS.0 });
+    let text = || json!({ "type": "string", "maxLength": HEADER_LENGTHS.0, "pattern": HEADER.0 });
+    let encoded = || json!({ "type": "string", "format": "percent-encoded-utf8", "minLength": 1, "maxLength": HEADER_LENGTHS.0 });
     let truth = || json!({ "type": "string", "enum": ["true", "false"] });
     let word = |words: &[&str]| json!({ "type": "string", "enum": words });
     let mut headers = vec![
@@ -109,9 +107,9 @@ pub(crate) fn headers(rr: bool) -> Vec<Value> {
             "X-Road-UserId",
             true,
             "The official who asks: `EE` and the personal code.",
-            text(HEADER_LENGTHS.1),
+            json!({ "type": "string", "minLength": 1, "maxLength": HEADER_LENGTHS.1, "pattern": HEADER.1 }),
         ),
-        header("X-Road-Id", false, "The message's id.", text(HEADER_LENGTHS.0)),
+        header("X-Road-Id", false, "The message's id.", text()),
         header(
             "X-Road-Request-Id",
             false,
@@ -122,7 +120,7 @@ pub(crate) fn headers(rr: bool) -> Vec<Value> {
             "X-Road-Issue",
             false,
             "The case or document. When `context.case` is stated, too, the two must agree.",
-            text(HEADER_LENGTHS.0),
+            text(),
         ),
         header(
             "X-Road-Represented-Party",

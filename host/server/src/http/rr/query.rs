@@ -64,7 +64,7 @@ pub(super) fn ask(
         agent: None,
         hidden: envelope.statements.hidden,
         select,
-        keys: vec![Key { field: key, values }],
+        keys: vec![Key { field: key, sent: values.len(), values }],
         limit: None,
         places: PLACES,
     })

@@ -117,8 +117,9 @@ fn keys(gate: &dyn Gatehouse, tree: &Tree<'_>, place: &str, problems: &mut Probl
             problems.add("member_duplicate", place, message);
             continue;
         }
+        let sent = if let Tree::List(items) = value { items.len() } else { 1 };
         let values = values(value, &place, is_known, problems);
-        keys.push(Key { field: Stated { text: name.to_string(), place: place.into() }, values });
+        keys.push(Key { field: Stated { text: name.to_string(), place: place.into() }, sent, values });
     }
     keys
 }
