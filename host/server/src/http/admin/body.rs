@@ -49,7 +49,7 @@ pub(super) async fn read_up_to<T: DeserializeOwned>(body: Body, limit: usize) ->
     let bytes = body::collect(body, limit, DEADLINE)
         .await
         .map_err(|(status, problem)| Failed(Refusal { status, problems: vec![problem] }))?;
-    let problems = |problems| Failed(Refusal { status: 400, problems });
+    let problems = |problems| Failed(Refusal { status: 422, problems });
     let tree = strict_json::parse(&bytes, DEPTH).map_err(|problem| problems(vec![problem]))?;
     // serde takes the last of two members with one name where it reads into a map.
     let twice = strict_json::duplicates(&tree).into_iter().map(|place| {
