@@ -2,6 +2,8 @@
 //! Governance changes while queries run, on the real program.
 #![cfg(test)]
 
+#[path = "governance/apart.rs"]
+mod apart;
 #[path = "governance/backup.rs"]
 mod backup;
 #[path = "governance/crash.rs"]
@@ -18,6 +20,8 @@ mod keys;
 mod life;
 #[path = "governance/past.rs"]
 mod past;
+#[path = "governance/people.rs"]
+mod people;
 #[path = "governance/roles.rs"]
 mod roles;
 #[path = "governance/scene.rs"]
@@ -32,5 +36,7 @@ mod shadow_rows;
 mod swap;
 #[path = "governance/ten_ways.rs"]
 mod ten_ways;
+#[path = "governance/unmet.rs"]
+mod unmet;
 #[path = "governance/uploads.rs"]
 mod uploads;

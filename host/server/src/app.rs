@@ -44,7 +44,7 @@ use shadow::ShadowQueue;
 use subjects::SubjectKey;
 use usage::UnderWay;
 
-pub use active::{BuildError, Pool, build, digest as rulebook_digest};
+pub use active::{BuildError, Pool, build, digest as rulebook_digest, unknown_client, unmet};
 pub use quarantine::{QuarantineSettings, Then};
 
 /// What an app is made of.
@@ -121,7 +121,8 @@ impl App {
             then: parts.quarantine.then,
             store: Arc::clone(&parts.store),
             turn: tokio::sync::Mutex::default(),
-            examinations: Arc::new(tokio::sync::Semaphore::new(governance::EXAMINATIONS)),
+            places: governance::Places::default(),
+            refusals: governance::Refusals::default(),
         };
         let app = Self {
             active: ArcSwap::from_pointee(Active::empty()),
@@ -178,6 +179,7 @@ impl App {
     /// When records could not be written in time.
     pub async fn close(&self) -> Result<(), LedgerError> {
         let written = self.ledger.close().await;
+        self.note_all_passed_over().await;
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the store did not close tidily");
         }

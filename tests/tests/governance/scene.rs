@@ -9,6 +9,7 @@ use paasla_store::{
     governance::{
         act::Act,
         change::{ChangeOutcome, NewChange},
+        token::Token,
         version::PolicyVersion,
     },
 };
@@ -115,22 +116,21 @@ impl Scene {
             let version = versions.into_iter().find(|version| version.version == number);
             let mut version = version.context("there is such a version")?;
             alter(&mut version);
-            let change = NewChange {
-                instant: 1,
-                who: "time".to_owned(),
-                token: None,
-                institution: None,
-                action: "test".to_owned(),
-                target: String::new(),
-                version: None,
-                reason: "a test".to_owned(),
-                outcome: ChangeOutcome::Done,
-                before: None,
-                after: None,
-                problems: Vec::new(),
-                cancelled: Vec::new(),
-            };
-            store.commit(&[Act::SetVersion(version)], &change).await?;
+            store.commit(&[Act::SetVersion(version)], &by_time()).await?;
+            store.close().await?;
+            Ok(())
+        })
+    }
+
+    /// Changes what the store knows of the token of this holder, as time would.
+    pub(crate) fn alter_token(&self, holder: &str, alter: impl FnOnce(&mut Token)) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let store = SqliteStore::open(self.given.home.database()).await?;
+            let token = store.tokens().await?.into_iter().find(|token| token.holder == holder);
+            let mut token = token.context("there is such a token")?;
+            alter(&mut token);
+            store.commit(&[Act::PutToken(token)], &by_time()).await?;
             store.close().await?;
             Ok(())
         })
@@ -138,6 +138,25 @@ impl Scene {
 
     pub(crate) fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.given.home.log())?)
+    }
+}
+
+/// The change that time makes.
+fn by_time() -> NewChange {
+    NewChange {
+        instant: 1,
+        who: "time".to_owned(),
+        token: None,
+        institution: None,
+        action: "test".to_owned(),
+        target: String::new(),
+        version: None,
+        reason: "a test".to_owned(),
+        outcome: ChangeOutcome::Done,
+        before: None,
+        after: None,
+        problems: Vec::new(),
+        cancelled: Vec::new(),
     }
 }
 

@@ -33,7 +33,10 @@ impl Document {
     /// A problem that a door, not the app, tells of.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let title = match status.as_u16() {
+            401 => "The host does not know who asks",
+            403 => "This is not allowed",
             404 => "There is nothing here",
+            409 => "This does not fit where things stand",
             400..500 => "The request is wrong",
             _ => "There is no answer now",
         };

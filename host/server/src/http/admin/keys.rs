@@ -34,8 +34,11 @@ struct Add {
     reason: String,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<TrustKey>>> {
-    Ok(Json(app.keys().await?))
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Json<Vec<TrustKey>>> {
+    Ok(Json(app.keys(&actor).await?))
 }
 
 pub(super) async fn add(
