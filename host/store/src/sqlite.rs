@@ -3,6 +3,7 @@
 //! few read.
 //! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns.
 
+pub mod backup;
 mod failure;
 mod file;
 mod governance;
@@ -15,7 +16,7 @@ mod rulebook;
 mod usage;
 
 use std::{
-    fmt,
+    fmt, io,
     path::Path,
     sync::{Arc, atomic::AtomicU32},
 };
@@ -28,8 +29,10 @@ use tokio::task::JoinHandle;
 use self::{failure::failure, record::Records, reservation::Reservations};
 use crate::{
     error::StoreError,
+    fault::LogFault,
     filter::RecordFilter,
     generation::GenerationInfo,
+    governance::{Governance as _, act::Act, change::NewChange},
     quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
     store::Store,
@@ -73,6 +76,29 @@ impl SqliteStore {
         let reservations = Arc::new(Reservations::new(file::reserver(path).await?, Arc::clone(&records)));
         let sweeping = tokio::spawn(Reservations::sweep_always(Arc::clone(&reservations)));
         Ok(Self { writer, readers, records, reservations, noting, sweeping, unswept })
+    }
+}
+
+impl SqliteStore {
+    /// What is wrong with the folder of records and was not accepted: files that are missing, twice, changed or not what
+    /// they are called. Every record is read for that. As long as there is something, records are neither written nor
+    /// counted by a store that was opened on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when database or folder cannot be read.
+    pub async fn check_records(&self) -> Result<Vec<LogFault>, StoreError> {
+        Records::check(&self.records).await
+    }
+
+    /// Accepts that records are lost: the faults are no longer told, and whoever opens the store from now on goes on
+    /// without what is lost. What of the segments can be read is found and counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when database or folder cannot be written.
+    pub async fn accept_loss(&self, faults: &[LogFault], change: &NewChange) -> Result<(), StoreError> {
+        Records::drop_indexes(&self.records, faults).await?;
+        let acts: Vec<Act> = faults.iter().cloned().map(Act::AcceptLoss).collect();
+        self.commit(&acts, change).await.map(drop)
     }
 }
 
@@ -197,4 +223,16 @@ async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, Stor
 /// Milliseconds since 1970-01-01T00:00:00Z.
 fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
+}
+
+/// Runs what waits for files on a thread that may wait.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StoreError::Unavailable(Box::new(error)))?.map_err(unavailable)
+}
+
+fn unavailable(error: io::Error) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
 }

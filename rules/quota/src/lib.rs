@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #![doc = include_str!("../README.md")]
 
-use paasla_rule::{About, Decided, Iri, Problems, Query, Reason, Rule, because, gdpr, provision};
+use paasla_rule::{
+    About, Because, Decided, Iri, Problems, Query, Reason, Rule, Setup, because, gdpr, provision,
+};
 use serde::Deserialize;
 
 /// The places of provisions in `describe`.
@@ -11,7 +13,10 @@ const MORE_BY_PERMISSION: u32 = 2;
 
 /// Caps how many persons a client is told of.
 #[derive(Debug)]
-pub struct Quota(Settings);
+pub struct Quota {
+    /// Each with the reason why a query that does not fit is refused.
+    caps: Vec<(Cap, Reason)>,
+}
 
 /// The settings.
 #[derive(Debug, Deserialize)]
@@ -65,7 +70,7 @@ impl Rule for Quota {
         .implements(MORE_BY_PERMISSION, provision("urn:ee:rt:RRS#p50-2", "Population Register Act § 50(2)", act))
     }
 
-    fn configure(settings: Settings) -> Result<Self, Problems> {
+    fn configure(settings: Settings, setup: &mut Setup<'_>) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         for (nth, cap) in settings.caps.iter().enumerate() {
             let at = format_args!("/caps/{nth}/legalBases");
@@ -73,19 +78,26 @@ impl Rule for Quota {
             let at = format_args!("/caps/{nth}/persons");
             problems.check(cap.persons > 0, at, "Allow at least one person.");
         }
-        problems.or(Self(settings))
+        let caps = settings.caps.into_iter().map(|cap| {
+            let reason = setup.declare(cap.exceeded());
+            (cap, reason)
+        });
+        let caps = caps.collect();
+        problems.or(Self { caps })
     }
 
     fn decide(&self, query: &Query) -> Decided {
         let is_granted_otherwise =
-            |cap: &&Cap| query.grant().quotas().any(|(window, _)| window == cap.window.name());
-        let applies = |cap: &&Cap| query.legal_basis().is_within_any(&cap.legal_bases);
-        let caps = || self.0.caps.iter().filter(|cap| !is_granted_otherwise(cap)).filter(applies);
+            |cap: &Cap| query.grant().quotas().any(|(window, _)| window == cap.window.name());
+        let applies =
+            |cap: &Cap| !is_granted_otherwise(cap) && query.legal_basis().is_within_any(&cap.legal_bases);
+        let caps = || self.caps.iter().filter(|(cap, _)| applies(cap));
         // Whoever keeps the lowest of a window keeps all of them.
-        let lowest = |window| caps().filter(move |cap| cap.window == window).min_by_key(|cap| cap.persons);
+        let lowest =
+            |window| caps().filter(move |(cap, _)| cap.window == window).min_by_key(|(cap, _)| cap.persons);
         let all = Window::ALL.into_iter().filter_map(lowest);
-        all.fold(query.narrow(), |narrow, cap| {
-            narrow.cap_persons(cap.window.name(), cap.persons, cap.reason())
+        all.fold(query.narrow(), |narrow, (cap, reason)| {
+            narrow.cap_persons(cap.window.name(), cap.persons, *reason)
         })
         .into()
     }
@@ -94,7 +106,7 @@ impl Rule for Quota {
 impl Cap {
     /// Why a query that does not fit is refused; under the provision of the Population Register Act if the cap is the
     /// Act's own.
-    fn reason(&self) -> Reason {
+    fn exceeded(&self) -> Because {
         let reason = self.window.exceeded();
         let is_legitimate_interest = |basis: &Iri| basis.as_str() == gdpr::LEGITIMATE_INTEREST;
         match (self.window, self.persons) {
@@ -121,7 +133,7 @@ impl Window {
         }
     }
 
-    fn exceeded(self) -> Reason {
+    fn exceeded(self) -> Because {
         match self {
             Self::Hour => because("quota.exceeded-hour", "The cap on persons in an hour does not allow it."),
             Self::Day => because("quota.exceeded-day", "The cap on persons in a day does not allow it."),

@@ -96,7 +96,7 @@ pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     MIGRATIONS.run(writer).await.map_err(|error| migration_failure(error, known))
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)

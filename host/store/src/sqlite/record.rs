@@ -9,7 +9,7 @@
 use std::{
     collections::HashMap,
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, atomic::AtomicI64},
     time::Duration,
 };
@@ -19,12 +19,18 @@ use paasla_core::{ClientId, Counted, Entry, Record};
 use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
 
-use super::{begin, failure::failure, noted::Noted, reservation, usage};
+use super::{
+    aside, begin,
+    failure::failure,
+    noted::{self, Noted},
+    reservation, unavailable, usage,
+};
 use crate::{
     error::StoreError,
+    fault::LogFault,
     filter::RecordFilter,
-    find::{Finder, Hit, Wanted, key},
-    log::{self, Log, LogError, Rest, Written},
+    find::{self, Finder, Hit, Wanted, key},
+    log::{self, Depth, Id, Log, LogError, Rest, Written},
 };
 
 const WHAT: &str = "record";
@@ -60,30 +66,84 @@ pub(super) struct Records {
     noting: Mutex<()>,
     /// Told of every batch.
     told: Notify,
+    /// Whether segments may be missing.
+    has_gaps: bool,
+    /// Whether something is wrong with the log that nobody has accepted.
+    has_faults: bool,
 }
 
 impl Records {
-    /// The records beside this database. Whatever is in the log is noted, if the database lets it.
+    /// The records beside this database. Whatever is in the log is noted, if the database lets it, unless something is
+    /// wrong with the log: then nothing is written to it, and nothing noted. A folder is made if there never was one.
     pub(super) async fn open(
         database: &Path,
         writer: SqlitePool,
         readers: SqlitePool,
     ) -> Result<Arc<Self>, StoreError> {
-        let mut folder = database.as_os_str().to_owned();
-        folder.push("-records");
-        let log = aside(move || Log::open(folder.into())).await?;
+        let (segments, accepted) = (noted::segments(&readers).await?, noted::accepted(&readers).await?);
+        let above = segments.last_key_value().map_or(0, |(number, _)| *number);
+        let has_gaps = !accepted.is_empty();
+        let without_id: Vec<u32> =
+            segments.iter().filter(|(_, noted)| noted.id.is_none()).map(|(number, _)| *number).collect();
+        let folder = folder(database);
+        let (log, faults, ids) = aside(move || {
+            let log = Log::open(folder.clone(), false, above)?;
+            let faults = log.check(&segments, &accepted, Depth::New)?;
+            if !faults.is_empty() {
+                return Ok((log, faults, Vec::new()));
+            }
+            let log = Log::open(folder, true, above)?;
+            let folder = log.folder()?;
+            let id = |number| Ok(log::id(&folder, number)?.map(|id| (number, id)));
+            let ids = without_id.into_iter().filter_map(|number| id(number).transpose());
+            let ids = ids.collect::<io::Result<Vec<_>>>()?;
+            Ok((log, faults, ids))
+        })
+        .await?;
         let records = Arc::new(Self {
             log,
-            finder: Finder::default(),
+            finder: Finder::new(above),
             writer,
             readers,
             pruned_at: AtomicI64::new(i64::MIN),
             recent: std::sync::Mutex::default(),
             noting: Mutex::default(),
             told: Notify::new(),
+            has_gaps,
+            has_faults: !faults.is_empty(),
         });
+        if records.has_faults {
+            tracing::error!(
+                faults = faults.len(),
+                "the folder of records is not as it was written: `paasla serve` says what is wrong; records are neither \
+                 written nor counted"
+            );
+        }
         Self::note_if_possible(&records).await?;
+        if !ids.is_empty()
+            && let Err(error) = noted::put_ids(&records.writer, &ids).await
+        {
+            tracing::warn!(%error, "what tells segments of the log apart could not be noted; it is tried at the next start");
+        }
         Ok(records)
+    }
+
+    /// What is wrong with the log and was not accepted, every byte of it read.
+    pub(super) async fn check(records: &Arc<Self>) -> Result<Vec<LogFault>, StoreError> {
+        let segments = noted::segments(&records.readers).await?;
+        let accepted = noted::accepted(&records.readers).await?;
+        let of = Arc::clone(records);
+        aside(move || of.log.check(&segments, &accepted, Depth::Whole)).await
+    }
+
+    /// Has the indexes made anew of segments with which something is wrong.
+    pub(super) async fn drop_indexes(records: &Arc<Self>, faults: &[LogFault]) -> Result<(), StoreError> {
+        let (of, faults) = (Arc::clone(records), faults.to_vec());
+        aside(move || match of.log.folder() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            folder => find::drop_indexes(&folder?, &faults),
+        })
+        .await
     }
 
     /// Notes what is written, until the task is aborted.
@@ -99,6 +159,9 @@ impl Records {
     }
 
     pub(super) fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        if self.has_faults {
+            return Err(unavailable(io::Error::other("the folder of records is not as it was written")));
+        }
         let learn = |written: Result<(Written, &[_]), ()>| {
             let Ok((written, places)) = written else { return self.finder.give_up() };
             // Before the finder says that it is written so far: then all that it counts is here.
@@ -198,6 +261,14 @@ impl Records {
             Self::note_segment(records, number, Some(indexed)).await?;
         }
         let mut next = noted.last + 1;
+        if records.has_gaps {
+            let of = Arc::clone(records);
+            for number in aside(move || log::numbers(&of.log.folder()?)).await? {
+                if i64::from(number) >= next && Self::note_segment(records, number.into(), None).await? {
+                    next = i64::from(number) + 1;
+                }
+            }
+        }
         while Self::note_segment(records, next, None).await? {
             next += 1;
         }
@@ -227,7 +298,9 @@ impl Records {
             let to = i64::try_from(to).unwrap_or(i64::MAX);
             let ended = rest == Rest::Ended;
             if noted != Some(to) || ended {
-                if !Self::note(records, number, noted, to, ended, &counted).await? {
+                let of = Arc::clone(records);
+                let id = aside(move || log::id(&of.log.folder()?, segment)).await?;
+                if !Self::note(records, number, noted, to, ended, id, &counted).await? {
                     // Another program did; it goes on from where it came to.
                     return Ok(true);
                 }
@@ -280,6 +353,7 @@ impl Records {
         from: Option<i64>,
         to: i64,
         ended: bool,
+        id: Option<Id>,
         counted: &[Counted],
     ) -> Result<bool, StoreError> {
         let mut transaction = begin(&records.writer).await?;
@@ -293,12 +367,14 @@ impl Records {
         }
         usage::add(&mut transaction, &records.pruned_at, counted).await?;
         reservation::end(&mut transaction, counted).await?;
-        let upsert = "INSERT INTO segment (number, noted, ended) VALUES ($1, $2, $3) \
-                      ON CONFLICT (number) DO UPDATE SET noted = excluded.noted, ended = excluded.ended";
+        let upsert = "INSERT INTO segment (number, noted, ended, id) VALUES ($1, $2, $3, $4) \
+                       ON CONFLICT (number) DO UPDATE SET noted = excluded.noted, ended = excluded.ended, \
+                       id = coalesce(excluded.id, id)";
         sqlx::query(upsert)
             .bind(number)
             .bind(to)
             .bind(ended)
+            .bind(id.map(Vec::from))
             .execute(&mut *transaction)
             .await
             .map_err(failure)?;
@@ -323,6 +399,9 @@ impl Records {
 
     /// Notes all that is in the log. That somebody else holds the database is no error: it can be done at any time.
     async fn note_if_possible(records: &Arc<Self>) -> Result<(), StoreError> {
+        if records.has_faults {
+            return Ok(());
+        }
         match Self::note_all(records).await {
             Err(error @ StoreError::Unavailable(_)) => {
                 tracing::warn!(%error, "what records count could not be noted; it is done when the database lets it");
@@ -334,6 +413,13 @@ impl Records {
     }
 }
 
+/// The folder beside this database.
+pub(super) fn folder(database: &Path) -> PathBuf {
+    let mut folder = database.as_os_str().to_owned();
+    folder.push("-records");
+    folder.into()
+}
+
 /// A record that was found; none unless it is as it was written.
 fn read(folder: &Dir, hit: Hit) -> io::Result<Option<Record>> {
     let bytes = match log::at(folder, hit.place) {
@@ -343,16 +429,4 @@ fn read(folder: &Dir, hit: Hit) -> io::Result<Option<Record>> {
     // The reader's own error is dropped: it may quote what it could not read.
     let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
     Ok(record.filter(|record| record.instant == hit.instant))
-}
-
-/// Runs what waits for files on a thread that may wait.
-async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, StoreError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| StoreError::Unavailable(Box::new(error)))?.map_err(unavailable)
-}
-
-fn unavailable(error: io::Error) -> StoreError {
-    StoreError::Unavailable(Box::new(error))
 }

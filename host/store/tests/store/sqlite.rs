@@ -88,9 +88,10 @@ async fn a_newer_database_is_refused() {
     .await;
     let refused = SqliteStore::open(home.path()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Newer { found: 9999, .. }), "{refused:?}");
-    assert_eq!(
-        refused.to_string(),
-        "the database is at version 9999, but this program knows versions up to 7 only"
+    let told = refused.to_string();
+    assert!(
+        told.starts_with("the database is at version 9999, but this program knows versions up to "),
+        "{told}"
     );
 }
 
