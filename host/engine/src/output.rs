@@ -115,7 +115,7 @@ impl Checks<'_> {
         let (mut obligations, mut caps) = (Vec::new(), Vec::new());
         for said in said.obligations {
             if said.code == CAP {
-                caps.push(self.cap(&said)?);
+                caps.push(cap(&said, self.reasons)?);
             } else {
                 obligations.push(self.obligation(said)?);
             }
@@ -223,26 +223,8 @@ impl Checks<'_> {
         Ok(Obligation { code: said.code, attributes: vec![attribute] })
     }
 
-    /// An obligation that caps persons: its window, how many, and the reason.
-    fn cap(&self, said: &wit::Obligation) -> Result<Cap, RuleFault> {
-        use wit::ValueResult::{Integer, Text};
-        let values: Vec<_> =
-            said.attributes.iter().map(|given| (given.name.as_str(), &given.value)).collect();
-        let known = match values.as_slice() {
-            [("window", Text(window)), ("persons", Integer(persons)), ("reason", Integer(reason))] => {
-                let numbers = u32::try_from(*persons).ok().zip(u32::try_from(*reason).ok());
-                Window::named(window).zip(numbers)
-            }
-            _ => None,
-        };
-        let (window, (persons, reason)) =
-            known.ok_or(FORBIDDEN("a cap that the host does not understand"))?;
-        Ok(Cap { window, persons, reason: self.reason(reason)? })
-    }
-
     fn reason(&self, index: u32) -> Result<Reason, RuleFault> {
-        let found = usize::try_from(index).ok().and_then(|index| self.reasons.get(index));
-        found.cloned().ok_or(FORBIDDEN("a reason that `configure` did not declare"))
+        reason(self.reasons, index)
     }
 
     fn value(&self, said: wit::ValueResult) -> Result<Value, RuleFault> {
@@ -257,6 +239,26 @@ impl Checks<'_> {
         }
         value(said)
     }
+}
+
+fn reason(declared: &[Reason], index: u32) -> Result<Reason, RuleFault> {
+    let found = usize::try_from(index).ok().and_then(|index| declared.get(index));
+    found.cloned().ok_or(FORBIDDEN("a reason that `configure` did not declare"))
+}
+
+/// An obligation that caps persons: its window, how many, and the reason.
+fn cap(said: &wit::Obligation, declared: &[Reason]) -> Result<Cap, RuleFault> {
+    use wit::ValueResult::{Integer, Text};
+    let values: Vec<_> = said.attributes.iter().map(|given| (given.name.as_str(), &given.value)).collect();
+    let known = match values.as_slice() {
+        [("window", Text(window)), ("persons", Integer(persons)), ("reason", Integer(reason))] => {
+            let numbers = u32::try_from(*persons).ok().zip(u32::try_from(*reason).ok());
+            Window::named(window).zip(numbers)
+        }
+        _ => None,
+    };
+    let (window, (persons, index)) = known.ok_or(FORBIDDEN("a cap that the host does not understand"))?;
+    Ok(Cap { window, persons, reason: reason(declared, index)? })
 }
 
 fn within(what: &'static str, length: usize, limit: usize) -> Result<(), RuleFault> {
@@ -302,7 +304,7 @@ mod tests {
     fn caps_that_the_host_does_not_understand() {
         let reasons = [Reason::new("p", "p.full", "It is full.")];
         let said = |attributes: Vec<(&str, wit::ValueResult)>| {
-            let attribute = |(name, value): (&str, _)| wit::Attribute { name: name.to_owned(), value };
+            let attribute = |(name, value): (&str, _)| wit::AttributeResult { name: name.to_owned(), value };
             let attributes = attributes.into_iter().map(attribute).collect();
             cap(&wit::Obligation { code: CAP.to_owned(), attributes }, &reasons)
         };
