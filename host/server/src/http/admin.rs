@@ -9,6 +9,7 @@ mod changes;
 mod guard;
 mod keys;
 mod policies;
+mod proposals;
 mod rulebook;
 mod rules;
 
@@ -25,9 +26,13 @@ use paasla_store::{
     StoreError,
     governance::token::Role::{self, Auditor, DataManager, Operator, RuleApprover, RuleAuthor},
 };
+use serde_json::{Value, json};
 
 use super::problem::Document;
-use crate::app::{App, governance::refusal::Refusal};
+use crate::app::{
+    App,
+    governance::{refusal::Refusal, view::instant},
+};
 
 /// One route of this door.
 pub struct Route {
@@ -79,6 +84,15 @@ pub fn routes() -> Vec<Route> {
         reads("/admin/v1/rulebook", ANYBODY, get(rulebook::now)),
         reads("/admin/v1/rulebook/generations", ANYBODY, get(rulebook::generations)),
         changes("/admin/v1/rulebook/rollback", &[DataManager, Operator], post(rulebook::roll_back)),
+        reads("/admin/v1/rulebook/diff", ANYBODY, get(rulebook::diff)),
+        reads("/admin/v1/proposals", ANYBODY, get(proposals::list)),
+        reads("/admin/v1/proposals/{proposal}", ANYBODY, get(proposals::one)),
+        changes("/admin/v1/proposals/{proposal}/confirm", &[RuleApprover], post(proposals::confirm)),
+        changes(
+            "/admin/v1/proposals/{proposal}/reject",
+            &[RuleApprover, DataManager, Operator],
+            post(proposals::reject),
+        ),
         reads("/admin/v1/keys", ANYBODY, get(keys::list)),
         changes("/admin/v1/keys", &[Operator], post(keys::add)),
         changes("/admin/v1/keys/{id}/revoke", &[Operator], post(keys::revoke)),
@@ -124,6 +138,18 @@ impl IntoResponse for Failed {
 }
 
 type Answer<T> = Result<T, Failed>;
+
+/// The same with these members as instants (RFC 3339) instead of milliseconds since 1970-01-01T00:00:00Z.
+fn with_instants(mut json: Value, members: &[&str]) -> Value {
+    for member in members {
+        if let Some(place) = json.get_mut(member)
+            && let Some(millis) = place.as_i64()
+        {
+            *place = json!(instant(millis));
+        }
+    }
+    json
+}
 
 /// Something that is not there.
 fn not_found(what: &str, name: &str) -> Failed {

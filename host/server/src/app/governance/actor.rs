@@ -34,6 +34,11 @@ impl Actor {
         self.roles.iter().any(|role| roles.contains(role))
     }
 
+    /// Whether they are the person who did something, as far as is known: by name, or by token.
+    pub(crate) fn is_who(&self, who: &str, token: Option<&str>) -> bool {
+        self.who == who || (token.is_some() && self.token.as_deref() == token)
+    }
+
     /// For whom they act, as it stands in what they make.
     #[must_use]
     pub fn owner(&self) -> Option<String> {

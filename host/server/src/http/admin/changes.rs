@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::Uri};
-use paasla_store::governance::change::Change;
 use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
 
-use super::Answer;
+use super::{Answer, with_instants};
 use crate::app::{App, governance::refusal::Refusal};
 
 /// How many are listed unless told otherwise, and at most.
@@ -15,7 +15,7 @@ const USUAL: u32 = 100;
 const MOST: u32 = 1_000;
 
 /// `?target=NAME&before=ID&limit=N`, all optional.
-pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer<Json<Vec<Change>>> {
+pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer<Json<Vec<Value>>> {
     let (mut target, mut before, mut limit) = (None, None, USUAL);
     for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -30,5 +30,6 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer<Json<V
             _ => return Err(wrong("is not known: target, before and limit are").into()),
         }
     }
-    Ok(Json(app.changes(target.as_deref(), before, limit.min(MOST)).await?))
+    let all = app.changes(target.as_deref(), before, limit.min(MOST)).await?;
+    Ok(Json(all.iter().map(|change| with_instants(json!(change), &["instant"])).collect()))
 }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::{
     Answer,
     body::{Why, read},
+    with_instants,
 };
 use crate::app::{
     App,
@@ -34,18 +35,22 @@ struct Add {
     reason: String,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<TrustKey>>> {
-    Ok(Json(app.keys().await?))
+pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<Value>>> {
+    Ok(Json(app.keys().await?.iter().map(view).collect()))
+}
+
+fn view(key: &TrustKey) -> Value {
+    with_instants(json!(key), &["addedAt", "revokedAt"])
 }
 
 pub(super) async fn add(
     State(app): State<Arc<App>>,
     Extension(actor): Extension<Actor>,
     body: Body,
-) -> Answer<(StatusCode, Json<TrustKey>)> {
+) -> Answer<(StatusCode, Json<Value>)> {
     let Add { public_key, owner, scope, reason } = read(body).await?;
     let key = app.add_key(&actor, NewKey { public_key, owner, scope }, &reason).await?;
-    Ok((StatusCode::CREATED, Json(key)))
+    Ok((StatusCode::CREATED, Json(view(&key))))
 }
 
 pub(super) async fn revoke(
@@ -61,5 +66,5 @@ pub(super) async fn revoke(
         Revoked::Refuse => "refuse",
         Revoked::Retire => "retire",
     };
-    Ok(Json(json!({ "key": done.key, "policies": done.policies, "then": then })))
+    Ok(Json(json!({ "key": view(&done.key), "policies": done.policies, "then": then })))
 }
