@@ -2,8 +2,12 @@
 //! Governance changes while queries run, on the real program.
 #![cfg(test)]
 
+#[path = "governance/apart.rs"]
+mod apart;
 #[path = "governance/backup.rs"]
 mod backup;
+#[path = "governance/command_line.rs"]
+mod command_line;
 #[path = "governance/crash.rs"]
 mod crash;
 #[path = "governance/drop_folder.rs"]
@@ -20,6 +24,8 @@ mod life;
 mod loosen;
 #[path = "governance/past.rs"]
 mod past;
+#[path = "governance/people.rs"]
+mod people;
 #[path = "governance/roles.rs"]
 mod roles;
 #[path = "governance/scene.rs"]
@@ -32,7 +38,11 @@ mod shadow;
 mod shadow_rows;
 #[path = "governance/swap.rs"]
 mod swap;
+#[path = "governance/telling.rs"]
+mod telling;
 #[path = "governance/ten_ways.rs"]
 mod ten_ways;
+#[path = "governance/unmet.rs"]
+mod unmet;
 #[path = "governance/uploads.rs"]
 mod uploads;

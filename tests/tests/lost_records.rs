@@ -113,7 +113,7 @@ async fn a_host_does_not_start_on_records_that_are_not_all_there() -> Result<()>
         (newest[0].usage_holder.as_ref().unwrap_or(&newest[0].client), &newest[0].usage_basis);
     let usage = store.usage(holder, basis.as_deref().unwrap_or_default(), newest[0].instant).await?;
     ensure!(usage.year == 8, "what was counted stays: {usage:?}");
-    let changes = store.changes(Some("records"), None, 10).await?;
+    let changes = store.changes(Some("records"), None, None, 10).await?;
     ensure!(changes.len() == 1, "{changes:?}");
     let change = &changes[0].what;
     ensure!(change.action == "records.accept-loss" && change.reason == REASON, "{change:?}");

@@ -95,7 +95,10 @@ fn told(rulebook: &Value) -> String {
     let mut told = format!("Generation {}", text("/generation"));
     if rulebook.get("since").is_some() {
         let since = show::instant(rulebook, "/since/at");
-        let _ = write!(told, ", since {since}, by {}: {}", text("/since/by"), text("/since/reason"));
+        let _ = write!(told, ", since {since}");
+    }
+    if rulebook.pointer("/since/by").is_some() {
+        let _ = write!(told, ", by {}: {}", text("/since/by"), text("/since/reason"));
     }
     told.push('\n');
     let unconfirmed = rulebook.get("unconfirmed").and_then(Value::as_array).map_or(0, Vec::len);

@@ -9,14 +9,14 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use paasla_core::{Grant, Policy, Rulebook, Service, Vocabulary};
+use paasla_core::{Grant, Person, Policy, Rulebook, Service, Vocabulary};
 use paasla_server::app::{
-    Pool, build,
+    BuildError, Pool, build,
     governance::{
         refusal::Refusal,
         seed::{Combined, combine},
     },
-    rulebook_digest,
+    rulebook_digest, unmet,
 };
 use paasla_store::{
     Governance as _, SqliteStore, Store as _, StoreError, StoredRule,
@@ -51,9 +51,9 @@ pub(crate) struct Seed {
     /// The folder with the components that policies name: `rule = "minors"` is `minors.wasm`.
     #[arg(long)]
     rules: PathBuf,
-    /// Who does this.
+    /// Who does this: `Mari Maasikas <mari.m>`, or a name alone.
     #[arg(long)]
-    by: String,
+    by: Person,
     /// Why.
     #[arg(long)]
     reason: String,
@@ -84,9 +84,6 @@ pub(crate) fn run(arguments: &Seed) -> Result<()> {
 async fn seed(arguments: &Seed) -> Result<()> {
     if !(1..=500).contains(&arguments.reason.trim().chars().count()) {
         return Err(usage("--reason must say why, in 1 to 500 characters"));
-    }
-    if !(1..=100).contains(&arguments.by.trim().chars().count()) {
-        return Err(usage("--by must say who does this, in 1 to 100 characters"));
     }
     let config = Config::read(&arguments.config)?;
     let description = host::description(&config)?;
@@ -139,6 +136,13 @@ async fn seed(arguments: &Seed) -> Result<()> {
         build(&engine, &description, combined.rulebook.clone(), &components, &Pool::default())
             .with_context(|| left_out(&combined.effect))
             .map_err(of_kind(Kind::Invalid))?;
+        // Of the files only: what came through governance may outlive an access right.
+        let from_files = files.policies.iter().filter(|own| combined.rulebook.policies.contains(own));
+        let unmet = unmet(&combined.rulebook, &from_files.cloned().collect::<Vec<_>>());
+        if !unmet.is_empty() {
+            let error: Result<()> = Err(BuildError(unmet).into());
+            error.with_context(|| left_out(&combined.effect)).map_err(of_kind(Kind::Invalid))?;
+        }
         put(&store, arguments, config.governance.four_eyes, Ready { now, files, combined, stored }).await
     };
     let done = done.await;
@@ -179,7 +183,8 @@ fn left_out(effect: &Effect) -> String {
 /// Puts the rulebook in, or proposes it where a second person is needed; tells what came of it.
 async fn put(store: &SqliteStore, arguments: &Seed, four_eyes: bool, seed: Ready) -> Result<Value> {
     let Ready { now, files, combined, stored } = seed;
-    let (by, reason) = (arguments.by.trim(), arguments.reason.trim());
+    let by = arguments.by.to_string();
+    let (by, reason) = (by.as_str(), arguments.reason.trim());
     let Combined { rulebook, effect } = combined;
     let (before, after) = (now.as_ref().map(rulebook_digest), rulebook_digest(&rulebook));
     let expected = now.as_ref().map_or(0, |now| now.generation);

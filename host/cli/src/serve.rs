@@ -87,7 +87,7 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
                     tracing::warn!(%error, "the list of policies in quarantine cannot be read");
                 }
             };
-            tokio::join!(watched.look(), look_at_quarantine);
+            tokio::join!(watched.look(), look_at_quarantine, watched.record_counted_refusals(false));
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
     });

@@ -312,8 +312,9 @@ fn grant_tightens(old: &Grant, new: &Grant) -> bool {
 }
 
 fn policy_tightens(old: &Policy, new: &Policy) -> bool {
-    let Policy { name, rule, settings, scope, mode, limits } = new;
+    let Policy { name, rule, settings, scope, mode, limits, vouched_by } = new;
     (name, rule, settings, mode, limits) == (&old.name, &old.rule, &old.settings, &old.mode, &old.limits)
+        && *vouched_by == old.vouched_by
         && old.scope.is_within(scope)
 }
 

@@ -15,13 +15,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags};
+use paasla_core::text;
+use rusqlite::{Connection, OpenFlags, functions::FunctionFlags};
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, SemaphorePermit},
 };
 
-use crate::keeping::{Counted, Keeping};
+use crate::{
+    keeping::{Counted, Keeping},
+    sql::FOLD_NAME,
+};
 
 /// After how many of SQLite's own instructions it looks at the clock.
 const INSTRUCTIONS_PER_LOOK: i32 = 10_000;
@@ -193,6 +197,13 @@ impl Timed {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection.pragma_update(None, "cache_size", CACHE)?;
+        let flags = FunctionFlags::SQLITE_UTF8
+            | FunctionFlags::SQLITE_DETERMINISTIC
+            | FunctionFlags::SQLITE_INNOCUOUS;
+        connection.create_scalar_function(FOLD_NAME, 1, flags, |call| {
+            // What is no text is no name.
+            Ok(call.get_raw(0).as_str().ok().map(text::fold_name))
+        })?;
         let clock = Arc::new(Deadline { began: Instant::now(), at: AtomicU64::new(u64::MAX) });
         let deadline = Arc::clone(&clock);
         connection.progress_handler(

@@ -12,15 +12,18 @@ pub mod ask;
 mod crowd;
 mod gate;
 pub mod governance;
-mod openapi;
+pub(crate) mod nearest;
+pub mod openapi;
 pub mod problem;
 pub mod quarantine;
 mod query;
 mod records;
 mod resolve;
+mod review;
 mod rows;
 mod rulings;
 pub mod shadow;
+mod strangers;
 mod subjects;
 mod usage;
 
@@ -41,10 +44,11 @@ use crowd::Crowd;
 use governance::{GovernanceSettings, Governor};
 use quarantine::Quarantine;
 use shadow::ShadowQueue;
+use strangers::Strangers;
 use subjects::SubjectKey;
 use usage::UnderWay;
 
-pub use active::{BuildError, Pool, build, digest as rulebook_digest};
+pub use active::{BuildError, Pool, build, digest as rulebook_digest, unknown_client, unmet};
 pub use quarantine::{QuarantineSettings, Then};
 
 /// What an app is made of.
@@ -83,6 +87,7 @@ pub struct App {
     quarantine: Quarantine,
     governor: Governor,
     shadow: ShadowQueue,
+    strangers: Strangers,
     ready: AtomicBool,
 }
 
@@ -121,7 +126,8 @@ impl App {
             then: parts.quarantine.then,
             store: Arc::clone(&parts.store),
             turn: tokio::sync::Mutex::default(),
-            examinations: Arc::new(tokio::sync::Semaphore::new(governance::EXAMINATIONS)),
+            places: governance::Places::default(),
+            refusals: governance::Refusals::default(),
         };
         let app = Self {
             active: ArcSwap::from_pointee(Active::empty()),
@@ -138,6 +144,7 @@ impl App {
             wipers: Wipers::start().map_err(StartError::Wipers)?,
             governor,
             shadow,
+            strangers: Strangers::default(),
             ready: AtomicBool::new(true),
         };
         // What is out of service is marked before any query is decided.
@@ -177,7 +184,9 @@ impl App {
     /// # Errors
     /// When records could not be written in time.
     pub async fn close(&self) -> Result<(), LedgerError> {
+        self.record_counted_refusals(true).await;
         let written = self.ledger.close().await;
+        self.note_all_passed_over().await;
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the store did not close tidily");
         }

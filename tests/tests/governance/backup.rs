@@ -85,7 +85,7 @@ async fn all(home: &Home) -> Result<All> {
     let keys = store.keys().await?;
     let all = All {
         records,
-        changes: store.changes(None, None, 10_000).await?,
+        changes: store.changes(None, None, None, 10_000).await?,
         revoked: keys.into_iter().filter(|key| key.revoked_at.is_some()).map(|key| key.id).collect(),
         generation: store.newest().await?,
     };

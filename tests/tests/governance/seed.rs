@@ -9,11 +9,14 @@ use serde_json::json;
 
 use super::scene::{POLICY, Scene, refuses, small, soon, with_names, without_names};
 
-pub(super) fn seed(given: &Given, more: &[&str]) -> Result<(bool, String)> {
+pub(crate) fn seed(given: &Given, more: &[&str]) -> Result<(bool, String)> {
     let mut command = Command::new(&given.home.paasla);
     command.arg("seed").arg("--config").arg(given.home.config()).arg("--rules").arg(&given.rules);
     command.arg("--from").arg(given.home.examples.join("control"));
-    let output = command.args(["--by", "siim", "--reason", "new files"]).args(more).output()?;
+    if !more.contains(&"--by") {
+        command.args(["--by", "siim"]);
+    }
+    let output = command.args(["--reason", "new files"]).args(more).output()?;
     let told = [output.stdout, output.stderr].concat();
     Ok((output.status.success(), String::from_utf8_lossy(&told).into_owned()))
 }

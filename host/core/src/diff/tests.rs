@@ -8,7 +8,7 @@ use proptest::{collection::vec, prelude::*, sample::subsequence};
 
 use super::*;
 use crate::{
-    ClientId, Date, Quota, Scope, Window,
+    ClientId, Date, Quota, Scope, Vouching, Window,
     rulebook::{Matched, Wanted},
     term::{Concept, Vocabulary},
 };
@@ -72,13 +72,16 @@ fn scope() -> impl Strategy<Value = Scope> {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    (0_usize..2, 0_usize..2, scope(), any::<bool>()).prop_map(|(name, rule, scope, shadow)| Policy {
+    let vouching = prop_oneof![Just(Vouching::Ministry), Just(Vouching::Institution)];
+    let parts = (0_usize..2, 0_usize..2, scope(), any::<bool>(), vouching);
+    parts.prop_map(|(name, rule, scope, shadow, vouched_by)| Policy {
         name: format!("p{name}"),
         rule: format!("r{rule}"),
         settings: Value::Null,
         scope,
         mode: if shadow { Mode::Shadow } else { Mode::Enforce },
         limits: crate::Limits::default(),
+        vouched_by,
     })
 }
 

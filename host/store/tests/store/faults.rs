@@ -394,7 +394,7 @@ async fn give_up(
     assert_eq!(store.record(&next.id).await.unwrap(), Some(next), "{name}: what is written then is found");
     let counted = if is_noted { all } else { left };
     assert_eq!(persons(&store).await, 2 * counted + 2, "{name}: and counted");
-    let changes = store.changes(Some("records"), None, 10).await.unwrap();
+    let changes = store.changes(Some("records"), None, None, 10).await.unwrap();
     assert_eq!(changes[0].what.reason, "the disk broke");
 }
 

@@ -125,8 +125,12 @@ impl App {
         number: Option<u32>,
     ) -> Result<Plan, Refusal> {
         let versions = self.store.versions(Some(name)).await?;
+        deed.actor.check_sees_policy(name, &versions)?;
         let active = self.active.load_full();
         let wanted = number.map(|_| chosen(name, &versions, number)).transpose()?;
+        if let Some(wanted) = &wanted {
+            deed.actor.check_owner(name, wanted.institution.as_deref())?;
+        }
         if wanted.as_ref().is_some_and(PolicyVersion::is_rejected) {
             return Err(not_at_work(name));
         }

@@ -2,7 +2,7 @@
 //! The rulebook: what it is now, what it was, and what differs.
 
 use paasla_core::{ObjectDiff, Policy, Rulebook};
-use paasla_store::{GenerationInfo, StoreError, governance::version::digest_of};
+use paasla_store::{GenerationInfo, governance::version::digest_of};
 use serde::Serialize;
 
 use super::{
@@ -30,37 +30,38 @@ impl App {
         self.active.load().rulebook.clone()
     }
 
-    /// Every generation, newest first.
+    /// The rulebook that was the newest at an instant (milliseconds since 1970-01-01T00:00:00Z), or the one at work, as
+    /// somebody sees it; and since when it and each of its policies were there. The past is for the ministry's people.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub async fn generations(&self) -> Result<Vec<GenerationInfo>, StoreError> {
-        self.store.generations().await
-    }
-
-    /// The rulebook that was the newest at an instant (milliseconds since 1970-01-01T00:00:00Z), and since when it and
-    /// each of its policies were there. Of what is the newest now: the rulebook at work.
-    ///
-    /// # Errors
-    /// When there was none yet.
-    pub async fn rulebook_at(&self, instant: i64) -> Result<(Since, Rulebook, Vec<PolicySince>), Refusal> {
+    /// When there was none yet, or an institution asks for the past.
+    pub async fn rulebook_at(
+        &self,
+        actor: &Actor,
+        instant: Option<i64>,
+    ) -> Result<(Since, Rulebook, Vec<PolicySince>), Refusal> {
+        if instant.is_some() {
+            actor.check_ministry()?;
+        }
         let none = || Refusal::invalid("generation_none", "url", "there was no rulebook yet at that time");
         let at_work = self.rulebook();
         let all = self.store.generations().await?.into_iter();
         let mut all = all.filter(|info| info.generation <= at_work.generation);
-        let info = all.find(|info| info.installed_at <= instant).ok_or_else(none)?;
+        let is_then = |info: &GenerationInfo| instant.is_none_or(|instant| info.installed_at <= instant);
+        let info = all.find(is_then).ok_or_else(none)?;
         let rulebook = match info.generation {
             number if number == at_work.generation => at_work,
             number => self.store.rulebook_at(number).await?.ok_or_else(none)?,
         };
+        let rulebook = self.seen(actor, rulebook).await?;
         let known = since(&*self.store, &rulebook).await?;
         let one = |policy: &Policy| {
             let enforced = policy.mode == paasla_core::Mode::Enforce;
-            let since = known.get(&(enforced, digest_of(policy))).cloned();
+            let since = known.get(&(enforced, digest_of(policy))).cloned().map(|since| since.seen_by(actor));
             PolicySince { name: policy.name.clone(), enforced, since }
         };
         let policies = rulebook.policies.iter().map(one).collect();
-        Ok((Since::from(&info), rulebook, policies))
+        Ok((Since::from(&info).seen_by(actor), rulebook, policies))
     }
 
     /// What differs between two generations. It holds everybody's rights, so it is for the ministry's people.

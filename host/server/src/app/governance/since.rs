@@ -8,6 +8,8 @@ use paasla_core::{Mode, Policy, Rulebook};
 use paasla_store::{GenerationInfo, Store, StoreError, governance::version::digest_of};
 use serde::Serialize;
 
+use super::actor::Actor;
+
 /// Since when something is at work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,10 +18,22 @@ pub struct Since {
     pub generation: u64,
     /// When that came.
     pub at: Option<Timestamp>,
-    /// By whom.
-    pub by: String,
-    /// Why, in their words.
-    pub reason: String,
+    /// By whom; none for an institution, which is told of its own people's changes only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why, in their words; the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Since {
+    /// As somebody sees it.
+    pub(super) fn seen_by(self, actor: &Actor) -> Self {
+        if actor.institution.is_none() {
+            return self;
+        }
+        Self { by: None, reason: None, ..self }
+    }
 }
 
 impl From<&GenerationInfo> for Since {
@@ -27,8 +41,8 @@ impl From<&GenerationInfo> for Since {
         Self {
             generation: info.generation,
             at: Timestamp::from_millisecond(info.installed_at).ok(),
-            by: info.by.clone(),
-            reason: info.reason.clone(),
+            by: Some(info.by.clone()),
+            reason: Some(info.reason.clone()),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     turn::Turn,
     view::{Life, PolicyView, instant, life, view},
 };
-use crate::app::{App, active::Active};
+use crate::app::{App, active::Active, aside::aside};
 
 /// How much a clock may differ from the host's: a time that was over no longer ago is taken for now.
 const CLOCKS_DIFFER_MS: i64 = 60_000;
@@ -89,6 +89,7 @@ impl App {
         deed.check_reason()?;
         self.catch_up().await?;
         let versions = self.store.versions(Some(deed.target)).await?;
+        deed.actor.check_sees_policy(deed.target, &versions)?;
         let active = self.active.load_full();
         let version = chosen(deed.target, &versions, options.version)?;
         deed.actor.check_owner(deed.target, version.institution.as_deref())?;
@@ -117,11 +118,31 @@ impl App {
         }
         check_place(active, versions, &version)?;
         self.refuse_unvouched(&version).await?;
+        self.refuse_unapproved_reader(&version).await?;
         self.install(deed, &version, vec![], |policies| {
             policies.retain(|own| !(own.name == version.policy.name && own.mode == Mode::Shadow));
             policies.push(Policy { mode: Mode::Shadow, ..version.policy.clone() });
         })
         .await
+    }
+
+    /// In shadow a rule runs on the queries of everybody in its scope: one that is told of rows must be approved first.
+    async fn refuse_unapproved_reader(&self, version: &PolicyVersion) -> Result<(), Refusal> {
+        if !self.governor.settings.four_eyes
+            || matches!(version.state, VersionState::Approved | VersionState::Served)
+        {
+            return Ok(());
+        }
+        let Some(rule) = self.store.rule(&version.policy.rule).await? else { return Ok(()) };
+        let engine = self.governor.engine.clone();
+        let loaded = aside(move || engine.load(&rule.bytes)).await.ok_or_else(Refusal::internal)?;
+        let about = loaded.map_err(|_| Refusal::internal())?.about;
+        if about.row_facts.is_empty() && about.reads.is_empty() {
+            return Ok(());
+        }
+        let message = "its rule is told of rows, so it sees people's data in shadow, too: `paasla policy approve` comes \
+                       first";
+        Err(wrong_state(version, message))
     }
 
     async fn approve(
@@ -274,7 +295,9 @@ impl App {
     }
 
     async fn refuse_unvouched(&self, version: &PolicyVersion) -> Result<(), Refusal> {
-        Refusal::all(self.vouched(&version.policy).await?.into_iter().collect())
+        Refusal::all(
+            self.vouched(&version.policy, version.institution.as_deref()).await?.into_iter().collect(),
+        )
     }
 }
 
@@ -301,7 +324,11 @@ fn check_place(active: &Active, versions: &[PolicyVersion], version: &PolicyVers
     let held = active.rulebook.policies.iter().filter(|own| own.name == *name);
     for owner in held.map(|own| past::owner_of(versions, own)) {
         if owner != version.institution {
-            let whose = owner.unwrap_or_else(|| "the ministry".to_owned());
+            // An institution is not told whose it is.
+            let whose = match version.institution {
+                Some(_) => "somebody else".to_owned(),
+                None => owner.unwrap_or_else(|| "the ministry".to_owned()),
+            };
             let message =
                 format!("the policy `{name}` that is at work belongs to {whose}: choose another name");
             return Err(Refusal::forbidden("policy_not_own", message));

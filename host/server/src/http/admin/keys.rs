@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Path, State},
     http::StatusCode,
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{
     Answer,
     body::{Why, read},
-    with_instants,
+    json::Json,
 };
 use crate::app::{
     App,
@@ -35,22 +35,21 @@ struct Add {
     reason: String,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<Value>>> {
-    Ok(Json(app.keys().await?.iter().map(view).collect()))
-}
-
-fn view(key: &TrustKey) -> Value {
-    with_instants(json!(key), &["addedAt", "revokedAt"])
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Json<Vec<TrustKey>>> {
+    Ok(Json(app.keys(&actor).await?))
 }
 
 pub(super) async fn add(
     State(app): State<Arc<App>>,
     Extension(actor): Extension<Actor>,
     body: Body,
-) -> Answer<(StatusCode, Json<Value>)> {
+) -> Answer<(StatusCode, Json<TrustKey>)> {
     let Add { public_key, owner, scope, reason } = read(body).await?;
     let key = app.add_key(&actor, NewKey { public_key, owner, scope }, &reason).await?;
-    Ok((StatusCode::CREATED, Json(view(&key))))
+    Ok((StatusCode::CREATED, Json(key)))
 }
 
 pub(super) async fn revoke(
@@ -66,5 +65,5 @@ pub(super) async fn revoke(
         Revoked::Refuse => "refuse",
         Revoked::Retire => "retire",
     };
-    Ok(Json(json!({ "key": view(&done.key), "policies": done.policies, "then": then })))
+    Ok(Json(json!({ "key": done.key, "policies": done.policies, "then": then })))
 }

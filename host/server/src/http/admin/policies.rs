@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Path, State},
     http::{StatusCode, Uri},
@@ -14,7 +14,7 @@ use paasla_core::{Limits, Scope};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, body::read, not_found, proposals::answer, unread};
+use super::{Answer, body::read, json::Json, not_found, proposals::answer, unread};
 use crate::app::{
     App,
     governance::{
@@ -62,15 +62,19 @@ struct Take {
     reason: String,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<PolicyView>>> {
-    Ok(Json(app.policies(None).await.map_err(unread)?))
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Json<Vec<PolicyView>>> {
+    Ok(Json(app.policies(&actor, None).await.map_err(unread)?))
 }
 
 pub(super) async fn one(
     State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
 ) -> Answer<Json<Vec<PolicyView>>> {
-    let versions = app.policies(Some(&name)).await?;
+    let versions = app.policies(&actor, Some(&name)).await?;
     if versions.is_empty() { Err(not_found("policy", &name)) } else { Ok(Json(versions)) }
 }
 
@@ -86,22 +90,30 @@ pub(super) async fn create(
 
 pub(super) async fn diff(
     State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
     uri: Uri,
 ) -> Answer<Json<ShadowSummary>> {
-    summary(&app, &name, None, &uri).await
+    summary(&app, &actor, &name, None, &uri).await
 }
 
 pub(super) async fn diff_of_version(
     State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
     Path((name, version)): Path<(String, u32)>,
     uri: Uri,
 ) -> Answer<Json<ShadowSummary>> {
-    summary(&app, &name, Some(version), &uri).await
+    summary(&app, &actor, &name, Some(version), &uri).await
 }
 
 /// `?before=RECORD&limit=N`, both optional: which of the queries that would have been decided otherwise are listed.
-async fn summary(app: &App, name: &str, version: Option<u32>, uri: &Uri) -> Answer<Json<ShadowSummary>> {
+async fn summary(
+    app: &App,
+    actor: &Actor,
+    name: &str,
+    version: Option<u32>,
+    uri: &Uri,
+) -> Answer<Json<ShadowSummary>> {
     let (mut before, mut limit) = (None, USUAL);
     for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -117,7 +129,7 @@ async fn summary(app: &App, name: &str, version: Option<u32>, uri: &Uri) -> Answ
             _ => return Err(wrong("is not known: before and limit are").into()),
         }
     }
-    let summary = app.shadow_summary(name, version, before, limit.min(MOST)).await?;
+    let summary = app.shadow_summary(actor, name, version, before, limit.min(MOST)).await?;
     summary.map(Json).ok_or_else(|| not_found("policy", name))
 }
 
@@ -176,7 +188,7 @@ pub(super) async fn retire(
 ) -> Answer<Response> {
     let Retire { version, dry_run, emergency, reason } = read(body).await?;
     let outcome = app.retire(&actor, &name, version, How { dry_run, emergency }, &reason).await?;
-    let views = app.policies(Some(&name)).await?;
+    let views = app.policies(&actor, Some(&name)).await?;
     Ok(answer(outcome, |done| json!(views.iter().find(|view| view.version == done.version).or(views.last()))))
 }
 
@@ -199,6 +211,6 @@ pub(super) async fn lift(
 ) -> Answer<Response> {
     let Lift { dry_run, emergency, reason } = read(body).await?;
     let outcome = app.lift(&actor, &name, How { dry_run, emergency }, &reason).await?;
-    let views = app.policies(Some(&name)).await?;
+    let views = app.policies(&actor, Some(&name)).await?;
     Ok(answer(outcome, |_| json!({ "policies": views })))
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Path, State},
     http::{StatusCode, Uri},
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{
     Answer,
     body::{Why, read},
+    json::Json,
 };
 use crate::app::{
     App,

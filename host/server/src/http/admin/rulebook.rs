@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, body::Body, extract::State, http::Uri, response::Response};
+use axum::{Extension, body::Body, extract::State, http::Uri, response::Response};
 use jiff::Timestamp;
 use paasla_core::ObjectDiff;
 use paasla_store::governance::proposal::ProposalState;
@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, body::read, proposals::answer};
+use super::{Answer, body::read, json::Json, proposals::answer};
 use crate::app::{
     App,
     governance::{actor::Actor, proposals::How, refusal::Refusal, view::instant},
@@ -42,14 +42,12 @@ pub(super) async fn now(
     uri: Uri,
 ) -> Answer<Json<Value>> {
     let [at] = asked(&uri, ["at"])?;
-    let at = match at {
-        None => Timestamp::now(),
-        Some(text) => text.parse().map_err(|_| {
-            let message = "`at` must be a time: date, time and offset, as in 2027-01-01T00:00:00+02:00";
-            Refusal::invalid("time_invalid", "url", message)
-        })?,
+    let read = |text: String| {
+        let message = "`at` must be a time: date, time and offset, as in 2027-01-01T00:00:00+02:00";
+        let read: Result<Timestamp, _> = text.parse();
+        read.map(Timestamp::as_millisecond).map_err(|_| Refusal::invalid("time_invalid", "url", message))
     };
-    let (since, rulebook, policies) = app.rulebook_at(at.as_millisecond()).await?;
+    let (since, rulebook, policies) = app.rulebook_at(&actor, at.map(read).transpose()?).await?;
     let mut json = json!(rulebook);
     if let Value::Object(members) = &mut json {
         members.insert("since".to_owned(), json!(since));
@@ -61,8 +59,16 @@ pub(super) async fn now(
     Ok(Json(json))
 }
 
-pub(super) async fn generations(State(app): State<Arc<App>>) -> Answer<Json<Vec<Value>>> {
-    let all = app.generations().await?.into_iter().map(|info| {
+pub(super) async fn generations(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Json<Vec<Value>>> {
+    let is_ministry = actor.institution.is_none();
+    let all = app.generations(&actor).await?.into_iter().map(|info| {
+        if !is_ministry {
+            let at = instant(info.installed_at);
+            return json!({ "generation": info.generation, "installedAt": at, "active": info.active });
+        }
         json!({
             "generation": info.generation,
             "installedAt": instant(info.installed_at),
