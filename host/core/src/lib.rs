@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod decision;
+pub mod diff;
 pub mod entry;
 pub mod grant;
 pub mod index;
@@ -25,6 +26,7 @@ pub mod visibility;
 
 pub use client::ClientId;
 pub use decision::{Decision, FieldDecision, RowDecision};
+pub use diff::{MemberDiff, ObjectChange, ObjectDiff, ObjectId, ObjectKind};
 pub use entry::{Counted, Entry, Finds};
 pub use grant::{Grant, Quota, Window};
 pub use index::Index;
