@@ -26,7 +26,9 @@ use crate::{
     config::Config,
     failure::{Failure, Kind, invalid, not_found, of_kind, usage},
     files::{read as read_file, read_text},
-    host, show,
+    host,
+    secret::secret,
+    show,
 };
 
 /// What to put in.
@@ -68,7 +70,9 @@ async fn seed(arguments: &Seed) -> Result<()> {
     }
     let config = Config::read(&arguments.config)?;
     let description = host::description(&config)?;
-    let engine = host::engine(&config, false)?;
+    let store = SqliteStore::open(&config.store.database).await?;
+    let secret = secret(&config.secrets.file, &store).await?;
+    let engine = host::engine(&config, &secret, false)?;
     let mut rulebook = read(&arguments.from)?;
     let mut components = std::collections::BTreeMap::new();
     let mut stored = Vec::new();
@@ -96,7 +100,6 @@ async fn seed(arguments: &Seed) -> Result<()> {
         });
         components.insert(rule.digest.clone(), bytes);
     }
-    let store = SqliteStore::open(&config.store.database).await?;
     let done = async {
         let newest = store.rulebook().await?;
         if let Some(newest) = &newest {

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use paasla_server::app::health::LOOK_EVERY;
 use paasla_server::http::{Doors, Gatehouse, Settings, admin, layers, panics, routes, serve};
 use serde_json::json;
 use tokio::{
@@ -77,13 +78,17 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let watched = Arc::clone(&app);
     let watcher = tokio::spawn(async move {
         loop {
-            let look_at_quarantine = async {
-                if let Err(error) = watched.look_at_quarantine().await {
-                    tracing::warn!(%error, "the list of policies in quarantine cannot be read");
-                }
-            };
-            tokio::join!(watched.look(), look_at_quarantine);
+            if let Err(error) = watched.look_at_quarantine().await {
+                tracing::warn!(%error, "the list of policies in quarantine cannot be read");
+            }
             tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    });
+    let looked_at = Arc::clone(&app);
+    let health = tokio::spawn(async move {
+        loop {
+            looked_at.look().await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     });
     let governed = Arc::clone(&app);
@@ -109,6 +114,7 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let router = layers(&doors, routes(&doors).merge(admin::router(&app)));
     let finished = serve::serve(listener, router, &settings, until).await;
     watcher.abort();
+    health.abort();
     governor.abort();
     dropped.inspect(tokio::task::JoinHandle::abort);
     app.stopping();

@@ -37,6 +37,7 @@ use async_trait::async_trait;
 use crate::app::{
     answer::Answer,
     ask::{Ask, Caller},
+    health::Readiness,
     problem::{NoAnswer, Problem},
 };
 
@@ -92,10 +93,7 @@ pub trait Gatehouse: Send + Sync + 'static {
     fn code_label(&self, field: &str, code: &str) -> Option<(String, String)>;
 
     /// Whether queries can be answered.
-    fn ready(&self) -> bool;
-
-    /// How many policies are out of service because their rules broke too often.
-    fn quarantined(&self) -> usize;
+    fn readiness(&self) -> Readiness;
 
     /// The OpenAPI description of a service, exactly version 3.1.0 or 3.0.x.
     fn openapi(&self, service: &str) -> Option<serde_json::Value>;

@@ -28,6 +28,7 @@ use paasla_core::Entry;
 
 pub(crate) use self::{
     frame::ENTRY_MAX,
+    identity::Identity,
     scan::{Rest, at, scan},
     segment::{name, number_of},
 };

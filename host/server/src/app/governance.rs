@@ -31,7 +31,7 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::{actor::Actor, refusal::Refusal};
-use super::{App, Then, active::Pool};
+use super::{App, Then, active::Pool, clock};
 
 /// How many characters a reason may have.
 const LONGEST_REASON: usize = 500;
@@ -219,5 +219,5 @@ impl App {
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub(crate) fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    clock::now()
 }

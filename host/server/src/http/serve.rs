@@ -97,7 +97,7 @@ async fn accept(
 async fn pause(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        tracing::warn!(kind = %error.kind(), "a connection could not be accepted");
+        tracing::warn!(%error, "a connection could not be accepted");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -21,6 +21,7 @@ use paasla_server::{
     app::{
         answer::{Answer, AnswerField, Cell},
         ask::{Ask, Caller},
+        health::Readiness,
         problem::{NoAnswer, Problem},
     },
     http::{Doors, Gatehouse, Put, Sent, Settings, router},
@@ -54,8 +55,7 @@ pub(crate) struct Fake {
     pub(crate) reply: Reply,
     pub(crate) delay: Duration,
     pub(crate) records: bool,
-    pub(crate) ready: bool,
-    pub(crate) quarantined: usize,
+    pub(crate) readiness: Readiness,
 }
 
 impl Default for Fake {
@@ -67,8 +67,7 @@ impl Default for Fake {
             reply: Box::new(|_| Ok(empty())),
             delay: Duration::ZERO,
             records: true,
-            ready: true,
-            quarantined: 0,
+            readiness: Readiness { is_ready: true, ..Readiness::default() },
         }
     }
 }
@@ -120,12 +119,8 @@ impl Gatehouse for Fake {
         Vec::new()
     }
 
-    fn ready(&self) -> bool {
-        self.ready
-    }
-
-    fn quarantined(&self) -> usize {
-        self.quarantined
+    fn readiness(&self) -> Readiness {
+        self.readiness.clone()
     }
 
     fn openapi(&self, service: &str) -> Option<Value> {

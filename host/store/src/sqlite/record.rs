@@ -8,18 +8,23 @@
 
 use std::{
     collections::HashMap,
+    fs::{self, OpenOptions},
     io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
-    sync::{Arc, PoisonError, atomic::AtomicI64},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
 use cap_std::fs::Dir;
 use paasla_core::{ClientId, Counted, Entry, Record};
-use sqlx::SqlitePool;
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use tokio::sync::{Mutex, Notify};
 
-use super::{begin, failure::failure, noted::Noted, usage};
+use super::{database::Database, failure::failure, noted::Noted, opened::Opened, usage};
 use crate::{
     error::StoreError,
     filter::RecordFilter,
@@ -49,9 +54,11 @@ struct Recent {
 #[derive(Debug)]
 pub(super) struct Records {
     log: Log,
+    folder: Opened,
+    /// Whether the last records could not be written.
+    is_failing: AtomicBool,
     finder: Finder,
-    writer: SqlitePool,
-    readers: SqlitePool,
+    database: Database,
     /// When old usage was last dropped: milliseconds since 1970-01-01T00:00:00Z.
     pruned_at: AtomicI64,
     /// What this program has written and counted, and that may not be noted yet: by holder and basis.
@@ -64,19 +71,20 @@ pub(super) struct Records {
 
 impl Records {
     /// The records beside this database. Whatever is in the log is noted, if the database lets it.
-    pub(super) async fn open(
-        database: &Path,
-        writer: SqlitePool,
-        readers: SqlitePool,
-    ) -> Result<Arc<Self>, StoreError> {
-        let mut folder = database.as_os_str().to_owned();
+    pub(super) async fn open(beside: &Path, database: Database) -> Result<Arc<Self>, StoreError> {
+        let mut folder = beside.as_os_str().to_owned();
         folder.push("-records");
-        let log = aside(move || Log::open(folder.into())).await?;
+        let (log, folder) = aside(move || {
+            let log = Log::open(folder.clone().into())?;
+            Ok((log, Opened::at("folder of records", Path::new(&folder))?))
+        })
+        .await?;
         let records = Arc::new(Self {
             log,
+            folder,
+            is_failing: AtomicBool::new(false),
             finder: Finder::default(),
-            writer,
-            readers,
+            database,
             pruned_at: AtomicI64::new(i64::MIN),
             recent: std::sync::Mutex::default(),
             noting: Mutex::default(),
@@ -99,6 +107,36 @@ impl Records {
     }
 
     pub(super) fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        let written = self.folder.check().and_then(|()| self.append_all(entries));
+        let is_failing = matches!(written, Err(StoreError::Unavailable(_) | StoreError::Replaced { .. }));
+        self.is_failing.store(is_failing, Ordering::Relaxed);
+        written
+    }
+
+    /// Whether records can be written, as far as can be seen without writing any. After they could not, it is tried.
+    pub(super) async fn look(records: &Arc<Self>) -> Result<(), StoreError> {
+        records.folder.check()?;
+        let of = Arc::clone(records);
+        aside(move || {
+            let folder = of.folder.path();
+            if statvfs(folder)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+                return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+            }
+            if of.is_failing.load(Ordering::Relaxed) {
+                try_to_write(folder)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// How many bytes are free where the records are.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        let disk = statvfs(self.folder.path()).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    fn append_all(&self, entries: &[Entry]) -> Result<(), StoreError> {
         let learn = |written: Result<(Written, &[_]), ()>| {
             let Ok((written, places)) = written else { return self.finder.give_up() };
             // Before the finder says that it is written so far: then all that it counts is here.
@@ -126,7 +164,7 @@ impl Records {
         let key = (client.to_string(), basis.to_owned());
         // Before the database is asked: what is noted meanwhile is found there, and told by how far it is noted.
         let recent = self.recent().get(&key).cloned().unwrap_or_default();
-        let (mut usage, noted) = usage::of(&self.readers, &key.0, basis, now).await?;
+        let (mut usage, noted) = usage::of(self.database.readers()?, &key.0, basis, now).await?;
         for recent in recent.into_iter().filter(|recent| !noted.covers(recent.written)) {
             usage.add(recent.persons, recent.instant, now);
         }
@@ -190,7 +228,7 @@ impl Records {
     /// Notes what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
     async fn note_all(records: &Arc<Self>) -> Result<(), StoreError> {
         let _noting = records.noting.lock().await;
-        let noted = Noted::read(&records.readers).await?;
+        let noted = Noted::read(records.database.readers()?).await?;
         records.recent().retain(|_, of| {
             of.retain(|recent| !noted.covers(recent.written));
             !of.is_empty()
@@ -283,7 +321,7 @@ impl Records {
         ended: bool,
         counted: &[Counted],
     ) -> Result<bool, StoreError> {
-        let mut transaction = begin(&records.writer).await?;
+        let mut transaction = records.database.begin().await?;
         let known: Option<(i64, bool)> = sqlx::query_as("SELECT noted, ended FROM segment WHERE number = $1")
             .bind(number)
             .fetch_optional(&mut *transaction)
@@ -302,7 +340,7 @@ impl Records {
             .execute(&mut *transaction)
             .await
             .map_err(failure)?;
-        transaction.commit().await.map_err(failure)?;
+        transaction.commit().await?;
         Ok(true)
     }
 
@@ -315,7 +353,7 @@ impl Records {
             Ok(())
         })
         .await?;
-        if records.writer.is_closed() {
+        if records.database.is_closed() {
             return Ok(());
         }
         Self::note_if_possible(records).await
@@ -332,6 +370,16 @@ impl Records {
             other => other,
         }
     }
+}
+
+/// Whether a file of the folder can be made and written to the disk.
+fn try_to_write(folder: &Path) -> io::Result<()> {
+    let path = folder.join("written.tmp");
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let written =
+        file.set_len(0).and_then(|()| file.write_all_at(&[0; 4096], 0)).and_then(|()| file.sync_all());
+    fs::remove_file(&path)?;
+    written
 }
 
 /// A record that was found; none unless it is as it was written.
