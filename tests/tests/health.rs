@@ -4,7 +4,9 @@
 
 use std::{
     fs::{self, File},
+    net::TcpStream,
     path::Path,
+    process::Command,
     sync::atomic::AtomicBool,
     time::Duration,
 };
@@ -35,8 +37,7 @@ fn ask(given: &Given, host: &Host) -> Result<Got> {
 
 /// What the host says of itself.
 fn ready(given: &Given, host: &Host) -> Result<(u16, Value)> {
-    let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
-    let mut response = agent.get(format!("{}/health/ready", host.base_url)).call()?;
+    let mut response = agent().get(format!("{}/health/ready", host.base_url)).call()?;
     let text = response.body_mut().read_to_string()?;
     let folder = given.home.folder.to_string_lossy();
     ensure!(!text.contains(&*folder) && !text.contains(".sqlite"), "a path is told: {text}");
@@ -198,4 +199,24 @@ fn a_full_disk_stops_what_it_must_and_nothing_stays_behind() -> Result<()> {
     let log = fs::read_to_string(log)?;
     ensure!(log.contains("disk is full"), "the log does not tell why:\n{log}");
     Ok(())
+}
+
+/// Connections that cannot be taken are told with what is in the way.
+#[test]
+fn too_many_open_files_are_told_by_name() -> Result<()> {
+    let given = Given::seeded()?;
+    let host = given.start()?;
+    is_well(&given, &host)?;
+    let open = fs::read_dir(format!("/proc/{}/fd", host.id()))?.count();
+    let limited = Command::new("prlimit")
+        .args(["--pid", &host.id().to_string(), &format!("--nofile={}", open + 20)])
+        .status()
+        .context("there is no program `prlimit`: install util-linux")?;
+    ensure!(limited.success(), "prlimit failed");
+    let address = host.base_url.trim_start_matches("http://").to_owned();
+    let connections: Vec<_> = (0..60).map(|_| TcpStream::connect(&address)).collect::<Result<_, _>>()?;
+    within(MINUTE, || Ok(fs::read_to_string(given.home.log())?.contains("Too many open files")))?;
+    drop(connections);
+    is_well(&given, &host)?;
+    host.stop()
 }

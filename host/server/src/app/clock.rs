@@ -33,6 +33,12 @@ pub(crate) fn id() -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(&SEQUENCE, millis / 1_000, nanos))
 }
 
+/// The time as HTTP writes it (RFC 9110, 5.6.7).
+pub(crate) fn http_date() -> String {
+    let now = jiff::Timestamp::from_millisecond(now()).unwrap_or_default();
+    now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 /// By how many milliseconds the system's clock is ahead of this one, or behind it if that is below 0. Nothing but 0 and
 /// what is more than a correction is given.
 pub(crate) fn jumped_by() -> i64 {
@@ -92,6 +98,16 @@ mod tests {
         assert_eq!(
             (clock.now(START + 3_000, 3_500), clock.jumped_by(START + 3_000, 3_500)),
             (START + 3_000, 0)
+        );
+    }
+
+    #[test]
+    fn dates_are_those_of_http() {
+        let date = jiff::fmt::strtime::parse("%a, %d %b %Y %H:%M:%S GMT", http_date());
+        assert!(
+            date.is_ok() && http_date().len() == "Sun, 06 Nov 1994 08:49:37 GMT".len(),
+            "{}",
+            http_date()
         );
     }
 

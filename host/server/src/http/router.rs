@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use percent_encoding::percent_decode_str;
 
 use super::{Gatehouse, admission::Admission, door, health, openapi, problem, rr, trace, xroad};
-use crate::app::problem::Problem;
+use crate::app::{clock, problem::Problem};
 
 /// What the doors allow.
 #[derive(Debug, Clone)]
@@ -92,6 +92,9 @@ pub fn layers(doors: &Arc<Doors>, routes: Router) -> Router {
 async fn outermost(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
     let mut response = trace::trace(request, |request| catch(plain_path(doors, request, next))).await;
     let headers = response.headers_mut();
+    if let Ok(date) = HeaderValue::from_str(&clock::http_date()) {
+        headers.insert(header::DATE, date);
+    }
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Other doors may say otherwise of what is nobody's data: style sheets, pictures.

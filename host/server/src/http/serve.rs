@@ -120,6 +120,8 @@ async fn connection(
         .max_buf_size(head_limit.max(64 * 1024))
         .keep_alive(true)
         .half_close(false)
+        // It would panic at a clock before 1970; the router adds it to what it answers.
+        .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let connection = pin!(watcher.watch(connection));
     let connection = Afterwards(Repoll::new(connection));

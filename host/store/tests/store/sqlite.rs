@@ -171,6 +171,8 @@ async fn a_database_that_was_replaced_takes_nothing() {
 #[tokio::test]
 async fn a_database_that_cannot_be_read_is_not_well() {
     let home = SqliteHome::new();
+    // So that all is in the file, and not in the log beside it.
+    home.open().await.close().await.unwrap();
     let store = home.open().await;
     store.health().await.control.unwrap();
     let whole = fs::read(home.path()).unwrap();
