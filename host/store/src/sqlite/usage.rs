@@ -147,7 +147,9 @@ mod tests {
         let before = [usage(NOW).await, usage(earlier).await];
         assert_eq!(before[0], Usage { hour: 61, day: 25, month: 31, year: 366 });
 
-        prune(&mut store.database.begin().await.unwrap()).await.unwrap();
+        let mut write = store.database.begin().await.unwrap();
+        prune(&mut write).await.unwrap();
+        write.commit().await.unwrap();
         let left: i64 = sqlx::query_scalar("SELECT count(*) FROM usage_bucket")
             .fetch_one(store.database.readers().unwrap())
             .await
@@ -171,7 +173,7 @@ mod tests {
         for (instant, persons) in [(NOW, 19), (NOW + 400 * DAY, 1), (NOW + 400 * DAY + 1, 1), (NOW + 2, 1)] {
             add(&mut connection, &never(), &[counted(instant, persons)]).await.unwrap();
         }
-        drop(connection);
+        connection.commit().await.unwrap();
         let usage = async |now| of(store.database.readers().unwrap(), client, "b", now).await.unwrap().0;
         let all = Usage { hour: 22, day: 22, month: 22, year: 22 };
         assert_eq!(usage(NOW + 3).await, all);
