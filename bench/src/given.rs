@@ -2,10 +2,17 @@
 //! The decision that every system makes: a purpose needs some categories of data, and the fields of all others are
 //! hidden. Eight purposes, twelve categories; of twenty fields about a third are hidden.
 
-use std::{env, fs, path::PathBuf, sync::Arc};
+use std::{
+    env, fs,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use anyhow::{Context as _, Result};
-use paasla_core::{Date, Field, GrantView, Limits, Mode, Policy, Query, Scope, Subjects, Term, Value};
+use paasla_core::{
+    Date, Field, GrantView, Limits, Mode, Policy, Query, Register, RegisterField, RowFact, Scope, Subjects,
+    Term, Value, Vouching,
+};
 use paasla_engine::{Engine, EngineConfig, RowInput, Rule};
 use serde_json::json;
 
@@ -130,7 +137,7 @@ pub fn settings(policy: usize) -> serde_json::Value {
 #[must_use]
 pub fn policy(name: String, settings: serde_json::Value) -> Policy {
     let (scope, mode, limits) = (Scope::default(), Mode::Enforce, Limits::default());
-    Policy { name, rule: String::new(), settings, scope, mode, limits }
+    Policy { name, rule: String::new(), settings, scope, mode, limits, vouched_by: Vouching::Ministry }
 }
 
 /// A field; those after the twentieth are the same again, under other names.
@@ -142,6 +149,7 @@ pub fn field(nth: usize) -> Arc<Field> {
     let told: &[usize] = if category == 0 { &[2, 3] } else { &[] };
     let category_iri = |nth: usize| CATEGORIES.get(nth).copied().unwrap_or_default().to_owned();
     Arc::new(Field {
+        index: u32::try_from(nth).unwrap_or(u32::MAX),
         name,
         group: None,
         iri: iri.to_owned(),
@@ -149,6 +157,27 @@ pub fn field(nth: usize) -> Arc<Field> {
         special: false,
         reveals: told.iter().map(|nth| category_iri(*nth)).collect(),
     })
+}
+
+/// How many fields the register has: no query that is measured asks for more.
+const REGISTER_FIELDS: usize = 100;
+
+/// The register that the rules are told of, the same for all.
+static REGISTER: LazyLock<Arc<Register>> = LazyLock::new(|| {
+    let field = |nth| RegisterField { entity: "person".to_owned(), field: field(nth) };
+    let birth_date = RowFact {
+        entity: "person".to_owned(),
+        name: "subject.birth-date".to_owned(),
+        kind: "date",
+        category: CATEGORIES.get(3).map(|iri| (*iri).to_owned()),
+    };
+    Arc::new(Register::new((0..REGISTER_FIELDS).map(field).collect(), vec![birth_date]))
+});
+
+/// The register that the rules are told of.
+#[must_use]
+pub fn register() -> &'static Arc<Register> {
+    &REGISTER
 }
 
 /// A query as institutions send them, for so many fields.
@@ -160,6 +189,7 @@ pub fn query(fields: usize, purpose: Term) -> Query {
     Query {
         id: "0196a0b0-0000-7000-8000-000000000000".to_owned(),
         instant: 1_795_000_000_000,
+        utc_offset: 120,
         date: Date::constant(2026, 11, 18),
         channel: "xroad".to_owned(),
         service: "person".to_owned(),
@@ -178,7 +208,7 @@ pub fn query(fields: usize, purpose: Term) -> Query {
         provision: None,
         bundle: None,
         subjects: Subjects { kind: "keys".to_owned(), count: 1 },
-        fields: (0..fields).map(field).collect(),
+        fields: register().fields().iter().take(fields).map(|known| Arc::clone(&known.field)).collect(),
         grant: GrantView {
             id: "public-task-person".to_owned(),
             reference: text("Invented decision 1-1/26/1"),
@@ -279,7 +309,7 @@ mod tests {
     fn ten_thousand_rows_are_reviewed_under_the_usual_limits() {
         let engine = engine().unwrap();
         let policy = policy("minors".to_owned(), minors());
-        let policy = engine.activate(&rule(&engine, "minors").unwrap(), &policy).unwrap();
+        let policy = engine.activate(&rule(&engine, "minors").unwrap(), &policy, register()).unwrap();
         let child = rows(1).into_iter().find(|_| born(0) > LATEST_ADULT).unwrap();
         let (query, children) = (usual(20), vec![child; 10_000]);
         let (said, fuel) = policy.review(&query, &children);

@@ -90,7 +90,7 @@ fn is_known(panic: &str) {
 /// Loads bytes as a rule, and lets it rule on everything if it is one.
 pub fn run(bytes: &[u8]) {
     match ENGINE.load(bytes) {
-        Ok(rule) => match ENGINE.activate(&rule, &common::policy()) {
+        Ok(rule) => match ENGINE.activate(&rule, &common::policy(), &common::register()) {
             Ok(policy) => {
                 if let Start::ConfigureEachTime(why) = &policy.start
                     && why.contains("panicked")

@@ -73,6 +73,69 @@ impl Date {
     }
 }
 
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl Date {
+    /// The day of the week.
+    #[must_use]
+    pub fn weekday(self) -> Weekday {
+        use Weekday::{Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
+        // 1970-01-01 was a Thursday.
+        match (self.0.rem_euclid(7) + 3) % 7 {
+            0 => Monday,
+            1 => Tuesday,
+            2 => Wednesday,
+            3 => Thursday,
+            4 => Friday,
+            5 => Saturday,
+            _ => Sunday,
+        }
+    }
+}
+
+/// A time of the day, by the clocks where the register is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalTime {
+    /// The day.
+    pub date: Date,
+    /// The hour, 0 to 23.
+    pub hour: u8,
+    /// The minute, 0 to 59.
+    pub minute: u8,
+}
+
+impl LocalTime {
+    /// The time at an instant (milliseconds since 1970-01-01T00:00:00Z) so many minutes ahead of UTC.
+    #[must_use]
+    pub fn of(instant: i64, utc_offset: i32) -> Self {
+        let minutes = instant.div_euclid(60_000).saturating_add(utc_offset.into());
+        let small = |number: i64| u8::try_from(number).unwrap_or(0);
+        let minute_of_day = minutes.rem_euclid(1_440);
+        Self {
+            date: Date(i32::try_from(minutes.div_euclid(1_440)).unwrap_or(i32::MAX)),
+            hour: small(minute_of_day / 60),
+            minute: small(minute_of_day % 60),
+        }
+    }
+
+    /// The day of the week.
+    #[must_use]
+    pub fn weekday(self) -> Weekday {
+        self.date.weekday()
+    }
+}
+
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = self.civil();
@@ -130,5 +193,41 @@ mod tests {
             assert_eq!(latest.years_until(today), 18);
             assert_eq!(Date(latest.0 + 1).years_until(today), 17);
         }
+    }
+
+    #[test]
+    fn days_of_the_week_follow_each_other() {
+        assert_eq!(Date(0).weekday(), Weekday::Thursday);
+        assert_eq!(Date::new(2026, 12, 1).unwrap().weekday(), Weekday::Tuesday);
+        assert_eq!(Date::new(1900, 1, 1).unwrap().weekday(), Weekday::Monday);
+        let week = [
+            Weekday::Monday,
+            Weekday::Tuesday,
+            Weekday::Wednesday,
+            Weekday::Thursday,
+            Weekday::Friday,
+            Weekday::Saturday,
+            Weekday::Sunday,
+        ];
+        for days in -1_000..1_000 {
+            let place = |days| week.iter().position(|day| *day == Date(days).weekday()).unwrap();
+            assert_eq!(place(days + 1), (place(days) + 1) % 7);
+        }
+    }
+
+    #[test]
+    fn clocks_are_ahead_of_utc_or_behind() {
+        let noon = Date::new(2026, 6, 30).unwrap();
+        let instant = i64::from(noon.0) * 86_400_000 + 12 * 3_600_000 + 59_999;
+        let at = |offset| LocalTime::of(instant, offset);
+        assert_eq!(at(0), LocalTime { date: noon, hour: 12, minute: 0 });
+        assert_eq!(at(180), LocalTime { date: noon, hour: 15, minute: 0 });
+        assert_eq!(at(720), LocalTime { date: Date(noon.0 + 1), hour: 0, minute: 0 });
+        assert_eq!(at(-721), LocalTime { date: Date(noon.0 - 1), hour: 23, minute: 59 });
+        assert_eq!(at(345).weekday(), noon.weekday());
+        // Before 1970, and where no calendar reaches.
+        assert_eq!(LocalTime::of(-1, 0), LocalTime { date: Date(-1), hour: 23, minute: 59 });
+        assert_eq!(LocalTime::of(i64::MAX, i32::MAX).date, Date(i32::MAX));
+        let _ = LocalTime::of(i64::MIN, i32::MIN);
     }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From the interface's functions to a [`Rule`].
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, sync::Arc};
 
 use crate::{
-    Decided, Description, Problem, Problems, Query, Reviewed, Row, Rule,
+    Decided, Description, Problem, Problems, Query, Register, Reviewed, Row, Rule, Setup,
+    bindings::exports::paasla::rule::ruling as raw,
     settings::{self, Tree},
 };
 
@@ -32,14 +33,21 @@ macro_rules! export {
                 }
                 fn configure(
                     settings: ::std::string::String,
-                ) -> ::core::result::Result<(), ::std::vec::Vec<$crate::Problem>> {
-                    CONFIGURED.with(|rule| rule.configure(&settings))
+                    register: $crate::__ruling::Register,
+                ) -> ::core::result::Result<
+                    ::std::vec::Vec<$crate::__ruling::Reason>,
+                    ::std::vec::Vec<$crate::Problem>,
+                > {
+                    CONFIGURED.with(|rule| rule.configure(&settings, &register))
                 }
-                fn decide(query: $crate::Query) -> $crate::Decided {
-                    CONFIGURED.with(|rule| rule.decide(&query))
+                fn decide(query: $crate::__ruling::Query) -> $crate::Decided {
+                    CONFIGURED.with(|rule| rule.decide(query))
                 }
-                fn review(query: $crate::Query, rows: ::std::vec::Vec<$crate::Row>) -> $crate::Reviewed {
-                    CONFIGURED.with(|rule| rule.review(&query, &rows))
+                fn review(
+                    query: $crate::__ruling::Query,
+                    rows: ::std::vec::Vec<$crate::Row>,
+                ) -> $crate::Reviewed {
+                    CONFIGURED.with(|rule| rule.review(query, &rows))
                 }
             }
 
@@ -51,17 +59,35 @@ macro_rules! export {
                 unsafe { $crate::__ruling::_export_describe_cabi::<Exported>() }
             }
             #[unsafe(export_name = "paasla:rule/ruling@0.1.0#configure")]
-            unsafe extern "C" fn configure(settings: *mut u8, length: usize) -> *mut u8 {
+            unsafe extern "C" fn configure(
+                settings: *mut u8,
+                length: usize,
+                fields: *mut u8,
+                field_count: usize,
+                facts: *mut u8,
+                fact_count: usize,
+            ) -> *mut u8 {
                 unsafe {
-                    let told = __configure(settings, length);
+                    let told = __configure(settings, length, fields, field_count, facts, fact_count);
                     $crate::__tidy();
                     told
                 }
             }
             // By itself, so that nothing of it is left on the stack when that is made tidy.
             #[inline(never)]
-            unsafe fn __configure(settings: *mut u8, length: usize) -> *mut u8 {
-                unsafe { $crate::__ruling::_export_configure_cabi::<Exported>(settings, length) }
+            unsafe fn __configure(
+                settings: *mut u8,
+                length: usize,
+                fields: *mut u8,
+                field_count: usize,
+                facts: *mut u8,
+                fact_count: usize,
+            ) -> *mut u8 {
+                unsafe {
+                    $crate::__ruling::_export_configure_cabi::<Exported>(
+                        settings, length, fields, field_count, facts, fact_count,
+                    )
+                }
             }
             #[unsafe(export_name = "paasla:rule/ruling@0.1.0#decide")]
             unsafe extern "C" fn decide(query: *mut u8) -> *mut u8 {
@@ -103,7 +129,7 @@ fn tidy_stack() {
 /// The place where a component keeps its configured rule.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Configured<R>(OnceCell<R>);
+pub struct Configured<R>(OnceCell<(R, Arc<Register>)>);
 
 #[expect(clippy::expect_used, reason = "the host calls `configure` first; anything else must trap")]
 impl<R: Rule> Configured<R> {
@@ -113,26 +139,28 @@ impl<R: Rule> Configured<R> {
         Self(OnceCell::new())
     }
 
-    /// Reads the settings and keeps the rule.
+    /// Reads the settings, keeps the rule and what it needs of the register, and tells the reasons it declares.
     ///
     /// # Errors
     /// What is wrong with the settings.
-    pub fn configure(&self, settings: &str) -> Result<(), Vec<Problem>> {
-        let rule = from_settings::<R>(settings)?;
-        assert!(self.0.set(rule).is_ok(), "configured twice");
+    pub fn configure(&self, settings: &str, told: &raw::Register) -> Result<Vec<raw::Reason>, Vec<Problem>> {
+        let (rule, register, reasons) = from_settings::<R>(settings, told)?;
+        assert!(self.0.set((rule, register)).is_ok(), "configured twice");
         #[cfg(all(target_arch = "wasm32", feature = "arena"))]
         crate::arena::configured();
-        Ok(())
+        Ok(reasons)
     }
 
     /// See [`Rule::decide`].
-    pub fn decide(&self, query: &Query) -> Decided {
-        self.0.get().expect("decide before configure").decide(query)
+    pub fn decide(&self, query: raw::Query) -> Decided {
+        let (rule, register) = self.0.get().expect("decide before configure");
+        rule.decide(&Query::new(query, Arc::clone(register)))
     }
 
     /// See [`Rule::review`].
-    pub fn review(&self, query: &Query, rows: &[Row]) -> Reviewed {
-        self.0.get().expect("review before configure").review(query, rows)
+    pub fn review(&self, query: raw::Query, rows: &[Row]) -> Reviewed {
+        let (rule, register) = self.0.get().expect("review before configure");
+        rule.review(&Query::new(query, Arc::clone(register)), rows)
     }
 
     /// See [`Rule::describe`].
@@ -148,11 +176,18 @@ impl<R: Rule> Default for Configured<R> {
     }
 }
 
-fn from_settings<R: Rule>(settings: &str) -> Result<R, Vec<Problem>> {
+/// A configured rule, the register that it was told, and the reasons that it declared.
+type FromSettings<R> = (R, Arc<Register>, Vec<raw::Reason>);
+
+fn from_settings<R: Rule>(settings: &str, told: &raw::Register) -> Result<FromSettings<R>, Vec<Problem>> {
     let tree = Tree::parse(settings).map_err(|problem| vec![problem])?;
     // A rule holds nothing of the text and the tree: its settings are `DeserializeOwned`.
     #[cfg(all(target_arch = "wasm32", feature = "arena"))]
     crate::arena::keep();
     let settings: R::Settings = settings::read(&tree).map_err(|problem| vec![problem])?;
-    R::configure(settings).map_err(|problems: Problems| problems.into())
+    let register = Arc::new(Register::new(told));
+    let mut setup = Setup::new(&register);
+    let rule = R::configure(settings, &mut setup).map_err(|problems: Problems| Vec::from(problems))?;
+    let reasons = setup.declared();
+    Ok((rule, register, reasons))
 }

@@ -11,6 +11,8 @@ mod field;
 mod iri;
 mod narrow;
 mod query;
+mod reason;
+mod register;
 mod review;
 mod rule;
 mod select;
@@ -40,13 +42,15 @@ pub mod bindings {
 
 pub use bindings::exports::paasla::rule::ruling::{
     Attribute, Cell, Condition, Decided, Description, Exception, FactNeed, Narrowed, Narrowing, Obligation,
-    Problem, Provision, Query, Reason, Replacement, Reviewed, Row, RowRuling, Test, Value,
+    Problem, Provision, Reviewed, Row, RowRuling, Test, Value,
 };
-pub use date::Date;
+pub use date::{Date, LocalTime, Weekday};
 pub use field::Field;
 pub use iri::{Iri, IriMap, IriSet, dpv, gdpr, local_name, pd};
 pub use narrow::{Mask, Narrow, RowFact, row_fact};
-pub use query::{Bundle, Client, Grant, Term, because};
+pub use query::{Bundle, Client, Grant, Query, Term};
+pub use reason::{Because, Reason, Setup, because};
+pub use register::{Register, RowFactKind};
 pub use review::Review;
 pub use rule::{About, Problems, Rule, fact, provision};
 pub use select::{Select, all_fields, any_of, category, group, named, not, own_category, special};

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Narrowing a query, in words that read like the law.
 
-use core::borrow::Borrow;
-
 use crate::{
     Attribute, Condition, Decided, Exception, Field, Narrowed, Narrowing, Obligation, Query, Reason, Select,
-    Test, Value, iri::same, select::Match,
+    Test, Value, select::Match,
 };
 
 /// A mask of the host: a way to show less than the whole value.
@@ -108,7 +106,6 @@ pub struct Narrow<'q> {
 impl<'q> Narrow<'q> {
     pub(crate) fn new(query: &'q Query) -> Self {
         let narrowing = Narrowing {
-            reasons: Vec::new(),
             exceptions: Vec::new(),
             conditions: Vec::new(),
             obligations: Vec::new(),
@@ -119,76 +116,37 @@ impl<'q> Narrow<'q> {
 
     /// Shows nothing of these fields, nor of fields that give them away.
     #[must_use]
-    pub fn hide(self, fields: impl Select, reason: impl Borrow<Reason>) -> Self {
-        self.narrow(fields, &Narrowed::Hide, &Narrowed::Hide, reason.borrow())
+    pub fn hide(self, fields: impl Select, reason: Reason) -> Self {
+        self.narrow(fields, &Narrowed::Hide, &Narrowed::Hide, reason)
     }
 
     /// Shows these fields through a mask, and redacts fields that give them away.
     #[must_use]
-    pub fn mask(self, fields: impl Select, mask: Mask, reason: impl Borrow<Reason>) -> Self {
-        self.narrow(fields, &mask.into(), &Mask::Redact.into(), reason.borrow())
+    pub fn mask(self, fields: impl Select, mask: Mask, reason: Reason) -> Self {
+        self.narrow(fields, &mask.into(), &Mask::Redact.into(), reason)
     }
 
-    /// Narrows field by field: for each, the most that may be seen of it and why, or nothing. Fields share reasons, so
-    /// these are made beforehand, and borrowed.
+    /// Narrows field by field: for each, the most that may be seen of it and why, or nothing.
     #[must_use]
-    pub fn each<'r>(mut self, mut say: impl FnMut(Field<'q>) -> Option<(Narrowed, &'r Reason)>) -> Self {
-        let Narrowing { reasons, exceptions, .. } = &mut self.narrowing;
-        // All of them live as long as this: one that stands at the same place is the same.
-        let mut known: Vec<(&'r Reason, u32)> = Vec::new();
+    pub fn each(mut self, mut say: impl FnMut(Field<'q>) -> Option<(Narrowed, Reason)>) -> Self {
         for field in self.query.fields() {
             if let Some((to, reason)) = say(field) {
-                narrow_field(field.index(), to, self.query, exceptions, || {
-                    let place = known.iter().find(|(earlier, _)| core::ptr::eq(*earlier, reason));
-                    place.map(|(_, place)| *place).unwrap_or_else(|| {
-                        let place = index_of(reason, reasons);
-                        known.push((reason, place));
-                        place
-                    })
-                });
+                narrow_field(field.index(), to, reason, &mut self.narrowing.exceptions);
             }
         }
         self
     }
 
-    /// Narrows field by field: for each, the most that may be seen of it and the number of the reason, or nothing. A
-    /// reason is made when the first field needs it, and once: the same number stands for the same reason.
-    #[must_use]
-    pub fn each_numbered(
-        mut self,
-        mut say: impl FnMut(Field<'q>) -> Option<(Narrowed, usize)>,
-        mut reason: impl FnMut(usize) -> Reason,
-    ) -> Self {
-        let Narrowing { reasons, exceptions, .. } = &mut self.narrowing;
-        let mut known: Vec<(usize, u32)> = Vec::new();
-        for field in self.query.fields() {
-            if let Some((to, number)) = say(field) {
-                narrow_field(field.index(), to, self.query, exceptions, || {
-                    let place = known.iter().find(|(earlier, _)| *earlier == number);
-                    place.map(|(_, place)| *place).unwrap_or_else(|| {
-                        let place = u32::try_from(reasons.len()).unwrap_or(u32::MAX);
-                        reasons.push(reason(number));
-                        known.push((number, place));
-                        place
-                    })
-                });
-            }
-        }
-        self
-    }
-
-    fn narrow(mut self, fields: impl Select, own: &Narrowed, revealing: &Narrowed, reason: &Reason) -> Self {
-        let Narrowing { reasons, exceptions, .. } = &mut self.narrowing;
-        narrow_fields(self.query, fields, own, revealing, reason, reasons, exceptions);
+    fn narrow(mut self, fields: impl Select, own: &Narrowed, revealing: &Narrowed, reason: Reason) -> Self {
+        narrow_fields(self.query, fields, own, revealing, reason, &mut self.narrowing.exceptions);
         self
     }
 
     /// Answers only rows that fulfil a condition. Others are never read.
     #[must_use]
-    pub fn only_rows(mut self, condition: Unreasoned, reason: impl Borrow<Reason>) -> Self {
-        let reason = index_of(reason.borrow(), &mut self.narrowing.reasons);
+    pub fn only_rows(mut self, condition: Unreasoned, reason: Reason) -> Self {
         let Unreasoned(fact, test, value) = condition;
-        self.narrowing.conditions.push(Condition { fact, test, value, reason });
+        self.narrowing.conditions.push(Condition { fact, test, value, reason: reason.into() });
         self
     }
 
@@ -202,13 +160,13 @@ impl<'q> Narrow<'q> {
         self
     }
 
-    /// Tells the client something with the answer, e.g. how long it may keep the data.
+    /// Tells the client something with the answer, e.g. how long it may keep the data: the message of a reason.
     #[must_use]
-    pub fn inform(mut self, message: &str) -> Self {
-        let message = Attribute { name: "message".to_owned(), value: Value::Text(message.to_owned()) };
+    pub fn inform(mut self, reason: Reason) -> Self {
+        let reason = Attribute { name: "reason".to_owned(), value: Value::Integer(u32::from(reason).into()) };
         self.narrowing
             .obligations
-            .push(Obligation { code: "inform-client".to_owned(), attributes: vec![message] });
+            .push(Obligation { code: "inform-client".to_owned(), attributes: vec![reason] });
         self
     }
 
@@ -237,68 +195,30 @@ pub(crate) fn narrow_fields(
     select: impl Select,
     own: &Narrowed,
     revealing: &Narrowed,
-    reason: &Reason,
-    reasons: &mut Vec<Reason>,
+    reason: Reason,
     exceptions: &mut Vec<Exception>,
 ) {
-    // A reason that no field needs is not given.
-    let mut place = None;
     for field in query.fields() {
         let to = match select.matches(&field) {
             Match::No => continue,
             Match::Own => own,
             Match::Reveals => revealing,
         };
-        narrow_field(field.index(), to.clone(), query, exceptions, || {
-            *place.get_or_insert_with(|| index_of(reason, reasons))
-        });
+        narrow_field(field.index(), to.clone(), reason, exceptions);
     }
 }
 
 /// Adds the exception for one field. A field has one at most: a second narrowing of it hides if either hides, and
 /// redacts if the two masks differ.
-fn narrow_field(
-    index: u32,
-    to: Narrowed,
-    query: &Query,
-    exceptions: &mut Vec<Exception>,
-    reason: impl FnOnce() -> u32,
-) {
-    // They are kept in the order of fields, and mostly come in it.
-    let is_next = exceptions.last().is_none_or(|last| last.field < index);
-    let place = if is_next {
-        Err(exceptions.len())
-    } else {
-        exceptions.binary_search_by_key(&index, |exception| exception.field)
-    };
-    let place = match place {
-        Ok(place) => place,
-        Err(place) => {
-            if exceptions.capacity() == 0 {
-                exceptions.reserve_exact(query.fields.len());
-            }
-            exceptions.insert(place, Exception { field: index, to, reason: reason() });
-            return;
+fn narrow_field(field: u32, to: Narrowed, reason: Reason, exceptions: &mut Vec<Exception>) {
+    match exceptions.iter_mut().find(|exception| exception.field == field) {
+        None => exceptions.push(Exception { field, to, reason: reason.into() }),
+        Some(earlier) if earlier.to != to && earlier.to != Narrowed::Hide => {
+            earlier.to = match to {
+                Narrowed::Hide => Narrowed::Hide,
+                Narrowed::Mask(_) => Mask::Redact.into(),
+            };
         }
-    };
-    if let Some(earlier) = exceptions.get_mut(place)
-        && earlier.to != to
-        && earlier.to != Narrowed::Hide
-    {
-        earlier.to = match to {
-            Narrowed::Hide => Narrowed::Hide,
-            Narrowed::Mask(_) => Mask::Redact.into(),
-        };
+        Some(_) => {}
     }
-}
-
-pub(crate) fn index_of(reason: &Reason, reasons: &mut Vec<Reason>) -> u32 {
-    // Messages of one rule begin alike, and differ more often than anything else.
-    let known =
-        reasons.iter().position(|earlier| same(&earlier.message, &reason.message) && earlier == reason);
-    let place = known.unwrap_or_else(|| {
-        reasons.push(reason.clone());
-        reasons.len() - 1
-    });
-    u32::try_from(place).unwrap_or(u32::MAX)
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reading a query.
 
+use std::sync::Arc;
+
 use crate::{
-    Attribute, Date, Decided, Query, Reason, Row, Value,
-    bindings::exports::paasla::rule::ruling::{self as raw, TextNumber, Texts},
-    iri::same,
-    narrow::Narrow,
+    Attribute, Date, Decided, Field, LocalTime, Reason, Register, Row, Value,
+    bindings::exports::paasla::rule::ruling as raw, iri::same, narrow::Narrow,
 };
 
 /// Who asks, in parts.
@@ -21,39 +21,20 @@ pub struct Client<'q> {
     pub subsystem: Option<&'q str>,
 }
 
-/// A reason: a stable code and a sentence for a person.
-#[must_use]
-pub fn because(code: &str, message: impl Into<String>) -> Reason {
-    Reason { code: code.to_owned(), message: message.into(), provision: None }
-}
-
-impl Reason {
-    /// The same reason, with the provision behind it: its place in `describe`
-    /// ([`About::implements`](crate::About::implements)).
-    #[must_use]
-    pub fn under(mut self, provision: u32) -> Self {
-        self.provision = Some(provision);
-        self
-    }
-}
-
 /// A term of a vocabulary, with everything broader than it.
 #[derive(Debug, Clone, Copy)]
-pub struct Term<'q> {
-    query: &'q Query,
-    term: &'q raw::Term,
-}
+pub struct Term<'q>(&'q raw::Term);
 
 impl<'q> Term<'q> {
     /// The full IRI.
     #[must_use]
     pub fn iri(&self) -> &'q str {
-        self.query.text_at(self.term.iri)
+        &self.0.iri
     }
 
     /// The IRIs of all broader terms.
     pub fn broader(&self) -> impl Iterator<Item = &'q str> + use<'q> {
-        self.query.texts(self.term.broader)
+        self.0.broader.iter().map(String::as_str)
     }
 
     /// Whether this is the term `iri`, or narrower.
@@ -71,61 +52,53 @@ impl<'q> Term<'q> {
 
 /// The bundle that a query belongs to.
 #[derive(Debug, Clone, Copy)]
-pub struct Bundle<'q> {
-    query: &'q Query,
-    bundle: &'q raw::Bundle,
-}
+pub struct Bundle<'q>(&'q raw::Bundle);
 
 impl<'q> Bundle<'q> {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &'q str {
-        self.query.text_at(self.bundle.id)
+        &self.0.id
     }
 
     /// The action it serves.
     #[must_use]
     pub fn action(&self) -> &'q str {
-        self.query.text_at(self.bundle.action)
+        &self.0.action
     }
 
     /// The services that its queries ask, one for each query.
     pub fn services(&self) -> impl Iterator<Item = &'q str> + use<'q> {
-        self.query.texts(self.bundle.services)
+        self.0.services.iter().map(String::as_str)
     }
 }
 
 /// The access right that a query stands on.
 #[derive(Debug, Clone, Copy)]
-pub struct Grant<'q> {
-    query: &'q Query,
-    grant: &'q raw::Grant,
-}
+pub struct Grant<'q>(&'q raw::Grant);
 
 impl<'q> Grant<'q> {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &'q str {
-        self.query.text_at(self.grant.id)
+        &self.0.id
     }
 
     /// The act that gave it.
     #[must_use]
     pub fn reference(&self) -> Option<&'q str> {
-        self.grant.reference.map(|number| self.query.text_at(number))
+        self.0.reference.as_deref()
     }
 
     /// Its caps: for each the span of time (`hour`, `day`, `month` or `year`), and how many persons.
     pub fn quotas(&self) -> impl Iterator<Item = (&'q str, u32)> + use<'q> {
-        let query = self.query;
-        let quotas = self.grant.quotas.iter().flatten();
-        quotas.map(|quota| (query.text_at(quota.window), quota.persons))
+        self.0.quotas.iter().map(|quota| (quota.window.as_str(), quota.persons))
     }
 
     /// What else data managers noted for rules.
     #[must_use]
     pub fn attributes(&self) -> &'q [Attribute] {
-        self.grant.attributes.as_deref().unwrap_or_default()
+        &self.0.attributes
     }
 
     /// An attribute by its name; `Absent` if there is none.
@@ -162,39 +135,61 @@ impl Value {
     }
 }
 
+/// One query. It carries no key values and no data.
+#[derive(Debug, Clone)]
+pub struct Query {
+    told: raw::Query,
+    register: Arc<Register>,
+}
+
 impl Query {
+    /// What the host tells, of this register.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new(told: raw::Query, register: Arc<Register>) -> Self {
+        Self { told, register }
+    }
+
+    /// What the host tells, as it is.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn told(&self) -> &raw::Query {
+        &self.told
+    }
+
+    /// The register that it asks.
+    #[must_use]
+    pub fn register(&self) -> &Register {
+        &self.register
+    }
+
+    /// Its fields, in the order asked, then those that it only looks up by.
+    pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+        self.told.fields.iter().filter_map(|index| self.register.field(*index))
+    }
+
     /// The day it is decided on, where the register is.
     #[must_use]
     pub fn today(&self) -> Date {
-        Date(self.date)
+        Date(self.told.date)
     }
 
-    /// A text by its number; the host tells none that is not there.
-    pub(crate) fn text_at(&self, number: TextNumber) -> &str {
-        let range = || {
-            let number = usize::try_from(number).ok()?;
-            let end = |place| usize::try_from(*self.ends.get(place)?).ok();
-            let start = if number == 0 { Some(0) } else { end(number - 1) };
-            Some(start?..end(number)?)
-        };
-        range().and_then(|range| self.text.get(range)).unwrap_or_default()
+    /// When it arrived: milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn instant(&self) -> i64 {
+        self.told.instant
     }
 
-    /// Texts with numbers that follow one another.
-    pub(crate) fn texts(&self, texts: Texts) -> impl Iterator<Item = &str> {
-        let Texts { first, count } = texts;
-        (first..first.saturating_add(count)).map(|number| self.text_at(number))
-    }
-
-    /// One of several texts.
-    pub(crate) fn text_of(&self, texts: Texts, place: u32) -> Option<&str> {
-        (place < texts.count).then(|| self.text_at(texts.first.saturating_add(place)))
+    /// When it arrived, by the clocks where the register is.
+    #[must_use]
+    pub fn local(&self) -> LocalTime {
+        LocalTime::of(self.told.instant, self.told.utc_offset)
     }
 
     /// Who asks.
     #[must_use]
     pub fn client(&self) -> Client<'_> {
-        let mut parts = self.text_at(self.client).split('/');
+        let mut parts = self.told.client.split('/');
         let mut next = || parts.next().unwrap_or_default();
         Client { instance: next(), class: next(), member: next(), subsystem: parts.next() }
     }
@@ -202,108 +197,109 @@ impl Query {
     /// The host's id of the query.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.text_at(self.id)
+        &self.told.id
     }
 
     /// The door it came through: `xroad` or `rr`.
     #[must_use]
     pub fn channel(&self) -> &str {
-        self.text_at(self.channel)
+        &self.told.channel
     }
 
     /// The service asked, by name.
     #[must_use]
     pub fn service(&self) -> &str {
-        self.text_at(self.service)
+        &self.told.service
+    }
+
+    /// The service's version, from 1.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.told.version
     }
 
     /// On whose behalf the client says it asks.
     #[must_use]
     pub fn represented(&self) -> Option<&str> {
-        self.represented.map(|number| self.text_at(number))
+        self.told.represented.as_deref()
     }
 
     /// The official, as the client names them.
     #[must_use]
     pub fn official(&self) -> Option<&str> {
-        self.official.map(|number| self.text_at(number))
+        self.told.official.as_deref()
     }
 
     /// The AI agent that acts for the official, as the client names it.
     #[must_use]
     pub fn agent(&self) -> Option<&str> {
-        self.agent.map(|number| self.text_at(number))
+        self.told.agent.as_deref()
     }
 
     /// The case or document, as the client names it.
     #[must_use]
     pub fn case_reference(&self) -> Option<&str> {
-        self.case_reference.map(|number| self.text_at(number))
+        self.told.case_reference.as_deref()
     }
 
     /// The provision of law that the client relies on, in its own words.
     #[must_use]
     pub fn provision(&self) -> Option<&str> {
-        self.provision.map(|number| self.text_at(number))
+        self.told.provision.as_deref()
     }
 
     /// Why the data is asked for.
     #[must_use]
     pub fn purpose(&self) -> Term<'_> {
-        Term { query: self, term: &self.purpose }
+        Term(&self.told.purpose)
     }
 
     /// On what ground (GDPR Art. 6(1)).
     #[must_use]
     pub fn legal_basis(&self) -> Term<'_> {
-        Term { query: self, term: &self.legal_basis }
+        Term(&self.told.legal_basis)
     }
 
     /// On what ground special categories are asked for (GDPR Art. 9(2)).
     #[must_use]
     pub fn special_ground(&self) -> Option<Term<'_>> {
-        self.special_ground.as_ref().map(|term| Term { query: self, term })
+        self.told.special_ground.as_ref().map(Term)
     }
 
     /// The bundle it belongs to.
     #[must_use]
     pub fn bundle(&self) -> Option<Bundle<'_>> {
-        self.bundle.as_ref().map(|bundle| Bundle { query: self, bundle })
+        self.told.bundle.as_ref().map(Bundle)
     }
 
     /// How many persons are named one by one; none for a search, which means whoever matches.
     #[must_use]
     pub fn persons(&self) -> Option<u32> {
-        (self.subjects_kind() == "keys").then_some(self.subjects.count)
+        (self.subjects_kind() == "keys").then_some(self.told.subjects.count)
+    }
+
+    /// Whether it asks about whoever matches, and names nobody.
+    #[must_use]
+    pub fn is_search(&self) -> bool {
+        self.persons().is_none()
     }
 
     /// How persons are asked about: `keys` or `search`.
     #[must_use]
     pub fn subjects_kind(&self) -> &str {
-        self.text_at(self.subjects.kind)
-    }
-
-    /// The categories of personal data that it touches or could give away, each once: full IRIs.
-    pub fn categories(&self) -> impl Iterator<Item = &str> {
-        self.texts(self.categories)
-    }
-
-    /// A category by its place.
-    #[must_use]
-    pub fn category(&self, index: usize) -> Option<&str> {
-        self.text_of(self.categories, u32::try_from(index).ok()?)
+        &self.told.subjects.kind
     }
 
     /// The access right it stands on.
     #[must_use]
     pub fn grant(&self) -> Grant<'_> {
-        Grant { query: self, grant: &self.grant }
+        Grant(&self.told.grant)
     }
 
     /// A fact of the query, by its place in `describe`'s query facts; `Absent` if the host could not learn it.
     #[must_use]
     pub fn fact(&self, index: usize) -> &Value {
-        self.facts.as_ref().and_then(|facts| facts.get(index)).unwrap_or(&Value::Absent)
+        self.told.facts.get(index).unwrap_or(&Value::Absent)
     }
 
     /// Starts a narrowing of this query.
@@ -315,7 +311,7 @@ impl Query {
     /// Refuses it.
     #[must_use]
     pub fn refuse(&self, reason: Reason) -> Decided {
-        Decided::Refuse(reason)
+        Decided::Refuse(reason.into())
     }
 }
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Ruling on rows that were read.
 
-use core::borrow::Borrow;
-
 use crate::{
-    Exception, Mask, Narrowed, Query, Reason, Replacement, Reviewed, Row, RowRuling, Select, Value,
-    narrow::{index_of, narrow_fields},
+    Exception, Mask, Narrowed, Query, Reason, Reviewed, Row, RowRuling, Select, narrow::narrow_fields,
 };
 
 /// A review in the making. Ends as a [`Reviewed`] through `into()`.
@@ -19,37 +16,23 @@ impl<'q> Review<'q> {
     /// Starts with nothing to say of any row.
     #[must_use]
     pub fn of(query: &'q Query) -> Self {
-        Self { query, reviewed: Reviewed { reasons: Vec::new(), rows: Vec::new() } }
+        Self { query, reviewed: Reviewed { rows: Vec::new() } }
     }
 
     /// Leaves a row out; rows under it go with it.
-    pub fn leave_out(&mut self, row: u32, reason: impl Borrow<Reason>) {
-        let reason = index_of(reason.borrow(), &mut self.reviewed.reasons);
-        self.row(row).leave_out = Some(reason);
+    pub fn leave_out(&mut self, row: u32, reason: Reason) {
+        self.row(row).leave_out = Some(reason.into());
     }
 
     /// Shows nothing of these fields in this row, nor of fields that give them away. `read` is the row: only
     /// fields of its own group can be meant.
-    pub fn hide(&mut self, row: u32, read: &Row, fields: impl Select, reason: impl Borrow<Reason>) {
-        self.narrow(row, read, fields, &Narrowed::Hide, &Narrowed::Hide, reason.borrow());
+    pub fn hide(&mut self, row: u32, read: &Row, fields: impl Select, reason: Reason) {
+        self.narrow(row, read, fields, &Narrowed::Hide, &Narrowed::Hide, reason);
     }
 
     /// Shows these fields of this row through a mask, and redacts fields that give them away.
-    pub fn mask(
-        &mut self,
-        row: u32,
-        read: &Row,
-        fields: impl Select,
-        mask: Mask,
-        reason: impl Borrow<Reason>,
-    ) {
-        self.narrow(row, read, fields, &mask.into(), &Mask::Redact.into(), reason.borrow());
-    }
-
-    /// Puts a value in place of a raw one that the rule was given in this row.
-    pub fn replace(&mut self, row: u32, field: u32, value: Value, reason: impl Borrow<Reason>) {
-        let reason = index_of(reason.borrow(), &mut self.reviewed.reasons);
-        self.row(row).replacements.push(Replacement { field, value, reason });
+    pub fn mask(&mut self, row: u32, read: &Row, fields: impl Select, mask: Mask, reason: Reason) {
+        self.narrow(row, read, fields, &mask.into(), &Mask::Redact.into(), reason);
     }
 
     fn narrow(
@@ -59,15 +42,12 @@ impl<'q> Review<'q> {
         fields: impl Select,
         own: &Narrowed,
         revealing: &Narrowed,
-        reason: &Reason,
+        reason: Reason,
     ) {
-        let group = read.group;
-        let of_group = |field: &crate::Field<'_>| field.group_index() == group;
+        let of_group = |field: &crate::Field<'_>| field.group() == read.group.as_deref();
         let select = InGroup(fields, of_group);
-        let mut reasons = std::mem::take(&mut self.reviewed.reasons);
         let mut exceptions: Vec<Exception> = self.existing(row);
-        narrow_fields(self.query, select, own, revealing, reason, &mut reasons, &mut exceptions);
-        self.reviewed.reasons = reasons;
+        narrow_fields(self.query, select, own, revealing, reason, &mut exceptions);
         if !exceptions.is_empty() {
             self.row(row).exceptions = exceptions;
         }
@@ -82,7 +62,7 @@ impl<'q> Review<'q> {
     fn row(&mut self, row: u32) -> &mut RowRuling {
         let rows = &mut self.reviewed.rows;
         let place = rows.binary_search_by_key(&row, |ruling| ruling.row).unwrap_or_else(|place| {
-            let fresh = RowRuling { row, leave_out: None, exceptions: Vec::new(), replacements: Vec::new() };
+            let fresh = RowRuling { row, leave_out: None, exceptions: Vec::new() };
             rows.insert(place, fresh);
             place
         });

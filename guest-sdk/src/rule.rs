@@ -5,7 +5,7 @@ use core::fmt::Display;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Decided, Description, FactNeed, Problem, Provision, Query, Reviewed, Row};
+use crate::{Decided, Description, FactNeed, Problem, Provision, Query, Reviewed, Row, Setup};
 
 /// A rule. Implement it for a type that holds the settings in the form that `decide` needs, and name the type in
 /// [`export!`](crate::export).
@@ -17,11 +17,12 @@ pub trait Rule: Sized + 'static {
     /// What the rule is.
     fn describe() -> About;
 
-    /// Takes the settings.
+    /// Takes the settings, and declares every reason that rulings will give ([`Setup::declare`]). What is worked out here
+    /// of the register ([`Setup::register`]) costs no ruling anything.
     ///
     /// # Errors
     /// Every problem of the settings, each with where it is.
-    fn configure(settings: Self::Settings) -> Result<Self, Problems>;
+    fn configure(settings: Self::Settings, setup: &mut Setup<'_>) -> Result<Self, Problems>;
 
     /// Decides one query, before any data is read.
     fn decide(&self, query: &Query) -> Decided;
@@ -50,7 +51,6 @@ impl About {
             facts: Vec::new(),
             row_facts: Vec::new(),
             reads: Vec::new(),
-            wants: Vec::new(),
             provisions: Vec::new(),
         })
     }
@@ -84,23 +84,8 @@ impl About {
         self
     }
 
-    /// It wants to be told the names of fields ([`Field::name`](crate::Field::name)). Most rules do not: categories
-    /// hold for every register.
-    #[must_use]
-    pub fn sees_names(mut self) -> Self {
-        self.0.wants.push("field-names".to_owned());
-        self
-    }
-
-    /// It wants to be told what fields mean ([`Field::meaning`](crate::Field::meaning)).
-    #[must_use]
-    pub fn sees_meanings(mut self) -> Self {
-        self.0.wants.push("field-meanings".to_owned());
-        self
-    }
-
     /// A provision of law, or a principle, that it implements, with the place that reasons name it by
-    /// ([`Reason::under`](crate::Reason::under)): 0 for the first, and so on.
+    /// ([`Because::under`](crate::Because::under)): 0 for the first, and so on.
     ///
     /// # Panics
     /// When it is not the provision of that place: a reason would name another law than it means.

@@ -84,8 +84,7 @@ impl Select for Named<'_> {
     }
 }
 
-/// The field of this name, for a rule that says [`About::sees_names`](crate::About::sees_names). Prefer categories:
-/// they hold for every register.
+/// The field of this name. Prefer categories: they hold for every register.
 #[must_use]
 pub fn named(name: &str) -> Named<'_> {
     Named(name)

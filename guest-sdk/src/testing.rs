@@ -23,7 +23,6 @@ mod render;
 mod sound;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::path::Path;
 
@@ -31,7 +30,11 @@ pub use bounds::Bounds;
 pub use case::{Case, CaseError, load, read, read_within};
 use serde_json::{Value as Json, json};
 
-use crate::{Decided, Description, Problem, Query, Reviewed, Row, Rule, export::Configured};
+use crate::{
+    __ruling::{Query, Reason, Register},
+    Decided, Description, Problem, Reviewed, Row, Rule,
+    export::Configured,
+};
 
 /// Something that runs a rule: the Rust type itself, or its component in a sandbox.
 pub trait Runner {
@@ -44,11 +47,15 @@ pub trait Runner {
     /// When the rule could not be run.
     fn describe(&mut self) -> Result<Description, Self::Error>;
 
-    /// Takes settings; what follows is decided with them.
+    /// Takes settings and the register, and tells the reasons that the rule declares; what follows is decided with them.
     ///
     /// # Errors
     /// When the rule could not be run.
-    fn configure(&mut self, settings: &str) -> Result<Result<(), Vec<Problem>>, Self::Error>;
+    fn configure(
+        &mut self,
+        settings: &str,
+        register: &Register,
+    ) -> Result<Result<Vec<Reason>, Vec<Problem>>, Self::Error>;
 
     /// See [`Rule::decide`].
     ///
@@ -92,19 +99,23 @@ impl<R: Rule> Runner for Native<R> {
         Ok(Configured::<R>::describe())
     }
 
-    fn configure(&mut self, settings: &str) -> Result<Result<(), Vec<Problem>>, NotConfigured> {
+    fn configure(
+        &mut self,
+        settings: &str,
+        register: &Register,
+    ) -> Result<Result<Vec<Reason>, Vec<Problem>>, NotConfigured> {
         let configured = Configured::new();
-        let outcome = configured.configure(settings);
+        let outcome = configured.configure(settings, register);
         self.0 = outcome.is_ok().then_some(configured);
         Ok(outcome)
     }
 
     fn decide(&mut self, query: &Query) -> Result<Decided, NotConfigured> {
-        self.0.as_ref().map(|rule| rule.decide(query)).ok_or(NotConfigured)
+        self.0.as_ref().map(|rule| rule.decide(query.clone())).ok_or(NotConfigured)
     }
 
     fn review(&mut self, query: &Query, rows: &[Row]) -> Result<Reviewed, NotConfigured> {
-        self.0.as_ref().map(|rule| rule.review(query, rows)).ok_or(NotConfigured)
+        self.0.as_ref().map(|rule| rule.review(query.clone(), rows)).ok_or(NotConfigured)
     }
 }
 
@@ -152,19 +163,21 @@ fn ask<T: Runner>(runner: &mut T, case: &Case) -> Result<Said, Unsaid> {
     let fault = |error: T::Error| Unsaid::Rule(error.to_string());
     let description = runner.describe().map_err(fault)?;
     sound::description(&description).map_err(Unsaid::Rule)?;
-    if let Err(problems) = runner.configure(&case.settings.to_string()).map_err(fault)? {
-        return Ok(Said::Problems(problems));
-    }
+    let register = case.register(&description).map_err(Unsaid::Case)?;
+    let reasons = match runner.configure(&case.settings.to_string(), &register).map_err(fault)? {
+        Ok(reasons) => reasons,
+        Err(problems) => return Ok(Said::Problems(problems)),
+    };
+    sound::reasons(&description, &reasons).map_err(Unsaid::Rule)?;
+    let context = render::Context { register: &register, description: &description, reasons: &reasons };
     let query = case.query(&description).map_err(Unsaid::Case)?;
     let decided = runner.decide(&query).map_err(fault)?;
-    sound::decided(&description, &decided).map_err(Unsaid::Rule)?;
-    let mut said = render::decided(case.fields(), &description, &decided).map_err(Unsaid::Rule)?;
+    let mut said = render::decided(context, &decided).map_err(Unsaid::Rule)?;
     if matches!(&decided, Decided::Narrow(narrowing) if narrowing.review) {
-        let rows = case.rows(&query, &description).map_err(Unsaid::Case)?;
+        let rows = case.rows(&description).map_err(Unsaid::Case)?;
         let reviewed = runner.review(&query, &rows).map_err(fault)?;
-        sound::reasons(&description, &reviewed.reasons).map_err(Unsaid::Rule)?;
         if let Some(narrow) = said.get_mut("narrow").and_then(Json::as_object_mut) {
-            let reviewed = render::reviewed(case.fields(), &reviewed).map_err(Unsaid::Rule)?;
+            let reviewed = render::reviewed(context, &reviewed).map_err(Unsaid::Rule)?;
             narrow.insert("reviewed".to_owned(), reviewed);
         }
     }

@@ -5,11 +5,12 @@ use std::{
     env,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::atomic::AtomicBool,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{Home, Host, World, files};
@@ -157,6 +158,22 @@ pub fn rule_target() -> Result<(PathBuf, File)> {
         }
     }
     Ok((target, lock))
+}
+
+/// Builds a rule with `paasla rule build`, and gives its digest.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn build_rule(rule: &Path, out: &Path) -> Result<String> {
+    let (target, _lock) = rule_target()?;
+    let mut command = Command::new(variable("PAASLA_BIN")?);
+    command.args(["rule", "build", "--json", "--target-dir"]).arg(&target).arg("--out").arg(out).arg(rule);
+    let output = command.stderr(Stdio::piped()).output()?;
+    if !output.status.success() {
+        bail!("the rule could not be built:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let built: Value = serde_json::from_slice(&output.stdout)?;
+    Ok(built.get("digest").and_then(Value::as_str).context("a build has a digest")?.to_owned())
 }
 
 /// A path that `cargo xtask test` hands to the tests.

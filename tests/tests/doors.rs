@@ -144,10 +144,50 @@ async fn a_person_is_found_by_name_and_birth_date() -> Result<()> {
     let adult = &given.world.persons.adult;
     let (given_name, family_name, birth_date) = in_register(&given, adult).await?;
     let host = given.start()?;
-    let keys = json!({ "givenName": given_name, "familyName": family_name, "birthDate": birth_date });
-    let ask = Ask::service("person", given.world.client("public_task"), &["personalCode"], keys);
+    let ways: [fn(&str) -> String; 4] = [
+        str::to_owned,
+        |name| name.to_lowercase(),
+        |name| format!(" {}\u{a0}", name.replace('-', "\u{2011}").replace(' ', "  ")),
+        // Decomposed, as some systems write.
+        |name| name.replace('Õ', "O\u{303}").replace('Ä', "A\u{308}").replace('Š', "S\u{30c}"),
+    ];
+    for way in ways {
+        let keys = json!({ "givenName": way(&given_name), "familyName": way(&family_name), "birthDate": birth_date });
+        let ask =
+            Ask::service("person", given.world.client("public_task"), &["personalCode", "familyName"], keys);
+        let got = ask.send(&agent(), &host.base_url)?;
+        let found = json!({ "personalCode": adult, "familyName": family_name });
+        ensure!(got.records() == [found], "{}", got.text);
+    }
+    let key = json!({ "familyName": "Ta\u{200b}mm" });
+    let ask = Ask::service("person", given.world.client("public_task"), &["personalCode"], key);
     let got = ask.send(&agent(), &host.base_url)?;
-    ensure!(got.records() == [json!({ "personalCode": adult })], "{}", got.text);
+    ensure!(got.has_problem("text_invisible_character", "/where/familyName"), "{}", got.text);
+    host.stop()
+}
+
+/// A wrong name is told where it stands in the request that was sent, at either door, with the name that was probably
+/// meant, and not with all there are.
+#[test]
+fn a_wrong_name_of_a_field_is_told_where_it_is() -> Result<()> {
+    let given = Given::seeded()?;
+    let host = given.start()?;
+    let (client, adult) = (given.world.client("public_task"), given.world.persons.adult.as_str());
+    let own = Ask::service("person", client, &["familyNam"], json!({ "personalCode": adult }));
+    let compatible =
+        Ask::rr(client, "avalik", &[adult], json!({ "isikuandmed": ["Isikukoood"], "suhted": null }));
+    for (ask, place, meant) in
+        [(own, "/select/0", "familyName"), (compatible, "/andmevaljad/isikuandmed/0", "Isikukood")]
+    {
+        let got = ask.send(&agent(), &host.base_url)?;
+        let problems = got.json.get("problems").and_then(Value::as_array).context("a list of problems")?;
+        ensure!(problems.len() == 1 && got.has_problem("field_unknown", place), "{}", got.text);
+        ensure!(
+            got.text.contains(&format!("did you mean `{meant}`?")) && got.text.len() < 800,
+            "{}",
+            got.text
+        );
+    }
     host.stop()
 }
 

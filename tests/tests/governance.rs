@@ -2,6 +2,12 @@
 //! Governance changes while queries run, on the real program.
 #![cfg(test)]
 
+#[path = "governance/apart.rs"]
+mod apart;
+#[path = "governance/backup.rs"]
+mod backup;
+#[path = "governance/command_line.rs"]
+mod command_line;
 #[path = "governance/crash.rs"]
 mod crash;
 #[path = "governance/drop_folder.rs"]
@@ -16,6 +22,8 @@ mod keys;
 mod life;
 #[path = "governance/past.rs"]
 mod past;
+#[path = "governance/people.rs"]
+mod people;
 #[path = "governance/roles.rs"]
 mod roles;
 #[path = "governance/scene.rs"]
@@ -28,7 +36,11 @@ mod shadow;
 mod shadow_rows;
 #[path = "governance/swap.rs"]
 mod swap;
+#[path = "governance/telling.rs"]
+mod telling;
 #[path = "governance/ten_ways.rs"]
 mod ten_ways;
+#[path = "governance/unmet.rs"]
+mod unmet;
 #[path = "governance/uploads.rs"]
 mod uploads;

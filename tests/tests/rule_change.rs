@@ -2,35 +2,18 @@
 //! A rule is changed, built and put to work without touching the host; and the same source gives the same component
 //! wherever it lies.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::fs;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use paasla_tests::{
     Ask, Given,
     ask::agent,
-    given::{clone_to, rule_target, variable},
+    given::{build_rule as build, clone_to, variable},
 };
 use serde_json::{Value, json};
 
 /// The rule that is built here.
 const RULE: &str = "minors";
-
-/// Builds a rule with `paasla rule build`, and gives its digest.
-fn build(rule: &Path, out: &Path) -> Result<String> {
-    let (target, _lock) = rule_target()?;
-    let mut command = Command::new(variable("PAASLA_BIN")?);
-    command.args(["rule", "build", "--json", "--target-dir"]).arg(&target).arg("--out").arg(out).arg(rule);
-    let output = command.stderr(Stdio::piped()).output()?;
-    if !output.status.success() {
-        bail!("the rule could not be built:\n{}", String::from_utf8_lossy(&output.stderr));
-    }
-    let built: Value = serde_json::from_slice(&output.stdout)?;
-    Ok(built.get("digest").and_then(Value::as_str).context("a build has a digest")?.to_owned())
-}
 
 #[test]
 fn the_same_source_gives_the_same_component_anywhere() -> Result<()> {

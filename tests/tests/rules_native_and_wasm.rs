@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every case of every rule gives the same as plain Rust and as a component in the sandbox, and what it should.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Result, anyhow, ensure};
+use paasla_core::Register;
 use paasla_engine::{Activated, CaseRunner, CodeCache, Engine, EngineConfig, Start};
+use paasla_register::Description;
 use paasla_rule::{
     Rule,
     testing::{Native, load, run},
@@ -153,5 +155,11 @@ fn engine_of(limits: EngineConfig, folder: &Path) -> Result<Engine> {
 fn activated(engine: &Engine, settings: &str) -> Result<Activated> {
     let bytes = std::fs::read(variable("PAASLA_RULES")?.join("minimisation.wasm"))?;
     let policy = serde_json::from_str(&format!(r#"{{"name":"p","rule":"","settings":{settings}}}"#))?;
-    Ok(engine.activate(&engine.load(&bytes)?, &policy)?)
+    Ok(engine.activate(&engine.load(&bytes)?, &policy, &register()?)?)
+}
+
+/// What rules are told of the example's register.
+fn register() -> Result<Arc<Register>> {
+    let file = paasla_tests::given::root()?.join("examples/population-register/register.toml");
+    Ok(Arc::clone(Description::from_toml(&std::fs::read_to_string(file)?)?.told()))
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Invariant 5: the same input gives the same ruling, so any recorded decision can be run again and checked.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
-use paasla_core::{Decision, Query, Rulebook, Ruling};
+use paasla_core::{Decision, Query, Register, Rulebook, Ruling};
 use paasla_engine::{Activated, Engine, EngineConfig, Rule, decide_all};
+use paasla_register::Description;
 use paasla_store::{RecordFilter, SqliteStore, Store as _};
 use paasla_tests::{Ask, Given, ask::agent};
 use proptest::{
@@ -26,7 +27,7 @@ async fn activated(store: &SqliteStore, rulebook: &Rulebook) -> Result<Vec<Activ
             rules.insert(policy.rule.clone(), engine.load(&stored.bytes)?);
         }
         let rule = rules.get(&policy.rule).context("just put in")?;
-        policies.push(engine.activate(rule, policy)?);
+        policies.push(engine.activate(rule, policy, &register()?)?);
     }
     Ok(policies)
 }
@@ -157,4 +158,10 @@ async fn sample(given: &Given, store: &SqliteStore) -> Result<std::sync::Arc<Que
     host.stop()?;
     let record = store.record(&id).await?.context("the record")?;
     record.query.with_context(|| format!("the query was told to rules: {}", got.text))
+}
+
+/// What rules are told of the example's register.
+fn register() -> Result<Arc<Register>> {
+    let file = paasla_tests::given::root()?.join("examples/population-register/register.toml");
+    Ok(Arc::clone(Description::from_toml(&std::fs::read_to_string(file)?)?.told()))
 }

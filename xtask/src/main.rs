@@ -4,6 +4,7 @@
 mod bench;
 mod demo;
 mod fuzz;
+mod judges;
 mod out;
 mod register;
 mod rules;
@@ -38,7 +39,7 @@ enum Command {
         #[arg(last = true)]
         rest: Vec<OsString>,
     },
-    /// Look for what is needed to build rules; on Debian, install it.
+    /// Look for what is needed to build rules and to test; on Debian, install it.
     Tools,
     /// Measure rulings beside cedar-policy and regorus, and governed queries beside ungoverned ones.
     Bench(bench::Bench),
@@ -53,7 +54,11 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Test { rest } => test::run(&rest),
-        Command::Tools => tools::ensure().map(|()| tools::offer_registry()),
+        Command::Tools => tools::ensure().and_then(|()| {
+            tools::offer_registry();
+            judges::offer(&workspace::Workspace::find()?);
+            Ok(())
+        }),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Instructions(arguments) => bench::instructions::run(&arguments),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use paasla_tests::Home;
 
 use crate::{
+    judges,
     out::step,
     register, rules, tools,
     workspace::{Workspace, finish, program},
@@ -23,6 +24,7 @@ pub(crate) fn run(rest: &[OsString]) -> Result<()> {
     let workspace = Workspace::find()?;
     tools::ensure()?;
     tools::offer_registry();
+    let judges = judges::offer(&workspace);
     step("build", "the host and the generator of the register");
     let programs = workspace.build(&["paasla", "population-register"])?;
     let paasla = program(&programs, "paasla")?;
@@ -49,6 +51,7 @@ pub(crate) fn run(rest: &[OsString]) -> Result<()> {
         command.args(arguments);
         command
             .env("PAASLA_BIN", paasla)
+            .env("PAASLA_JUDGES", &judges)
             .env("PAASLA_RULES", &components)
             .env("PAASLA_TEST_REGISTER", &folder);
         command

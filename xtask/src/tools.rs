@@ -118,6 +118,17 @@ pub(crate) fn ensure_valgrind() -> Result<()> {
     Ok(())
 }
 
+/// Installs Debian's packages, if that can be done without asking for a password.
+///
+/// # Errors
+/// When this is not Debian, or they cannot be installed; says what to run.
+pub(crate) fn install_debian(packages: &[&str]) -> Result<()> {
+    let line = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
+    let Some(prefix) = may_install() else { bail!("on Debian, as root: {line}") };
+    step("tools", format_args!("installing Debian's {}", packages.join(" and ")));
+    install(prefix, packages)
+}
+
 fn install(prefix: &[&str], packages: &[&str]) -> Result<()> {
     // The lists that a machine was set up with name versions that are gone, or too old. Without a network they may do.
     if let Err(error) = apt(prefix, &["update"]) {

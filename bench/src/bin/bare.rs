@@ -134,9 +134,7 @@ fn decision(name: &str) -> Value {
         return json!({ "visibility": "show" });
     }
     let category = if name == "education" { "EducationQualification" } else { "Language" };
-    let message = format!(
-        "The purpose SocialWelfareEligibilityAssessment does not need data of the category {category}."
-    );
+    let message = format!("The stated purpose does not need data of the category {category}.");
     json!({
         "visibility": "hide",
         "reasons": [{

@@ -13,7 +13,8 @@ fn main() -> Result<()> {
     let engine = Engine::new(EngineConfig { instances: 2, ..EngineConfig::default() })?;
     let rule = given::rule(&engine, "minimisation")?;
     let policy = given::policy("minimisation".to_owned(), given::settings(0));
-    let activated = engine.activate(&rule, &policy).context("the policy cannot be activated")?;
+    let activated =
+        engine.activate(&rule, &policy, given::register()).context("the policy cannot be activated")?;
     let query = given::usual(20);
     for _ in 0..20 {
         activated.decide(&query).0?;

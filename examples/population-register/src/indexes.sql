@@ -2,7 +2,7 @@
 -- Made after the rows: that is much faster than keeping them up while rows come in.
 
 CREATE UNIQUE INDEX person_by_personal_code ON person (personal_code);
-CREATE INDEX person_by_name ON person (family_name, given_name);
+CREATE INDEX person_by_name ON person (family_name_folded, given_name_folded);
 CREATE INDEX person_by_residence ON person (residence_address_id);
 CREATE INDEX municipality_by_county ON municipality (county_code);
 CREATE INDEX address_by_municipality ON address (municipality_code);

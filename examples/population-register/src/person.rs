@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rows of a person: the person, the names they bore before, their citizenships.
 
+use paasla_core::text::fold_name;
+
 use crate::{
     day::Day,
     dice::Dice,
@@ -156,6 +158,8 @@ impl Record for Person {
         "ethnic_nationality",
         "legal_capacity_restricted",
         "residence_address_id",
+        "given_name_folded",
+        "family_name_folded",
     ];
 
     fn write(&self, cells: &mut Cells) -> sqlx::Result<()> {
@@ -179,7 +183,9 @@ impl Record for Person {
         cells.text(self.mother_tongue)?;
         cells.text(member.heritage.nationality())?;
         cells.number(i64::from(self.legal_capacity_restricted))?;
-        cells.number_or_null(self.residence_address_id)
+        cells.number_or_null(self.residence_address_id)?;
+        cells.text(&fold_name(last.map_or("", |name| &name.given)))?;
+        cells.text(&fold_name(last.map_or("", |name| name.family.form(member.sex))))
     }
 }
 

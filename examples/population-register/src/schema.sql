@@ -47,7 +47,9 @@ CREATE TABLE person (
     mother_tongue             TEXT NOT NULL, -- ISO 639-1
     ethnic_nationality        TEXT NOT NULL,
     legal_capacity_restricted INTEGER NOT NULL,
-    residence_address_id      INTEGER REFERENCES address (id)
+    residence_address_id      INTEGER REFERENCES address (id),
+    given_name_folded         TEXT NOT NULL, -- as names are compared: small letters, one kind of dash, one form of Unicode
+    family_name_folded        TEXT NOT NULL
 ) STRICT;
 
 -- Names borne before the present one; `reason` says why the name ended.

@@ -2,7 +2,7 @@
 ;; A function that is called after the answer was read, and a start function.
 (module
   (memory (export "memory") 4)
-  ;; The description: name, version, summary, schema, and five empty lists.
+  ;; The description: name, version, summary, schema, and four empty lists.
   (data (i32.const 256) "\00\02\00\00\07\00\00\00\08\02\00\00\01\00\00\00\00\02\00\00\07\00\00\00\0a\02\00\00\02\00\00\00")
   (data (i32.const 512) "hostile 1 {}")
   (global $top (mut i32) (i32.const 65536))
@@ -12,7 +12,7 @@
     (global.set $top (i32.add (local.get $at) (local.get 3)))
     (local.get $at))
   (func (export "paasla:rule/ruling@0.1.0#describe") (result i32) i32.const 256)
-  (func (export "paasla:rule/ruling@0.1.0#configure") (param i32 i32) (result i32)
+  (func (export "paasla:rule/ruling@0.1.0#configure") (param i32 i32 i32 i32 i32 i32) (result i32)
     i32.const 1024)
   (func (export "paasla:rule/ruling@0.1.0#decide") (param i32) (result i32)
     i32.const 1024)

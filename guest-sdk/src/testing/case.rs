@@ -6,13 +6,10 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, value::RawValue};
 
-use super::{
-    bounds::{Bounds, cut},
-    told::{Told, ToldFields, iri},
-};
+use super::bounds::{Bounds, cut};
 use crate::{
-    __ruling::{Bundle, Grant, Quota, Subjects},
-    Attribute, Cell, Date, Description, Query, Row, Value,
+    __ruling::{Bundle, Field, Grant, Query, Quota, Register, RowFact, Subjects, Term},
+    Attribute, Cell, Date, Description, Iri, Row, Value,
     settings::Tree,
 };
 
@@ -58,6 +55,8 @@ struct File<'t> {
 struct CatalogueField {
     category: String,
     #[serde(default)]
+    iri: Option<String>,
+    #[serde(default)]
     special: bool,
     #[serde(default)]
     reveals: Vec<String>,
@@ -80,6 +79,7 @@ struct CaseFile {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct CaseQuery {
     date: Option<String>,
+    time: Option<String>,
     channel: Option<String>,
     service: Option<String>,
     client: Option<String>,
@@ -103,7 +103,7 @@ struct CaseQuery {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-pub(super) enum CaseTerm {
+enum CaseTerm {
     Alone(String),
     Broader { iri: String, broader: Vec<String> },
 }
@@ -253,6 +253,36 @@ impl Case {
         too_many(self.rows.len(), bounds.rows, "rows")
     }
 
+    /// The register as the interface has it: the fields of the file's catalogue by name, and the facts that the rule
+    /// declares.
+    ///
+    /// # Errors
+    /// When the catalogue names an IRI with an unknown prefix.
+    pub fn register(&self, description: &Description) -> Result<Register, String> {
+        let field = |(name, known): (&String, &CatalogueField)| {
+            let meaning = known.iri.as_deref().map_or_else(|| Ok(format!("urn:paasla:rr#{name}")), iri);
+            Ok(Field {
+                entity: "person".to_owned(),
+                group: name.split_once('.').map(|(group, _)| group.to_owned()),
+                name: name.clone(),
+                iri: meaning?,
+                category: iri(&known.category)?,
+                reveals: known.reveals.iter().map(|revealed| iri(revealed)).collect::<Result<_, _>>()?,
+                special: known.special,
+            })
+        };
+        let fact = |need: &crate::FactNeed| RowFact {
+            entity: "person".to_owned(),
+            name: need.name.clone(),
+            kind: "text".to_owned(),
+            category: None,
+        };
+        Ok(Register {
+            fields: self.query.catalogue.iter().map(field).collect::<Result<_, String>>()?,
+            row_facts: description.row_facts.iter().map(fact).collect(),
+        })
+    }
+
     /// The query as the interface has it. Only facts that the rule declares are given.
     ///
     /// # Errors
@@ -260,61 +290,47 @@ impl Case {
     pub fn query(&self, description: &Description) -> Result<Query, String> {
         let case = &self.query;
         let date = Date::parse(case.date.as_deref().unwrap_or("2026-11-22")).ok_or("`date` is no date")?;
-        let fields = case.told_fields()?;
-        let wants = |what: &str| description.wants.iter().any(|wanted| wanted == what);
-        let quotas = &case.grant.quotas;
+        let minutes = match &case.time {
+            None => NOON,
+            Some(time) => minutes(time).ok_or("`time` is no time of the day: write `hh:mm`")?,
+        };
         let facts =
             description.facts.iter().map(|need| case.facts.get(&need.name).map_or(Value::Absent, value));
-        let mut told = Told::default();
-        let mut or =
-            |given: &Option<String>, otherwise: &str| told.add(given.as_deref().unwrap_or(otherwise));
-        let (channel, service) = (or(&case.channel, "xroad"), or(&case.service, "person"));
-        let (client, kind) = (or(&case.client, "EE/GOV/70000001/system"), or(&case.kind, "keys"));
-        let query = Query {
-            text: String::new(),
-            ends: Vec::new(),
-            id: told.add("0196a0b0-0000-7000-8000-000000000000"),
-            instant: i64::from(date.0) * 86_400_000 + 36_000_000,
+        let or = |given: &Option<String>, otherwise: &str| given.as_deref().unwrap_or(otherwise).to_owned();
+        let quotas = case.grant.quotas.iter();
+        Ok(Query {
+            id: "0196a0b0-0000-7000-8000-000000000000".to_owned(),
+            // The clocks of a case are two hours ahead of UTC.
+            instant: i64::from(date.0) * 86_400_000 + (minutes - i64::from(UTC_OFFSET)) * 60_000,
+            utc_offset: UTC_OFFSET,
             date: date.0,
-            channel,
-            service,
+            channel: or(&case.channel, "xroad"),
+            service: or(&case.service, "person"),
             version: 1,
-            client,
-            represented: told.add_any(&case.represented),
-            official: told.add_any(&case.official),
-            agent: told.add_any(&case.agent),
-            case_reference: told.add_any(&case.case_reference),
-            purpose: told.term(case.purpose.as_ref(), "dpv:IdentityVerification")?,
-            legal_basis: told.term(case.legal_basis.as_ref(), "eu-gdpr:A6-1-e")?,
-            special_ground: match &case.special_ground {
-                None => None,
-                given => Some(told.term(given.as_ref(), "")?),
-            },
-            provision: told.add_any(&case.provision),
+            client: or(&case.client, "EE/GOV/70000001/system"),
+            represented: case.represented.clone(),
+            official: case.official.clone(),
+            agent: case.agent.clone(),
+            case_reference: case.case_reference.clone(),
+            purpose: term(case.purpose.as_ref(), "dpv:IdentityVerification")?,
+            legal_basis: term(case.legal_basis.as_ref(), "eu-gdpr:A6-1-e")?,
+            special_ground: case.special_ground.as_ref().map(|given| term(Some(given), "")).transpose()?,
+            provision: case.provision.clone(),
             bundle: case.bundle.as_ref().map(|bundle| Bundle {
-                id: told.add("0196a0b0-0000-7000-8000-000000000001"),
-                action: told.add(&bundle.action),
-                services: told.add_all(&bundle.services),
+                id: "0196a0b0-0000-7000-8000-000000000001".to_owned(),
+                action: bundle.action.clone(),
+                services: bundle.services.clone(),
             }),
-            subjects: Subjects { kind, count: case.count.unwrap_or(1) },
-            categories: told.add_all(&fields.categories),
-            groups: told.add_all(&fields.groups),
-            fields: fields.entries,
-            marks: fields.marks,
-            names: wants("field-names").then(|| told.add_all(&case.fields)),
-            meanings: wants("field-meanings").then(|| told.add_all(&case.meanings())),
+            subjects: Subjects { kind: or(&case.kind, "keys"), count: case.count.unwrap_or(1) },
+            fields: self.fields().iter().map(|name| case.place(name)).collect::<Result<_, _>>()?,
             grant: Grant {
-                id: told.add("grant-1"),
-                reference: told.add_any(&case.grant.reference),
-                quotas: some(
-                    quotas.iter().map(|(window, &persons)| Quota { window: told.add(window), persons }),
-                ),
-                attributes: some(attributes(&case.grant.attributes)),
+                id: "grant-1".to_owned(),
+                reference: case.grant.reference.clone(),
+                quotas: quotas.map(|(window, &persons)| Quota { window: window.clone(), persons }).collect(),
+                attributes: attributes(&case.grant.attributes),
             },
-            facts: some(facts),
-        };
-        let (text, ends) = told.all();
-        Ok(Query { text, ends, ..query })
+            facts: facts.collect(),
+        })
     }
 
     /// The names of the query's fields, in order.
@@ -327,7 +343,7 @@ impl Case {
     ///
     /// # Errors
     /// When a row names a fact that the rule does not declare, or a field that the query does not ask for.
-    pub fn rows(&self, query: &Query, description: &Description) -> Result<Vec<Row>, String> {
+    pub fn rows(&self, description: &Description) -> Result<Vec<Row>, String> {
         let row = |case: &CaseRow| {
             let declared = |name: &String| description.row_facts.iter().any(|need| need.name == *name);
             if let Some(unknown) = case.facts.keys().find(|name| !declared(name)) {
@@ -335,17 +351,19 @@ impl Case {
             }
             let facts = description.row_facts.iter();
             let cells = case.cells.iter().map(|(name, json)| {
-                let place = self.fields().iter().position(|field| field == name);
-                let place = place.and_then(|place| u32::try_from(place).ok());
-                let field = place.ok_or_else(|| format!("the query does not ask for `{name}`"))?;
-                Ok(Cell { field, value: value(json) })
+                if !self.fields().contains(name) {
+                    return Err(format!("the query does not ask for `{name}`"));
+                }
+                Ok(Cell { field: self.query.place(name)?, value: value(json) })
             });
-            let group = case.group.as_ref().map(|name| {
-                let place = (0..query.groups.count).find(|place| query.group(Some(*place)) == Some(name));
-                place.ok_or_else(|| format!("the query asks for no field of the group `{name}`"))
-            });
+            let is_in = |group: &String| {
+                self.fields().iter().any(|name| name.split_once('.').is_some_and(|(own, _)| own == group))
+            };
+            if let Some(group) = case.group.as_ref().filter(|group| !is_in(group)) {
+                return Err(format!("the query asks for no field of the group `{group}`"));
+            }
             Ok(Row {
-                group: group.transpose()?,
+                group: case.group.clone(),
                 parent: case.parent,
                 facts: facts.map(|need| case.facts.get(&need.name).map_or(Value::Absent, value)).collect(),
                 cells: cells.collect::<Result<_, String>>()?,
@@ -356,31 +374,49 @@ impl Case {
 }
 
 impl CaseQuery {
-    fn told_fields(&self) -> Result<ToldFields, String> {
-        let mut told = ToldFields::default();
-        for name in &self.fields {
-            let known = self.catalogue.get(name);
-            let known = known.ok_or_else(|| format!("the catalogue has no field `{name}`"))?;
-            let group = name.split_once('.').map(|(group, _)| group);
-            let reveals = known.reveals.iter().map(|revealed| iri(revealed));
-            told.add(iri(&known.category)?, group, known.special, reveals.collect::<Result<_, _>>()?);
-        }
-        Ok(told)
-    }
-
-    fn meanings(&self) -> Vec<String> {
-        self.fields.iter().map(|name| format!("urn:paasla:rr#{name}")).collect()
+    /// The index of a field in the register.
+    fn place(&self, name: &str) -> Result<u32, String> {
+        let place = self.catalogue.keys().position(|known| known == name);
+        let place = place.and_then(|place| u32::try_from(place).ok());
+        place.ok_or_else(|| format!("the catalogue has no field `{name}`"))
     }
 }
 
-fn attributes(given: &BTreeMap<String, Json>) -> impl Iterator<Item = Attribute> {
-    given.iter().map(|(name, json)| Attribute { name: name.clone(), value: value(json) })
+/// How many minutes the clocks of a case are ahead of UTC.
+const UTC_OFFSET: i32 = 120;
+
+/// Minutes from midnight to noon: the time of a case that names none.
+const NOON: i64 = 720;
+
+/// The minutes since midnight of `hh:mm`.
+fn minutes(time: &str) -> Option<i64> {
+    let (hour, minute) = time.split_once(':')?;
+    let number = |text: &str, most: i64| {
+        let number = (text.len() == 2).then(|| text.parse::<u8>().ok()).flatten()?;
+        Some(i64::from(number)).filter(|number| *number <= most)
+    };
+    Some(number(hour, 23)? * 60 + number(minute, 59)?)
 }
 
-/// A list as the interface has it: none when it is empty.
-fn some<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
-    let list: Vec<T> = items.collect();
-    (!list.is_empty()).then_some(list)
+fn term(given: Option<&CaseTerm>, otherwise: &str) -> Result<Term, String> {
+    let (own, broader) = match given {
+        None => (otherwise, &[][..]),
+        Some(CaseTerm::Alone(text)) => (text.as_str(), &[][..]),
+        Some(CaseTerm::Broader { iri, broader }) => (iri.as_str(), broader.as_slice()),
+    };
+    let broader = broader.iter().map(|text| iri(text)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Term { iri: iri(own)?, broader })
+}
+
+/// A full IRI, from one in full or with a known prefix.
+fn iri(text: &str) -> Result<String, String> {
+    Iri::new(text)
+        .map(|iri| iri.as_str().to_owned())
+        .ok_or_else(|| format!("`{text}` is no IRI with a known prefix"))
+}
+
+fn attributes(given: &BTreeMap<String, Json>) -> Vec<Attribute> {
+    given.iter().map(|(name, json)| Attribute { name: name.clone(), value: value(json) }).collect()
 }
 
 /// JSON as a value: null is absent, `yyyy-mm-dd` a date.

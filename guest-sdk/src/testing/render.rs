@@ -3,60 +3,73 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{Date, Decided, Description, Exception, Narrowed, Narrowing, Reason, Reviewed, Test, Value};
+use crate::{
+    __ruling::{Reason, Register},
+    Date, Decided, Description, Exception, Narrowed, Narrowing, Obligation, Reviewed, Test, Value,
+};
 
-pub(super) fn decided(names: &[String], description: &Description, said: &Decided) -> Result<Json, String> {
+/// What what is said refers to.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) register: &'a Register,
+    pub(super) description: &'a Description,
+    /// What the rule declared.
+    pub(super) reasons: &'a [Reason],
+}
+
+impl Context<'_> {
+    fn code(&self, reason: u32) -> Result<&str, String> {
+        Ok(get(self.reasons, reason, "reason")?.code.as_str())
+    }
+}
+
+pub(super) fn decided(context: Context<'_>, said: &Decided) -> Result<Json, String> {
     Ok(match said {
         Decided::Abstain => json!("abstain"),
-        Decided::Refuse(reason) => json!({ "refuse": reason.code }),
-        Decided::Narrow(narrowing) => json!({ "narrow": narrow(names, description, narrowing)? }),
+        Decided::Refuse(reason) => json!({ "refuse": context.code(*reason)? }),
+        Decided::Narrow(narrowing) => json!({ "narrow": narrow(context, narrowing)? }),
     })
 }
 
-fn narrow(names: &[String], description: &Description, said: &Narrowing) -> Result<Json, String> {
+fn narrow(context: Context<'_>, said: &Narrowing) -> Result<Json, String> {
     let mut narrow = Map::new();
     if !said.exceptions.is_empty() {
-        narrow.insert("fields".to_owned(), fields(names, &said.reasons, &said.exceptions)?);
+        narrow.insert("fields".to_owned(), fields(context, &said.exceptions)?);
     }
     if !said.conditions.is_empty() {
         let conditions = said.conditions.iter().map(|condition| {
-            let fact = get(&description.row_facts, condition.fact, "row fact")?;
-            let code = &get(&said.reasons, condition.reason, "reason")?.code;
+            let fact = get(&context.description.row_facts, condition.fact, "row fact")?;
+            let code = context.code(condition.reason)?;
             Ok(format!("{} {} because {code}", fact.name, comparison(condition.test, &condition.value)))
         });
         narrow.insert("conditions".to_owned(), conditions.collect::<Result<Vec<_>, String>>()?.into());
     }
     if !said.obligations.is_empty() {
-        let obligations = said.obligations.iter().map(|obligation| {
-            let parameters = obligation.attributes.iter().map(|a| format!(" {} {}", a.name, text(&a.value)));
-            format!("{}{}", obligation.code, parameters.collect::<String>())
-        });
-        narrow.insert("obligations".to_owned(), obligations.collect::<Vec<_>>().into());
+        let obligations = said.obligations.iter().map(|one| obligation(context, one));
+        narrow.insert("obligations".to_owned(), obligations.collect::<Result<Vec<_>, _>>()?.into());
     }
     Ok(Json::Object(narrow))
 }
 
+/// A reason that is to be told reads as reasons do elsewhere: `inform-client because <code>`.
+fn obligation(context: Context<'_>, said: &Obligation) -> Result<String, String> {
+    let parameter = |parameter: &crate::Attribute| match (parameter.name.as_str(), &parameter.value) {
+        ("reason", Value::Integer(reason)) => {
+            Ok(format!(" because {}", context.code(u32::try_from(*reason).unwrap_or(u32::MAX))?))
+        }
+        (name, value) => Ok(format!(" {name} {}", text(value))),
+    };
+    let parameters = said.attributes.iter().map(parameter).collect::<Result<String, String>>()?;
+    Ok(format!("{}{parameters}", said.code))
+}
+
 /// By row index: `"leave out because <code>"`, or an object of fields. Rows of which nothing is said are not in it.
-pub(super) fn reviewed(names: &[String], said: &Reviewed) -> Result<Json, String> {
+pub(super) fn reviewed(context: Context<'_>, said: &Reviewed) -> Result<Json, String> {
     let mut rows = Map::new();
     for ruling in &said.rows {
         let what = match ruling.leave_out {
-            Some(reason) => {
-                let code = &get(&said.reasons, reason, "reason")?.code;
-                format!("leave out because {code}").into()
-            }
-            None => {
-                let mut told = fields(names, &said.reasons, &ruling.exceptions)?;
-                for replacement in &ruling.replacements {
-                    let name = get(names, replacement.field, "field")?;
-                    let code = &get(&said.reasons, replacement.reason, "reason")?.code;
-                    let what = format!("replaced by {} because {code}", text(&replacement.value));
-                    if let Some(told) = told.as_object_mut() {
-                        told.insert(name.clone(), what.into());
-                    }
-                }
-                told
-            }
+            Some(reason) => format!("leave out because {}", context.code(reason)?).into(),
+            None => fields(context, &ruling.exceptions)?,
         };
         if rows.insert(ruling.row.to_string(), what).is_some() {
             return Err(format!("two rulings for row {}", ruling.row));
@@ -65,15 +78,15 @@ pub(super) fn reviewed(names: &[String], said: &Reviewed) -> Result<Json, String
     Ok(Json::Object(rows))
 }
 
-fn fields(names: &[String], reasons: &[Reason], exceptions: &[Exception]) -> Result<Json, String> {
+fn fields(context: Context<'_>, exceptions: &[Exception]) -> Result<Json, String> {
     let mut fields = Map::new();
     for exception in exceptions {
-        let name = get(names, exception.field, "field")?;
+        let name = &get(&context.register.fields, exception.field, "field")?.name;
         let to = match &exception.to {
             Narrowed::Hide => "hide",
             Narrowed::Mask(mask) => mask,
         };
-        let code = &get(reasons, exception.reason, "reason")?.code;
+        let code = context.code(exception.reason)?;
         let told = format!("{to} because {code}");
         if fields.insert(name.clone(), told.into()).is_some() {
             return Err(format!("two exceptions for `{name}`"));

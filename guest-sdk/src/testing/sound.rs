@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::{Decided, Description, Reason};
+use crate::{__ruling::Reason, Description};
 
 pub(super) fn description(said: &Description) -> Result<(), String> {
     if !is_name(&said.name, 60, b"-") {
@@ -17,18 +17,13 @@ pub(super) fn description(said: &Description) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn decided(description: &Description, said: &Decided) -> Result<(), String> {
-    match said {
-        Decided::Abstain => Ok(()),
-        Decided::Refuse(reason) => reasons(description, std::slice::from_ref(reason)),
-        Decided::Narrow(narrowing) => reasons(description, &narrowing.reasons),
-    }
-}
-
 pub(super) fn reasons(description: &Description, said: &[Reason]) -> Result<(), String> {
     for Reason { code, message, provision } in said {
         if !is_name(code, 80, b"-.") {
             return Err(format!("the code `{code}` is not 1 to 80 characters of `a-z 0-9 . -`"));
+        }
+        if code.starts_with("host.") || code.starts_with("grant.") {
+            return Err(format!("the code `{code}` begins with `host.` or `grant.`, which are the host's"));
         }
         if !(1..=500).contains(&message.chars().count()) {
             return Err(format!("the message of `{code}` is not 1 to 500 characters"));

@@ -20,14 +20,17 @@ impl Runner for Fussy {
             facts: Vec::new(),
             row_facts: Vec::new(),
             reads: Vec::new(),
-            wants: Vec::new(),
             provisions: Vec::new(),
         })
     }
 
-    fn configure(&mut self, settings: &str) -> Result<Result<(), Vec<Problem>>, Infallible> {
+    fn configure(
+        &mut self,
+        settings: &str,
+        _: &Register,
+    ) -> Result<Result<Vec<Reason>, Vec<Problem>>, Infallible> {
         let problem = || Problem { pointer: "/opens".to_owned(), message: "It opens too late.".to_owned() };
-        Ok(if settings == "{}" { Ok(()) } else { Err(vec![problem()]) })
+        Ok(if settings == "{}" { Ok(Vec::new()) } else { Err(vec![problem()]) })
     }
 
     fn decide(&mut self, _: &Query) -> Result<Decided, Infallible> {
@@ -35,7 +38,7 @@ impl Runner for Fussy {
     }
 
     fn review(&mut self, _: &Query, _: &[Row]) -> Result<Reviewed, Infallible> {
-        Ok(Reviewed { reasons: Vec::new(), rows: Vec::new() })
+        Ok(Reviewed { rows: Vec::new() })
     }
 }
 

@@ -7,7 +7,8 @@ use std::{io::Write as _, path::PathBuf};
 use anyhow::{Context as _, Error, Result};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
-use paasla_core::ClientId;
+use paasla_core::{ClientId, Person, is_same_person, person::person_id};
+use paasla_server::app::unknown_client;
 use paasla_store::{
     Governance as _, SqliteStore, Store as _,
     governance::{
@@ -44,10 +45,18 @@ pub(crate) enum TokenCommand {
     Revoke(Revoke),
 }
 
+/// After how many days a token is no longer good, unless told otherwise.
+const USUAL_DAYS: u32 = 90;
+
 #[derive(Debug, Args)]
 pub(crate) struct Create {
-    /// Who will hold it: stands in every change they make.
+    /// The name of who will hold it, e.g. `Mari Maasikas`: stands in every change they make.
     holder: String,
+    /// The person's id, e.g. `mari.m`: 1 to 64 characters of `a-z 0-9 . _ @ -`. Give the same for every token of one
+    /// person: nobody approves what they made themselves, whatever the token. Without it, the name is the id, whatever
+    /// its letter case.
+    #[arg(long, value_name = "ID")]
+    person: Option<String>,
     /// What they may do: rule-author, rule-approver, data-manager, auditor or operator. Give it once for each role.
     #[arg(long = "role", required = true)]
     roles: Vec<Role>,
@@ -55,8 +64,11 @@ pub(crate) struct Create {
     #[arg(long)]
     institution: Option<ClientId>,
     /// After how many days it is no longer good.
-    #[arg(long)]
-    days: Option<u32>,
+    #[arg(long, default_value_t = USUAL_DAYS, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    days: u32,
+    /// It stays good until it is revoked.
+    #[arg(long, conflicts_with = "days")]
+    never_ends: bool,
     /// Why.
     #[arg(long, default_value = "a token was asked for")]
     reason: String,
@@ -106,10 +118,12 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
 }
 
 async fn create(arguments: &Create) -> Result<()> {
-    let Create { holder, roles, institution, days, reason, .. } = arguments;
-    if holder.trim().is_empty() {
-        return Err(usage("say who will hold the token"));
-    }
+    let Create { holder, person, roles, institution, days, never_ends, reason, .. } = arguments;
+    let person = match person {
+        Some(id) => Person::new(holder, Some(id)),
+        None => holder.parse(),
+    };
+    let holder = person.map_err(|error| usage(error.to_string()))?;
     if institution.as_ref().is_some_and(|institution| institution.subsystem().is_some()) {
         return Err(usage("an institution is a member, without a subsystem: EE/GOV/70008440"));
     }
@@ -121,16 +135,28 @@ async fn create(arguments: &Create) -> Result<()> {
     let token = Token {
         id: hex::encode(random::<6>()?),
         hash: hex::encode(Sha256::digest(&text)),
-        holder: holder.trim().to_owned(),
+        holder: holder.to_string(),
         roles,
         institution: institution.clone(),
         created_at: now,
-        expires_at: days.map(|days| now.saturating_add(i64::from(days).saturating_mul(86_400_000))),
+        expires_at: (!never_ends).then(|| now.saturating_add(i64::from(*days).saturating_mul(DAY_MILLIS))),
         revoked_at: None,
     };
     let store = open(&arguments.config).await?;
+    if let Err(error) = check(&store, &holder, institution.as_ref()).await {
+        store.close().await?;
+        return Err(error);
+    }
     let told = if arguments.json {
-        json!({ "token": text, "id": token.id, "holder": token.holder, "roles": token.roles }).to_string()
+        let made = json!({
+            "token": text,
+            "id": token.id,
+            "holder": token.holder,
+            "person": holder.id(),
+            "roles": token.roles,
+            "expires": token.expires_at.map(instant),
+        });
+        made.to_string()
     } else {
         text
     };
@@ -146,35 +172,95 @@ async fn create(arguments: &Create) -> Result<()> {
     done
 }
 
+/// Whether a token may be made for this person, and this institution.
+async fn check(store: &SqliteStore, holder: &Person, institution: Option<&ClientId>) -> Result<()> {
+    check_person(store, holder).await?;
+    match institution {
+        Some(institution) => check_institution(store, institution).await,
+        None => Ok(()),
+    }
+}
+
+/// One name, one person: who has a token with an id of its own has none without.
+async fn check_person(store: &SqliteStore, holder: &Person) -> Result<()> {
+    for token in store.tokens().await? {
+        let Ok(other) = token.holder.parse::<Person>() else { continue };
+        if is_same_person(holder.name(), other.name())
+            && holder.id() != other.id()
+            && !(holder.has_own_id() && other.has_own_id())
+        {
+            return Err(usage(format!(
+                "the token `{}` is held by `{other}`: if that is the same person, give --person `{}`; if not, give both an \
+                 id of their own (revoke that token and make it anew)",
+                token.id,
+                other.id(),
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// An institution without any access right has no clients to make policies for.
+async fn check_institution(store: &SqliteStore, institution: &ClientId) -> Result<()> {
+    let rulebook = store.rulebook().await?;
+    let Some(rulebook) = rulebook else {
+        let why = "there is no rulebook yet: put one in with `paasla seed`, then make tokens of institutions";
+        return Err(Failure::new(Kind::Conflict, why).into());
+    };
+    match unknown_client(&rulebook, institution, |_| true) {
+        None => Ok(()),
+        Some(problem) => Err(usage(format!("--institution: {problem}"))),
+    }
+}
+
 async fn list(arguments: &List) -> Result<()> {
     let store = open(&arguments.config).await?;
     let tokens = store.tokens().await;
     store.close().await?;
-    let now = now();
+    let (tokens, now) = (tokens?, now());
     let mut out = out();
-    for token in tokens? {
+    if !arguments.json {
+        let heads = ["ID", "HOLDER", "FOR", "ROLES", "CREATED", "ENDS", "STATE"];
+        write!(out, "{}", show::table(&heads, tokens.iter().map(|token| row(token, now))))?;
+        return Ok(());
+    }
+    for token in tokens {
         let roles: Vec<&str> = token.roles.iter().map(|role| role.name()).collect();
         let institution = token.institution.as_ref().map(ToString::to_string);
-        if arguments.json {
-            let line = json!({
-                "id": token.id,
-                "holder": token.holder,
-                "roles": roles,
-                "institution": institution,
-                "created": instant(token.created_at),
-                "expires": token.expires_at.map(instant),
-                "revoked": token.revoked_at.map(instant),
-                "good": token.is_good(now),
-            });
-            writeln!(out, "{line}")?;
-        } else {
-            let state = if token.is_good(now) { "good" } else { "no longer good" };
-            let institution =
-                institution.map_or_else(String::new, |institution| format!(" for {institution}"));
-            writeln!(out, "{}  {}{institution}  {}  {state}", token.id, token.holder, roles.join(", "))?;
-        }
+        let line = json!({
+            "id": token.id,
+            "holder": token.holder,
+            "person": person_id(&token.holder),
+            "roles": roles,
+            "institution": institution,
+            "created": instant(token.created_at),
+            "expires": token.expires_at.map(instant),
+            "revoked": token.revoked_at.map(instant),
+            "state": token.state(now).name(),
+            "good": token.is_good(now),
+        });
+        writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// One token as people read it: days, since that is how long tokens last.
+fn row(token: &Token, now: i64) -> Vec<String> {
+    let day = |millis: i64| instant(millis).chars().take(10).collect::<String>();
+    let roles: Vec<&str> = token.roles.iter().map(|role| role.name()).collect();
+    let state = match token.revoked_at {
+        Some(revoked) => format!("revoked {}", day(revoked)),
+        None => token.state(now).name().to_owned(),
+    };
+    vec![
+        token.id.clone(),
+        token.holder.clone(),
+        token.institution.as_ref().map_or_else(|| "the ministry".to_owned(), ToString::to_string),
+        roles.join(","),
+        day(token.created_at),
+        token.expires_at.map_or_else(|| "never".to_owned(), day),
+        state,
+    ]
 }
 
 async fn revoke(arguments: &Revoke) -> Result<()> {
@@ -229,6 +315,9 @@ fn random<const N: usize>() -> Result<[u8; N]> {
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
     Ok(bytes)
 }
+
+/// A day, in milliseconds.
+const DAY_MILLIS: i64 = 86_400_000;
 
 fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()

@@ -8,13 +8,13 @@ use paasla_engine::{CodeCache, Compiler, Engine};
 use paasla_ledger::LedgerConfig;
 use paasla_register::{Description, SqliteConfig, SqliteRegister};
 use paasla_server::app::{App, Parts};
-use paasla_store::{SqliteStore, Store};
+use paasla_store::Store;
 
 use crate::{
     config::{Cache, Config},
     failure::{Kind, of_kind},
     files::read_text,
-    log,
+    log, records,
     secret::secret,
 };
 
@@ -55,18 +55,19 @@ pub(crate) fn compiler(gives_way: bool) -> Result<Compiler> {
     Ok(Compiler::Worker { program, arguments: arguments.map(Into::into).collect() })
 }
 
-/// The whole app, with the rulebook that the store holds. `gives_way` as for [`engine`].
+/// The whole app, with the rulebook that the store holds. `gives_way` as for [`engine`]; `accept_loss` says why records
+/// that are lost are given up.
 ///
 /// # Errors
 /// With whatever is missing or wrong.
-pub(crate) async fn app(config: &Config, gives_way: bool) -> Result<App> {
+pub(crate) async fn app(config: &Config, gives_way: bool, accept_loss: Option<&str>) -> Result<App> {
     let description = Arc::new(description(config)?);
     let register = SqliteConfig {
         connections: config.register.connections,
         ..SqliteConfig::new(&config.register.database)
     };
     let source = SqliteRegister::open(&register, &description).await?;
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store.database).await?);
+    let store: Arc<dyn Store> = Arc::new(records::store(&config.store.database, accept_loss).await?);
     let rulebook = store.rulebook().await?.with_context(|| {
         format!("{} holds no rulebook yet: put one in with `paasla seed`", config.store.database.display())
     })?;

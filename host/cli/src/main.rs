@@ -2,6 +2,7 @@
 //! `paasla`: the program of Pääsla.
 
 mod admin;
+mod backup;
 mod client;
 mod config;
 mod failure;
@@ -12,6 +13,8 @@ mod log;
 mod names;
 mod out;
 mod policy;
+mod records;
+mod restore;
 mod rule;
 mod rulebook;
 mod secret;
@@ -39,6 +42,10 @@ enum Command {
     Serve(serve::Serve),
     /// Put control data from readable files into the store, as a new generation.
     Seed(seed::Seed),
+    /// Copy the store, of a host at work or not, into a new folder: control database and records, as they are at one moment.
+    Backup(backup::Backup),
+    /// Put a backup where there is no store yet.
+    Restore(restore::Restore),
     /// Look after who may change governance, at the host's machine.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -88,6 +95,8 @@ fn main() -> ExitCode {
     let done = log::start(matches!(command, Command::Serve(_))).and_then(|()| match command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::Admin(command) => admin::run(command),
         Command::Key(command) => key::run(command),
         Command::Rule(command) => rule::run(command),

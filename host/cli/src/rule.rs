@@ -188,9 +188,6 @@ fn inspect(file: &std::path::Path, json: bool) -> Result<()> {
     for category in &about.reads {
         writeln!(out, "reads      {category}")?;
     }
-    for want in &about.wants {
-        writeln!(out, "wants      {}", want.name())?;
-    }
     for provision in &about.provisions {
         writeln!(out, "provision  {} ({}, {})", provision.label, provision.id, provision.source)?;
     }

@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use paasla_core::{Grant, Policy, Rulebook, Service, Vocabulary};
-use paasla_server::app::{Pool, build, rulebook_digest};
+use paasla_core::{Grant, Person, Policy, Rulebook, Service, Vocabulary};
+use paasla_server::app::{BuildError, Pool, build, rulebook_digest, unmet};
 use paasla_store::{
     Governance as _, SqliteStore, Store as _, StoreError, StoredRule,
     governance::{
@@ -43,9 +43,9 @@ pub(crate) struct Seed {
     /// The folder with the components that policies name: `rule = "minors"` is `minors.wasm`.
     #[arg(long)]
     rules: PathBuf,
-    /// Who does this.
+    /// Who does this: `Mari Maasikas <mari.m>`, or a name alone.
     #[arg(long)]
-    by: String,
+    by: Person,
     /// Why.
     #[arg(long)]
     reason: String,
@@ -100,6 +100,8 @@ async fn seed(arguments: &Seed) -> Result<()> {
         });
         components.insert(rule.digest.clone(), bytes);
     }
+    // Of the files only: what came through governance may outlive an access right.
+    let from_files = rulebook.policies.clone();
     let done = async {
         let newest = store.rulebook().await?;
         if let Some(newest) = &newest {
@@ -114,10 +116,14 @@ async fn seed(arguments: &Seed) -> Result<()> {
         // Nothing is stored unless all of it can be put to work.
         build(&engine, &description, rulebook.clone(), &components, &Pool::default())
             .map_err(|error| of_kind(Kind::Invalid)(error.into()))?;
+        let unmet = unmet(&rulebook, &from_files);
+        if !unmet.is_empty() {
+            return Err(of_kind(Kind::Invalid)(BuildError(unmet).into()));
+        }
         for rule in &stored {
             store.put_rule(rule).await?;
         }
-        install(&store, newest.as_ref(), &rulebook, &arguments.by, reason).await
+        install(&store, newest.as_ref(), &rulebook, &arguments.by.to_string(), reason).await
     };
     let done = done.await;
     store.close().await?;

@@ -42,6 +42,10 @@ pub(crate) struct Serve {
     /// an address on loopback.
     #[arg(long, value_name = "FOLDER")]
     watch: Option<PathBuf>,
+    /// Start although records are lost: files of them are missing, shortened or changed, and cannot be brought back. Give the
+    /// reason; it is kept among the changes, with what is lost. What can be read is found and counted.
+    #[arg(long, value_name = "REASON")]
+    accept_records_loss: Option<String>,
     /// Stop when standard input ends, so that the host does not outlive the program that started it.
     #[arg(long)]
     stop_with_stdin: bool,
@@ -58,7 +62,8 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
 
 async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let config = Config::read(&arguments.config)?;
-    let app = Arc::new(host::app(&config, arguments.watch.is_none()).await?);
+    let accept_loss = arguments.accept_records_loss.as_deref();
+    let app = Arc::new(host::app(&config, arguments.watch.is_none(), accept_loss).await?);
     let address = arguments.listen.unwrap_or(config.listen);
     let folder = arguments.watch.as_deref().map(Folder::open).transpose()?;
     if folder.is_some() && !address.ip().is_loopback() {
@@ -78,9 +83,12 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let watched = Arc::clone(&app);
     let watcher = tokio::spawn(async move {
         loop {
-            if let Err(error) = watched.look_at_quarantine().await {
-                tracing::warn!(%error, "the list of policies in quarantine cannot be read");
-            }
+            let look_at_quarantine = async {
+                if let Err(error) = watched.look_at_quarantine().await {
+                    tracing::warn!(%error, "the list of policies in quarantine cannot be read");
+                }
+            };
+            tokio::join!(look_at_quarantine, watched.record_counted_refusals(false));
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
     });

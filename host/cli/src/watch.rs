@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The drop folder: `NAME.wasm` is at work as the policy NAME a moment after it was saved; `NAME.toml` beside it says how.
 //!
-//! The folder is opened once and never left: no link is followed, whatever it points to. A file counts once it has not
-//! changed between two looks, so that one that is still being written is left alone; one that is no rule changes nothing.
+//! The folder is opened once and never left: no link is followed, whatever it points to, and the log names it. A file
+//! counts once it has not changed between two looks, so that one that is still being written is left alone; one that is no
+//! rule changes nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,9 +13,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use cap_std::{ambient_authority, fs::Dir};
-use paasla_server::app::{App, governance::dropped::DroppedPolicy};
+use paasla_server::app::{
+    App,
+    governance::{dropped::DroppedPolicy, refusal::Refusal},
+};
 
 /// How often the folder is looked at.
 const LOOK: Duration = Duration::from_millis(75);
@@ -35,6 +39,17 @@ pub(crate) struct Folder {
     seen: BTreeMap<String, Stamps>,
     /// What was put to work, or tried.
     done: BTreeMap<String, Stamps>,
+    /// What is no file, and was named in the log.
+    named: BTreeSet<String>,
+}
+
+/// What is in the folder.
+#[derive(Debug, Default)]
+struct Look {
+    /// The plain files of each policy.
+    policies: BTreeMap<String, Stamps>,
+    /// What has the name of such a file, and is none: links and folders.
+    others: BTreeSet<String>,
 }
 
 impl Folder {
@@ -45,7 +60,7 @@ impl Folder {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let dir = Dir::open_ambient_dir(path, ambient_authority())
             .with_context(|| format!("the drop folder {} cannot be opened", path.display()))?;
-        Ok(Self { dir, seen: BTreeMap::new(), done: BTreeMap::new() })
+        Ok(Self { dir, seen: BTreeMap::new(), done: BTreeMap::new(), named: BTreeSet::new() })
     }
 
     /// The policies whose files are there.
@@ -53,28 +68,46 @@ impl Folder {
     /// # Errors
     /// When the folder cannot be read.
     pub(crate) fn names(&self) -> Result<BTreeSet<String>> {
-        Ok(self.look()?.into_keys().collect())
+        Ok(self.look()?.policies.into_keys().collect())
     }
 
     /// Watches until it is dropped.
     pub(crate) async fn watch(mut self, app: Arc<App>) {
         loop {
             match self.look() {
-                Ok(found) => self.take_over(&app, found).await,
+                Ok(Look { policies, others }) => {
+                    self.name(others);
+                    self.take_over(&app, policies).await;
+                }
                 Err(error) => tracing::warn!(error = format!("{error:#}"), "the drop folder cannot be read"),
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// The plain files of each policy.
-    fn look(&self) -> Result<BTreeMap<String, Stamps>> {
+    /// Names in the log what is no file, once.
+    fn name(&mut self, others: BTreeSet<String>) {
+        for file in others.difference(&self.named) {
+            tracing::warn!(
+                file,
+                "what is in the drop folder under this name is a link or no file, and is passed over: put the file itself \
+                 there"
+            );
+        }
+        self.named = others;
+    }
+
+    fn look(&self) -> Result<Look> {
         let (mut components, mut policies) = (BTreeMap::new(), BTreeMap::new());
+        let mut others = BTreeSet::new();
         for entry in self.dir.entries()? {
             let entry = entry?;
             let Ok(file) = entry.file_name().into_string() else { continue };
             // Of the entry itself: a link is no file.
             if !entry.file_type()?.is_file() {
+                if file.ends_with(".wasm") || file.ends_with(".toml") {
+                    others.insert(file);
+                }
                 continue;
             }
             let Ok(about) = entry.metadata() else { continue };
@@ -89,7 +122,7 @@ impl Folder {
             let policy = policies.remove(&name);
             (name, (stamp, policy))
         };
-        Ok(components.into_iter().map(both).collect())
+        Ok(Look { policies: components.into_iter().map(both).collect(), others })
     }
 
     async fn take_over(&mut self, app: &App, found: BTreeMap<String, Stamps>) {
@@ -114,7 +147,7 @@ impl Folder {
                     tracing::info!(policy = name, "its file is gone from the drop folder: it is retired")
                 }
                 Err(refusal) => {
-                    tracing::error!(policy = name, problems = ?refusal.problems, "it could not be retired")
+                    tracing::error!(policy = name, problems = told(&refusal), "it could not be retired")
                 }
             }
         }
@@ -126,16 +159,15 @@ impl Folder {
         let wanted = if has_policy {
             let file = format!("{name}.toml");
             let text = String::from_utf8(self.read(&file)?).with_context(|| format!("{file} is no text"))?;
-            toml::from_str(&text).with_context(|| format!("{file} is wrong"))?
+            toml::from_str(&text).map_err(|error| anyhow!("{file} is wrong{}", wrong(&text, &error)))?
         } else {
             DroppedPolicy::default()
         };
         let cases: Arc<[u8]> = component.as_slice().into();
-        let view = app.drop_in(name, component, wanted).await.map_err(|refusal| {
-            let problem = |p: &paasla_server::app::problem::Problem| format!("{}: {}", p.place, p.message);
-            anyhow::anyhow!("{}", refusal.problems.iter().map(problem).collect::<Vec<_>>().join("; "))
-        })?;
-        tracing::info!(policy = name, version = view.version, life = ?view.life, "from the drop folder: at work");
+        let view =
+            app.drop_in(name, component, wanted).await.map_err(|refusal| anyhow!("{}", told(&refusal)))?;
+        let life = view.life.name();
+        tracing::info!(policy = name, version = view.version, life, "from the drop folder: at work");
         match app.dropped_cases(cases).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(policy = name, count, "its cases pass"),
@@ -157,5 +189,72 @@ impl Folder {
         let open = self.dir.open(file).with_context(|| format!("{file} cannot be read"))?;
         open.take(LARGEST).read_to_end(&mut bytes).with_context(|| format!("{file} cannot be read"))?;
         Ok(bytes)
+    }
+}
+
+/// The largest part of one problem that is put into the log, in characters.
+const LONGEST_TOLD: usize = 300;
+
+/// Every problem, for the log.
+fn told(refusal: &Refusal) -> String {
+    let problem = |problem: &paasla_server::app::problem::Problem| {
+        let place = if problem.place.is_empty() { "at the top" } else { problem.place.as_str() };
+        format!("{place}: {}", without_value(&problem.message))
+    };
+    refusal.problems.iter().map(problem).collect::<Vec<_>>().join("; ")
+}
+
+/// Where a file is no TOML, or not what is wanted; without what it says there.
+fn wrong(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map_or_else(String::new, |before| {
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before.chars().rev().take_while(|c| *c != '\n').count().saturating_add(1);
+        format!(" at line {line}, column {column}")
+    });
+    format!("{place}: {}", without_value(error.message()))
+}
+
+/// What a reader says is wrong, without the value that it found: a log holds none.
+fn without_value(message: &str) -> String {
+    let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
+    let kept = match message.rfind("expected ") {
+        Some(at) if quotes.iter().any(|start| message.contains(start)) => {
+            message.get(at..).unwrap_or_default()
+        }
+        None if quotes.iter().any(|start| message.contains(start)) => "it is not what is wanted",
+        _ => message,
+    };
+    let line = kept.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(LONGEST_TOLD).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_file_is_told_in_one_short_line_without_its_values() {
+        let told = |text: &str| {
+            let error = toml::from_str::<DroppedPolicy>(text).unwrap_err();
+            wrong(text, &error)
+        };
+        let long = format!("settings = \"SECRET{}", "a".repeat(1_000_000));
+        for wrong in [
+            long.as_str(),
+            "mode = \"SECRET\"",
+            "mode = \"shadow\"\n[limits]\nfuel = \"SECRET\"",
+            "[scope]\nclients = [\"SECRET\"]",
+            "[scope]\nservices = \"SECRET\"",
+            "x = SECRET",
+        ] {
+            let told = told(wrong);
+            assert!(!told.contains("SECRET") && !told.contains("aaaa"), "{told}");
+            assert!(told.contains("line ") && told.lines().count() == 1 && told.len() < 500, "{told}");
+        }
+        assert!(
+            told("mode = \"shadow\"\n[limits]\nfuel = \"x\"").starts_with(" at line 3, column 8: expected")
+        );
+        assert!(told("scop = 1").contains("unknown field `scop`"));
     }
 }

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::is_invisible;
+
 /// A client: `instance/class/member[/subsystem]`, each part already percent-decoded. One text, which all copies share: a
 /// query is written down, counted and told to rules by its client.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +23,7 @@ pub enum ClientIdError {
     Length,
     /// A part holds a character that X-Road refuses in identifiers.
     #[error(
-        "a part of the client identifier holds a character that X-Road forbids (`% : ; / \\`, control, zero-width)"
+        "a part of the client identifier holds a character that X-Road forbids (`% : ; / \\`, or one that nobody sees)"
     )]
     Character,
 }
@@ -77,7 +79,7 @@ impl ClientId {
 }
 
 fn forbidden(c: char) -> bool {
-    matches!(c, '%' | ':' | ';' | '/' | '\\' | '\u{200B}' | '\u{FEFF}') || c.is_control()
+    matches!(c, '%' | ':' | ';' | '/' | '\\') || is_invisible(c)
 }
 
 impl fmt::Display for ClientId {
@@ -119,7 +121,9 @@ mod tests {
         assert_eq!("EE/GOV".parse::<ClientId>(), Err(ClientIdError::Parts));
         assert_eq!("EE/GOV//rr".parse::<ClientId>(), Err(ClientIdError::Length));
         assert_eq!("EE/GOV/7%31/rr".parse::<ClientId>(), Err(ClientIdError::Character));
-        assert_eq!("EE/GOV/7\u{200B}/rr".parse::<ClientId>(), Err(ClientIdError::Character));
+        for unseen in ["\u{200B}", "\u{FEFF}", "\u{2060}", "\u{AD}", "\u{202E}"] {
+            assert_eq!(format!("EE/GOV/7{unseen}/rr").parse::<ClientId>(), Err(ClientIdError::Character));
+        }
     }
 
     #[test]

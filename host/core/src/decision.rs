@@ -2,10 +2,7 @@
 //! All rulings and the grant as one decision. Decisions form a semilattice under [`Decision::meet`]: the order
 //! and the number of rulings make no difference, and a further ruling can only narrow.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -209,62 +206,23 @@ pub struct RowDecision {
     pub drops: BTreeSet<Reason>,
     /// One for every field of the query; fields of other groups are as in the decision.
     pub fields: Vec<FieldDecision>,
-    /// Values to put in place of raw ones, by field.
-    pub replacements: BTreeMap<usize, Value>,
 }
 
 impl RowDecision {
     /// Starts from the query's decision.
     #[must_use]
     pub fn new(decision: &Decision) -> Self {
-        Self { drops: BTreeSet::new(), fields: decision.fields.clone(), replacements: BTreeMap::new() }
+        Self { drops: BTreeSet::new(), fields: decision.fields.clone() }
     }
 
-    /// Adds one rule's word on this row. `given` are the fields whose raw values the rule saw.
-    ///
-    /// A replacement may carry anything the rule saw in the row. It stands only while all of that is shown in
-    /// full (see [`RowDecision::settle`]); two different replacements of one field redact it.
+    /// Adds one rule's word on this row.
     pub fn add(&mut self, ruling: &RowRuling) {
         self.drops.extend(ruling.drop.iter().cloned());
         narrow_fields(&mut self.fields, &ruling.exceptions);
-        for replacement in &ruling.replacements {
-            match self.replacements.get(&replacement.field) {
-                Some(earlier) if *earlier != replacement.value => {
-                    if let Some(field) = self.fields.get_mut(replacement.field) {
-                        field.narrow(Visibility::Masked(Mask::Redact), replacement.reason.clone());
-                    }
-                }
-                _ => {
-                    self.replacements.insert(replacement.field, replacement.value.clone());
-                    if let Some(field) = self.fields.get_mut(replacement.field) {
-                        field.reasons.insert(replacement.reason.clone());
-                    }
-                }
-            }
-        }
     }
 
-    /// Ends the row: closes it under what values give away, and redacts replaced fields unless every field in
-    /// `given` (what the replacing rules saw) is shown in full.
-    pub fn settle(&mut self, fields: &[Arc<Field>], given: &[usize]) {
+    /// Closes the row under what values give away (see [`close`]).
+    pub fn close(&mut self, fields: &[Arc<Field>]) {
         close(&mut self.fields, fields);
-        let all_shown = given
-            .iter()
-            .all(|&index| self.fields.get(index).is_some_and(|field| field.visibility == Visibility::Show));
-        if !all_shown {
-            for index in std::mem::take(&mut self.replacements).into_keys() {
-                if let Some(field) = self.fields.get_mut(index) {
-                    let message = "A replaced value was withheld: it may carry a field that is not shown.";
-                    field.narrow(
-                        Visibility::Masked(Mask::Redact),
-                        Reason::new("host", "host.replacement-withheld", message),
-                    );
-                }
-            }
-            close(&mut self.fields, fields);
-        }
-        let shown = &self.fields;
-        self.replacements
-            .retain(|&index, _| shown.get(index).is_some_and(|field| field.visibility == Visibility::Show));
     }
 }

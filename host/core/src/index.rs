@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
+    client::ClientId,
     grant::Grant,
     rulebook::{Matched, NoGrant, Rulebook, Wanted, choose},
     term::{ConceptKind, Term, Vocabulary},
@@ -50,6 +51,13 @@ impl Index {
     #[must_use]
     pub fn term(&self, vocabulary: &Vocabulary, kind: ConceptKind, iri: &str) -> Option<&Known> {
         self.terms.get(&kind)?.get(&*vocabulary.expanded(iri))
+    }
+
+    /// Whether any access right of the rulebook, of whatever service and time, is this client's.
+    #[must_use]
+    pub fn has_grant(&self, rulebook: &Rulebook, client: &ClientId) -> bool {
+        let mut places = self.grants.get(client.member()).into_iter().flatten();
+        places.any(|place| rulebook.grants.get(*place).is_some_and(|grant| grant.client.covers(client)))
     }
 
     /// The same as [`Rulebook::grant_for`].

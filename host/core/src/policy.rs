@@ -25,6 +25,35 @@ pub struct Policy {
     /// Limits that differ from the host's defaults; never above the host's maxima.
     #[serde(default)]
     pub limits: Limits,
+    /// Who vouches for it. It decides what the rule is told of rows.
+    #[serde(default, skip_serializing_if = "Vouching::is_the_ministrys")]
+    pub vouched_by: Vouching,
+}
+
+/// Who vouches for a policy's rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vouching {
+    /// The ministry. The rule is told what it declares.
+    #[default]
+    Ministry,
+    /// Only an institution, for its own clients. The rule is told of a row only what its client is shown of it in full by
+    /// the grant and by the ministry's policies.
+    Institution,
+}
+
+impl Vouching {
+    fn is_the_ministrys(&self) -> bool {
+        *self == Self::Ministry
+    }
+}
+
+impl Policy {
+    /// Whether the ministry vouches for it.
+    #[must_use]
+    pub fn is_the_ministrys(&self) -> bool {
+        self.vouched_by.is_the_ministrys()
+    }
 }
 
 /// Which queries a policy speaks to. An empty list means: all.

@@ -16,6 +16,8 @@ pub struct Query {
     pub id: String,
     /// When it arrived: milliseconds since 1970-01-01T00:00:00Z.
     pub instant: i64,
+    /// How many minutes local time at the register's place is ahead of UTC at that instant.
+    pub utc_offset: i32,
     /// The calendar date at that instant where the register is.
     pub date: Date,
     /// The door it came through: `xroad` or `rr`.
@@ -54,7 +56,6 @@ pub struct Query {
     /// Who is asked about: how, and how many.
     pub subjects: Subjects,
     /// The fields asked for that the grant allows, in the order asked, then those that are only looked up by.
-    #[serde(serialize_with = "crate::rendered::fields")]
     pub fields: Vec<Arc<Field>>,
     /// The access right this query stands on.
     pub grant: GrantView,
@@ -89,6 +90,8 @@ pub struct Subjects {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Field {
+    /// Its index in the register ([`crate::Register`]): rules know it by that.
+    pub index: u32,
     /// Its name in the service, e.g. `birthDate` or `custody.otherCode`.
     pub name: String,
     /// The group of rows it belongs to (`custody`); none for the entity itself.

@@ -47,6 +47,26 @@ pub struct RulingSummary {
     pub said: String,
     /// Fuel that all its calls used.
     pub fuel: u64,
+    /// What it was told of rows: the names of facts, and of fields whose raw values it was given in at least one row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
+}
+
+/// In how many rows something became of a field, or of the whole row, for a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowCount {
+    /// The policy whose reason it is, or `host`.
+    pub by: Arc<str>,
+    /// The reason's code.
+    pub code: String,
+    /// The field; none where the row was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The most that was seen of it for this reason among others; `out` where the row was left out.
+    pub to: String,
+    /// How many rows.
+    pub rows: u32,
 }
 
 /// One audit entry.
@@ -99,6 +119,12 @@ pub struct Record {
     /// What each policy did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rulings: Vec<RulingSummary>,
+    /// What was decided of rows besides: in how many, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub row_decisions: Vec<RowCount>,
+    /// SHA-256 of what rules are told of the register; none when it did not come that far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub register: Option<String>,
     /// Whom the query named: keyed hashes (HMAC-SHA-256, hex), never the codes themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<String>,
@@ -109,6 +135,9 @@ pub struct Record {
     /// None: the client's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage_holder: Option<ClientId>,
+    /// How many refusals it stands for, when it stands for more than itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_for: Option<u64>,
     /// How many records were returned.
     pub returned: u32,
     /// Fuel used by all rulings together.

@@ -48,8 +48,8 @@ pub struct Exception {
 /// What the host must do, or tell the client, besides answering (XACML: obligation).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Obligation {
-    /// `limit-records` (the host cuts the answer to `count` records) or `inform-client` (the answer repeats
-    /// `message`). Anything else is a fault of the rule: an obligation that is not understood must not be lost.
+    /// `limit-records` (the host cuts the answer to `count` records) or `inform-client` (the answer repeats the
+    /// `message` of a declared reason). Anything else is a fault of the rule: an obligation that is not understood must not be lost.
     pub code: String,
     /// Its parameters.
     pub attributes: Vec<Attribute>,
@@ -99,17 +99,22 @@ pub struct RowRuling {
     pub drop: Option<Reason>,
     /// Fields of this row that are shown less.
     pub exceptions: Vec<Exception>,
-    /// Values put in place of raw ones that the rule was given.
-    pub replacements: Vec<Replacement>,
 }
 
-/// A value put in place of a raw one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replacement {
-    /// Index into the query's fields.
-    pub field: usize,
-    /// The new value.
-    pub value: Value,
-    /// Why.
-    pub reason: Reason,
+impl Condition {
+    /// Whether a value of the fact fulfils it.
+    #[must_use]
+    pub fn holds(&self, value: &Value) -> bool {
+        let known = !value.is_absent();
+        match self.test {
+            Test::Absent => !known,
+            Test::Present => known,
+            Test::Equal => known && *value == self.value,
+            Test::NotEqual => known && *value != self.value,
+            Test::Less => known && *value < self.value,
+            Test::AtMost => known && *value <= self.value,
+            Test::Greater => known && *value > self.value,
+            Test::AtLeast => known && *value >= self.value,
+        }
+    }
 }

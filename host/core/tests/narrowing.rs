@@ -66,8 +66,9 @@ fn at_most(a: &Decision, b: &Decision) -> bool {
 }
 
 fn fields() -> Vec<Arc<Field>> {
-    let field = |name: &str, category: &str, reveals: &[&str]| {
+    let field = |index: u32, name: &str, category: &str, reveals: &[&str]| {
         Arc::new(Field {
+            index,
             name: name.into(),
             group: None,
             iri: String::new(),
@@ -77,10 +78,10 @@ fn fields() -> Vec<Arc<Field>> {
         })
     };
     vec![
-        field("code", "id", &["birth", "sex"]),
-        field("birthDate", "birth", &[]),
-        field("sex", "sex", &[]),
-        field("name", "name", &[]),
+        field(0, "code", "id", &["birth", "sex"]),
+        field(1, "birthDate", "birth", &[]),
+        field(2, "sex", "sex", &[]),
+        field(3, "name", "name", &[]),
     ]
 }
 

@@ -25,35 +25,8 @@ pub struct About {
     pub row_facts: Vec<FactNeed>,
     /// Categories of fields whose raw values it reads.
     pub reads: Vec<String>,
-    /// What else it wants to be told of each query.
-    pub wants: Vec<Want>,
     /// Provisions it implements.
     pub provisions: Vec<ProvisionAbout>,
-}
-
-/// What a rule may want to be told besides what every rule is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Want {
-    /// The names of the query's fields.
-    FieldNames,
-    /// What the query's fields mean.
-    FieldMeanings,
-}
-
-impl Want {
-    /// Its name in the interface.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::FieldNames => "field-names",
-            Self::FieldMeanings => "field-meanings",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        [Self::FieldNames, Self::FieldMeanings].into_iter().find(|want| want.name() == name)
-    }
 }
 
 /// A fact that a rule needs.
@@ -102,20 +75,15 @@ pub(crate) fn about(said: wit::Description, limits: &AnswerLimits) -> Result<Abo
         Ok(_) => return Err("`settings-schema` must be a JSON object".to_owned()),
         Err(error) => return Err(format!("`settings-schema` is no JSON: {error}")),
     };
-    let lists =
-        [said.facts.len(), said.row_facts.len(), said.reads.len(), said.wants.len(), said.provisions.len()];
+    let lists = [said.facts.len(), said.row_facts.len(), said.reads.len(), said.provisions.len()];
     if lists.into_iter().sum::<usize>() > most {
-        return Err(format!("more than {most} facts, categories, wants and provisions together"));
+        return Err(format!("more than {most} facts, categories and provisions together"));
     }
     let needs = said.facts.iter().chain(&said.row_facts).flat_map(|need| [&need.name, &need.summary]);
     let provisions = said.provisions.iter().flat_map(|p| [&p.id, &p.label, &p.source]);
     if needs.chain(&said.reads).chain(provisions).any(|text| text.chars().count() > most_chars) {
         return Err(format!("a text of more than {most_chars} characters"));
     }
-    let wants = said.wants.iter().map(|name| {
-        Want::named(name).ok_or_else(|| "`wants` names something that this host does not tell".to_owned())
-    });
-    let wants = wants.collect::<Result<_, _>>()?;
     let needs = |list: Vec<wit::FactNeed>| {
         let need = |n: wit::FactNeed| FactNeed { name: n.name, summary: n.summary, optional: n.optional };
         list.into_iter().map(need).collect()
@@ -129,7 +97,6 @@ pub(crate) fn about(said: wit::Description, limits: &AnswerLimits) -> Result<Abo
         facts: needs(said.facts),
         row_facts: needs(said.row_facts),
         reads: said.reads,
-        wants,
         provisions: said.provisions.into_iter().map(provision).collect(),
     })
 }

@@ -3,15 +3,17 @@
 
 use std::{slice, sync::Arc};
 
-use paasla_core::Policy;
+use paasla_core::{Policy, Reason, Register};
 
 use crate::{
     about::About,
-    bindings::v0_1::exports::paasla::rule::ruling::Problem,
+    bindings::v0_1::exports::paasla::rule::ruling as wit,
     compiler::{Code, Form, Job},
     config::{Budget, Ration},
     fault::RuleFault,
+    input::RegisterInput,
     load::{LoadError, Rule},
+    output::{DeclaredReason, declared, reasons},
     program::{Program, ProgramError},
     ready::Shelf,
     sandbox::Engine,
@@ -79,6 +81,7 @@ pub struct Activated {
     pub start: Start,
     pub(crate) engine: Engine,
     pub(crate) settings: Arc<str>,
+    pub(crate) register: Arc<Register>,
     pub(crate) ration: Ration,
     /// What there is of it in each shard.
     pub(crate) posts: Arc<[Post]>,
@@ -91,15 +94,13 @@ pub(crate) struct Post {
     pub(crate) program: Program,
     /// The sandboxes that stand ready, where any may.
     pub(crate) shelf: Option<Arc<Shelf>>,
-    /// The policy's name, as reasons repeat it.
-    pub(crate) name: Arc<str>,
-    /// The ids of the rule's provisions, as reasons repeat them, in the order of its description.
-    pub(crate) provisions: Arc<[Arc<str>]>,
+    /// The reasons that its rule declared.
+    pub(crate) reasons: Arc<[Reason]>,
 }
 
 impl std::fmt::Debug for Post {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Post").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Post").finish_non_exhaustive()
     }
 }
 
@@ -113,6 +114,18 @@ impl std::fmt::Debug for Activated {
 }
 
 impl Activated {
+    /// Every reason that its rule may give.
+    #[must_use]
+    pub fn reasons(&self) -> &[Reason] {
+        self.posts.first().map(|post| &*post.reasons).unwrap_or_default()
+    }
+
+    /// The register that it was made for.
+    #[must_use]
+    pub fn register(&self) -> &Arc<Register> {
+        &self.register
+    }
+
     /// The same policy with no more fuel than a policy gets that sets nothing: for rulings that change no answer. Nobody
     /// waits for them, so nothing is made ready for it.
     #[must_use]
@@ -130,34 +143,40 @@ impl Activated {
 }
 
 impl Engine {
-    /// Configures a rule for a policy, and snapshots it where that can be done.
+    /// Configures a rule for a policy and a register, and snapshots it where that can be done.
     ///
     /// # Errors
     /// When the settings are wrong, or the rule breaks on them, or needs more for an instance than a ruling gets.
-    pub fn activate(&self, rule: &Rule, policy: &Policy) -> Result<Activated, ActivateError> {
+    pub fn activate(
+        &self,
+        rule: &Rule,
+        policy: &Policy,
+        register: &Arc<Register>,
+    ) -> Result<Activated, ActivateError> {
         let settings = match &policy.settings {
             serde_json::Value::Null => "{}".to_owned(),
             settings => settings.to_string(),
         };
-        let name = self.name("configured", &rule.digest, &[&settings]);
+        let name = self.name("configured", &rule.digest, &[&settings, register.digest()]);
         let ration = self.config.ration_for(&policy.limits);
         // What no ruling could even begin with is not activated: an instance is made under what a ruling gets.
         let budget = ration.decide();
-        let make = || self.configured(rule, &settings);
+        let input = RegisterInput::new(register);
+        let make = || self.configured(rule, &settings, &input);
         let load = |code: &Code| Program::in_each(self, &code.bytes, &code.form, budget);
-        let (programs, form) = self.cached_program(&name, make, load, |error| match error {
+        let (programs, head) = self.cached_program(&name, make, load, |error| match error {
             ProgramError::Load(what) => ActivateError::Compile(what),
             ProgramError::Fault(fault) => ActivateError::Configure(fault),
         })?;
-        if let Form::AsItIs(_) = form {
-            self.try_settings(&programs, &settings, budget)?;
+        if let Form::AsItIs(_) = head.form {
+            self.try_settings(&rule.about, &programs, &settings, &input, budget)?;
         }
-        let start = form.into();
+        let start = head.form.into();
+        let by: Arc<str> = policy.name.as_str().into();
         let is_snapshot = start == Start::Snapshot;
         let post = |(shard, program): (&Shard, Program)| Post {
             shelf: if is_snapshot { Shelf::new(self, shard, &program, budget).map(Arc::new) } else { None },
-            name: policy.name.as_str().into(),
-            provisions: rule.about.provisions.iter().map(|provision| provision.id.as_ref().into()).collect(),
+            reasons: reasons(&head.reasons, &by, &rule.about),
             program,
         };
         Ok(Activated {
@@ -166,6 +185,7 @@ impl Engine {
             start,
             engine: self.clone(),
             settings: settings.into(),
+            register: Arc::clone(register),
             ration,
             posts: self.shards.iter().zip(programs).map(post).collect(),
         })
@@ -180,15 +200,20 @@ impl Engine {
     }
 
     /// The code of a configured rule, or of the rule itself where it has to be configured each time.
-    fn configured(&self, rule: &Rule, settings: &str) -> Result<Code, ActivateError> {
+    fn configured(
+        &self,
+        rule: &Rule,
+        settings: &str,
+        register: &RegisterInput<'_>,
+    ) -> Result<Code, ActivateError> {
         let prepared = self.prepared(rule)?;
         let why = match &prepared.form {
             Form::AsItIs(why) => why.clone(),
             Form::Instrumented | Form::Snapshot => {
-                let configured = self.snapshot(&rule.bytes, &prepared.program, settings);
+                let configured = self.snapshot(&rule.bytes, &prepared.program, settings, register);
                 match configured.map_err(ActivateError::Configure)? {
-                    Configured::Snapshot(bytes) => match self.code(&Job::Snapshot, &bytes) {
-                        Ok(code) => return Ok(code),
+                    Configured::Snapshot(bytes, said) => match self.code(&Job::Snapshot, &bytes) {
+                        Ok(code) => return Ok(Code { reasons: self.declared(said, &rule.about)?, ..code }),
                         // What the compiler will not have configured works all the same.
                         Err(LoadError::Compile(why)) => why,
                         Err(error) => return Err(error.into()),
@@ -199,26 +224,39 @@ impl Engine {
             }
         };
         let program = slice::from_ref(&prepared.program);
-        self.try_settings(program, settings, self.config.setup.configure())?;
-        Ok(self.code(&Job::AsItIs(why), &rule.bytes)?)
+        let budget = self.config.setup.configure();
+        let reasons = self.try_settings(&rule.about, program, settings, register, budget)?;
+        Ok(Code { reasons, ..self.code(&Job::AsItIs(why), &rule.bytes)? })
     }
 
-    /// Configures a rule in the first shard that has room.
-    fn try_settings(&self, each: &[Program], settings: &str, budget: Budget) -> Result<(), ActivateError> {
+    fn declared(&self, said: Vec<wit::Reason>, about: &About) -> Result<Vec<DeclaredReason>, ActivateError> {
+        declared(said, about, &self.config.answer).map_err(ActivateError::Configure)
+    }
+
+    /// Configures a rule in the first shard that has room, and tells what it declared.
+    fn try_settings(
+        &self,
+        about: &About,
+        each: &[Program],
+        settings: &str,
+        register: &RegisterInput<'_>,
+        budget: Budget,
+    ) -> Result<Vec<DeclaredReason>, ActivateError> {
         let configure = |program: &Program| {
             let mut store = program.sandbox(self, budget)?;
             let outcome = program
                 .instantiate(&mut store)
-                .and_then(|instance| program.configure(&mut store, &instance, settings));
+                .and_then(|instance| program.configure(&mut store, &instance, settings, register));
             outcome.map_err(|error| self.fault(&store, budget, &error))
         };
         let is_busy = |outcome: &Result<_, _>| matches!(outcome, Err(RuleFault::Busy));
         let outcome = self.shards.first_with_room(each, configure, is_busy).unwrap_or(Err(RuleFault::Busy));
-        outcome.map_err(ActivateError::Configure)?.map_err(|problems| self.problems(problems))
+        let said = outcome.map_err(ActivateError::Configure)?.map_err(|problems| self.problems(problems))?;
+        self.declared(said, about)
     }
 
     /// What a rule says against settings, if it does not say too much.
-    fn problems(&self, said: Vec<Problem>) -> ActivateError {
+    fn problems(&self, said: Vec<wit::Problem>) -> ActivateError {
         let limits = &self.config.answer;
         let too_many = |what, limit| ActivateError::Configure(RuleFault::TooMany { what, limit });
         if said.len() > limits.problems {
@@ -227,7 +265,7 @@ impl Engine {
         if said.iter().any(|problem| problem.pointer.len().max(problem.message.len()) > limits.text_bytes) {
             return too_many("bytes in a problem", limits.text_bytes);
         }
-        let problem = |p: Problem| SettingsProblem { pointer: p.pointer, message: p.message };
+        let problem = |p: wit::Problem| SettingsProblem { pointer: p.pointer, message: p.message };
         ActivateError::Settings(said.into_iter().map(problem).collect())
     }
 }

@@ -6,14 +6,14 @@ use std::{path::Path, sync::Arc};
 
 use jiff::{Span, civil::Date};
 use paasla_core::{
-    Attribute, Bundle, ClientId, Field, GrantView, Policy, Quota, Reason, Ruling, Subjects, Term, Value,
-    Visibility, Window,
+    Attribute, Bundle, ClientId, Field, GrantView, Policy, Quota, Reason, Register, RegisterField, RowFact,
+    Ruling, Subjects, Term, Value, Visibility, Window,
 };
-use paasla_rule as sdk;
 pub use paasla_rule::testing::Outcome;
+use paasla_rule::{self as sdk, __ruling as raw};
 
 use crate::{
-    about::{About, FactNeed},
+    about::FactNeed,
     activate::{ActivateError, Activated},
     fault::RuleFault,
     input::{RowInput, days},
@@ -26,6 +26,7 @@ use crate::{
 pub struct CaseRunner {
     engine: Engine,
     rule: Rule,
+    /// With the digest of the register and the settings that it was made of.
     activated: Option<(String, Activated)>,
 }
 
@@ -86,157 +87,146 @@ impl sdk::testing::Runner for CaseRunner {
             facts: needs(&about.facts),
             row_facts: needs(&about.row_facts),
             reads: about.reads.clone(),
-            wants: about.wants.iter().map(|want| want.name().to_owned()).collect(),
             provisions: about.provisions.iter().map(|p| sdk::provision(&p.id, &p.label, &p.source)).collect(),
         })
     }
 
-    fn configure(&mut self, settings: &str) -> Result<Result<(), Vec<sdk::Problem>>, RunnerError> {
-        if self.activated.as_ref().is_some_and(|(known, _)| known == settings) {
-            return Ok(Ok(()));
+    fn configure(
+        &mut self,
+        settings: &str,
+        register: &raw::Register,
+    ) -> Result<Result<Vec<raw::Reason>, Vec<sdk::Problem>>, RunnerError> {
+        let register = Arc::new(core_register(register)?);
+        let known = format!("{} {settings}", register.digest());
+        if self.activated.as_ref().is_none_or(|(activated, _)| *activated != known) {
+            let settings =
+                serde_json::from_str(settings).map_err(|error| RunnerError::Case(error.to_string()))?;
+            let policy = Policy {
+                name: self.rule.about.name.clone(),
+                rule: self.rule.digest.clone(),
+                settings,
+                scope: paasla_core::Scope::default(),
+                mode: paasla_core::Mode::Enforce,
+                limits: paasla_core::Limits::default(),
+                vouched_by: paasla_core::Vouching::Ministry,
+            };
+            match self.engine.activate(&self.rule, &policy, &register) {
+                Ok(activated) => self.activated = Some((known, activated)),
+                Err(ActivateError::Settings(problems)) => {
+                    let problem =
+                        |p: crate::SettingsProblem| sdk::Problem { pointer: p.pointer, message: p.message };
+                    return Ok(Err(problems.into_iter().map(problem).collect()));
+                }
+                Err(error) => return Err(RunnerError::Activate(error)),
+            }
         }
-        let text = settings.to_owned();
-        let settings =
-            serde_json::from_str(settings).map_err(|error| RunnerError::Case(error.to_string()))?;
-        let policy = Policy {
-            name: self.rule.about.name.clone(),
-            rule: self.rule.digest.clone(),
-            settings,
-            scope: paasla_core::Scope::default(),
-            mode: paasla_core::Mode::Enforce,
-            limits: paasla_core::Limits::default(),
+        let provisions = &self.rule.about.provisions;
+        let place = |id: &Arc<str>| provisions.iter().position(|provision| provision.id == *id).map(index);
+        let reason = |reason: &Reason| raw::Reason {
+            code: reason.code.clone(),
+            message: reason.message.clone(),
+            provision: reason.provision.as_ref().and_then(place),
         };
-        match self.engine.activate(&self.rule, &policy) {
-            Ok(activated) => {
-                self.activated = Some((text, activated));
-                Ok(Ok(()))
-            }
-            Err(ActivateError::Settings(problems)) => {
-                let problem =
-                    |p: crate::SettingsProblem| sdk::Problem { pointer: p.pointer, message: p.message };
-                Ok(Err(problems.into_iter().map(problem).collect()))
-            }
-            Err(error) => Err(RunnerError::Activate(error)),
-        }
+        Ok(Ok(self.activated()?.reasons().iter().map(reason).collect()))
     }
 
-    fn decide(&mut self, query: &sdk::Query) -> Result<sdk::Decided, RunnerError> {
-        let query = core_query(query, &self.rule.about.facts)?;
-        let ruling = self.activated()?.decide(&query).0?;
-        decided(ruling, self)
+    fn decide(&mut self, query: &raw::Query) -> Result<sdk::Decided, RunnerError> {
+        let activated = self.activated()?;
+        let query = core_query(query, activated.register(), &self.rule.about.facts)?;
+        let ruling = activated.decide(&query).0?;
+        decided(ruling, activated, &query)
     }
 
-    fn review(&mut self, query: &sdk::Query, rows: &[sdk::Row]) -> Result<sdk::Reviewed, RunnerError> {
-        let group = |index| query.group(index);
+    fn review(&mut self, query: &raw::Query, rows: &[sdk::Row]) -> Result<sdk::Reviewed, RunnerError> {
+        let activated = self.activated()?;
+        let query = core_query(query, activated.register(), &self.rule.about.facts)?;
+        let place = |field: u32| query.fields.iter().position(|own| own.index == field).unwrap_or(usize::MAX);
         let needs = &self.rule.about.row_facts;
         let row = |row: &sdk::Row| {
             let facts = needs.iter().zip(&row.facts).map(|(n, v)| Ok((n.name.clone(), core_value(v)?)));
-            let place = |field: u32| usize::try_from(field).unwrap_or(usize::MAX);
             let cells = row.cells.iter().map(|cell| Ok((place(cell.field), core_value(&cell.value)?)));
             Ok::<_, RunnerError>(RowInput {
-                group: group(row.group).map(str::to_owned),
+                group: row.group.clone(),
                 parent: row.parent,
                 facts: facts.collect::<Result<_, RunnerError>>()?,
                 cells: cells.collect::<Result<_, RunnerError>>()?,
             })
         };
         let rows = rows.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        let query = core_query(query, &self.rule.about.facts)?;
-        let rulings = self.activated()?.review(&query, &rows).0?;
-        let mut reasons = Reasons::new(&self.rule.about);
-        let mut rows = Vec::new();
-        for ruling in rulings {
-            let leave_out = ruling.drop.map(|reason| reasons.place(&reason));
-            let exceptions = ruling.exceptions.into_iter().map(|e| exception(&mut reasons, e)).collect();
-            let replacements = ruling.replacements.into_iter().map(|replacement| sdk::Replacement {
-                field: index(replacement.field),
-                value: sdk_value(&replacement.value),
-                reason: reasons.place(&replacement.reason),
-            });
-            let replacements = replacements.collect();
-            rows.push(sdk::RowRuling { row: index(ruling.row), leave_out, exceptions, replacements });
-        }
-        Ok(sdk::Reviewed { reasons: reasons.all, rows })
+        let rulings = activated.review(&query, &rows).0?;
+        let row = |ruling: paasla_core::RowRuling| sdk::RowRuling {
+            row: index(ruling.row),
+            leave_out: ruling.drop.map(|reason| reason_of(activated, &reason)),
+            exceptions: ruling.exceptions.into_iter().map(|e| exception(activated, &query, e)).collect(),
+        };
+        Ok(sdk::Reviewed { rows: rulings.into_iter().map(row).collect() })
     }
 }
 
-fn decided(ruling: Ruling, runner: &CaseRunner) -> Result<sdk::Decided, RunnerError> {
-    let mut reasons = Reasons::new(&runner.rule.about);
+fn decided(
+    ruling: Ruling,
+    activated: &Activated,
+    query: &paasla_core::Query,
+) -> Result<sdk::Decided, RunnerError> {
     let narrowing = match ruling {
         Ruling::Abstain => return Ok(sdk::Decided::Abstain),
-        Ruling::Refuse(reason) => return Ok(sdk::Decided::Refuse(reasons.one(&reason))),
+        Ruling::Refuse(reason) => return Ok(sdk::Decided::Refuse(reason_of(activated, &reason))),
         Ruling::Narrow(narrowing) => narrowing,
     };
-    let exceptions = narrowing.exceptions.into_iter().map(|e| exception(&mut reasons, e)).collect();
-    let facts = &runner.rule.about.row_facts;
+    let facts = &activated.about.row_facts;
     let conditions = narrowing.conditions.into_iter().map(|condition| {
         let fact = facts.iter().position(|need| need.name == condition.fact);
         Ok(sdk::Condition {
             fact: index(fact.ok_or_else(|| RunnerError::Case("a condition on an unknown fact".to_owned()))?),
             test: sdk_test(condition.test),
             value: sdk_value(&condition.value),
-            reason: reasons.place(&condition.reason),
+            reason: reason_of(activated, &condition.reason),
         })
     });
-    let conditions = conditions.collect::<Result<_, RunnerError>>()?;
-    let obligations = narrowing.obligations.into_iter().map(|obligation| sdk::Obligation {
-        code: obligation.code,
-        attributes: obligation
-            .attributes
-            .into_iter()
-            .map(|a| sdk::Attribute { name: a.name, value: sdk_value(&a.value) })
-            .collect(),
-    });
-    let obligations = obligations.collect();
     Ok(sdk::Decided::Narrow(sdk::Narrowing {
-        reasons: reasons.all,
-        exceptions,
-        conditions,
-        obligations,
+        conditions: conditions.collect::<Result<_, RunnerError>>()?,
+        exceptions: narrowing.exceptions.into_iter().map(|e| exception(activated, query, e)).collect(),
+        obligations: narrowing.obligations.into_iter().map(|o| obligation(activated, o)).collect(),
         review: narrowing.review,
     }))
 }
 
-fn exception(reasons: &mut Reasons<'_>, exception: paasla_core::Exception) -> sdk::Exception {
+/// What is to be told is the message of a declared reason.
+fn obligation(activated: &Activated, obligation: paasla_core::Obligation) -> sdk::Obligation {
+    let attribute = |a: Attribute| match (a.name.as_str(), &a.value) {
+        ("message", Value::Text(message)) => {
+            let place = activated.reasons().iter().position(|reason| reason.message == *message);
+            let place = place.and_then(|place| i64::try_from(place).ok()).unwrap_or(-1);
+            sdk::Attribute { name: "reason".to_owned(), value: sdk::Value::Integer(place) }
+        }
+        _ => sdk::Attribute { name: a.name, value: sdk_value(&a.value) },
+    };
+    sdk::Obligation {
+        code: obligation.code,
+        attributes: obligation.attributes.into_iter().map(attribute).collect(),
+    }
+}
+
+fn exception(
+    activated: &Activated,
+    query: &paasla_core::Query,
+    exception: paasla_core::Exception,
+) -> sdk::Exception {
     let to = match exception.to {
         Visibility::Masked(mask) => sdk::Narrowed::Mask(mask.name().to_owned()),
         Visibility::Show | Visibility::Hide => sdk::Narrowed::Hide,
     };
-    sdk::Exception { field: index(exception.field), to, reason: reasons.place(&exception.reason) }
+    let field = query.fields.get(exception.field).map_or(u32::MAX, |field| field.index);
+    sdk::Exception { field, to, reason: reason_of(activated, &exception.reason) }
 }
 
 fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// Reasons of one ruling, each once.
-struct Reasons<'a> {
-    about: &'a About,
-    all: Vec<sdk::Reason>,
-}
-
-impl<'a> Reasons<'a> {
-    fn new(about: &'a About) -> Self {
-        Self { about, all: Vec::new() }
-    }
-
-    fn one(&self, reason: &Reason) -> sdk::Reason {
-        let place = |id: &Arc<str>| self.about.provisions.iter().position(|provision| provision.id == *id);
-        sdk::Reason {
-            code: reason.code.clone(),
-            message: reason.message.clone(),
-            provision: reason.provision.as_ref().and_then(place).map(index),
-        }
-    }
-
-    fn place(&mut self, reason: &Reason) -> u32 {
-        let reason = self.one(reason);
-        let known = self.all.iter().position(|earlier| *earlier == reason);
-        index(known.unwrap_or_else(|| {
-            self.all.push(reason);
-            self.all.len() - 1
-        }))
-    }
+/// The place of a reason among those that the rule declared.
+fn reason_of(activated: &Activated, reason: &Reason) -> u32 {
+    activated.reasons().iter().position(|declared| declared == reason).map_or(u32::MAX, index)
 }
 
 fn sdk_test(test: paasla_core::Test) -> sdk::Test {
@@ -280,8 +270,8 @@ fn core_date(days: i32) -> Result<Date, RunnerError> {
     date.map_err(|error| RunnerError::Case(error.to_string()))
 }
 
-fn core_term(term: sdk::Term<'_>) -> Term {
-    Term { iri: term.iri().to_owned(), broader: term.broader().map(str::to_owned).collect() }
+fn core_term(term: &raw::Term) -> Term {
+    Term { iri: term.iri.clone(), broader: term.broader.clone() }
 }
 
 fn core_attributes(attributes: &[sdk::Attribute]) -> Result<Vec<Attribute>, RunnerError> {
@@ -289,62 +279,85 @@ fn core_attributes(attributes: &[sdk::Attribute]) -> Result<Vec<Attribute>, Runn
     attributes.iter().map(attribute).collect()
 }
 
-/// `needs` are the query facts that the rule declares: the case's facts stand in their order.
-fn core_query(query: &sdk::Query, needs: &[FactNeed]) -> Result<paasla_core::Query, RunnerError> {
-    let client = query.client();
-    let client = [client.instance, client.class, client.member].into_iter().chain(client.subsystem);
-    let client = ClientId::from_parts(&client.map(str::to_owned).collect::<Vec<_>>());
-    let client = client.map_err(|error| RunnerError::Case(format!("`client`: {error}")))?;
-    let quota = |(name, persons): (&str, u32)| {
-        let window = Window::ALL.into_iter().find(|window| window.name() == name);
-        let window = window.ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;
-        Ok::<_, RunnerError>(Quota { window, persons })
+fn core_register(told: &raw::Register) -> Result<Register, RunnerError> {
+    let field = |(index, field): (u32, &raw::Field)| RegisterField {
+        entity: field.entity.clone(),
+        field: Arc::new(Field {
+            index,
+            name: field.name.clone(),
+            group: field.group.clone(),
+            iri: field.iri.clone(),
+            category: field.category.clone(),
+            special: field.special,
+            reveals: field.reveals.clone(),
+        }),
     };
-    let text = |text: Option<&str>| text.map(str::to_owned);
-    // A case tells a rule no more than it wants to be told; what it is not told can be anything.
-    let untold = |field: &sdk::Field<'_>| format!("urn:untold:{}", field.index());
-    let field = |field: sdk::Field<'_>| {
-        Arc::new(Field {
-            name: query.names.as_ref().map_or_else(|| untold(&field), |_| field.name().to_owned()),
-            group: text(field.group()),
-            iri: query.meanings.as_ref().map_or_else(|| untold(&field), |_| field.meaning().to_owned()),
-            category: field.category().to_owned(),
-            special: field.special(),
-            reveals: field.reveals().map(str::to_owned).collect(),
+    let kind = |name: &str| ["truth", "integer", "text", "date"].into_iter().find(|known| *known == name);
+    let fact = |fact: &raw::RowFact| {
+        let kind = kind(&fact.kind);
+        let kind = kind.ok_or_else(|| RunnerError::Case(format!("`{}` is of no kind", fact.name)))?;
+        Ok(RowFact {
+            entity: fact.entity.clone(),
+            name: fact.name.clone(),
+            kind,
+            category: fact.category.clone(),
         })
     };
-    let facts = needs.iter().zip(query.facts.iter().flatten());
+    let facts = told.row_facts.iter().map(fact).collect::<Result<_, RunnerError>>()?;
+    Ok(Register::new((0..).zip(&told.fields).map(field).collect(), facts))
+}
+
+/// `needs` are the query facts that the rule declares: the case's facts stand in their order.
+fn core_query(
+    query: &raw::Query,
+    register: &Register,
+    needs: &[FactNeed],
+) -> Result<paasla_core::Query, RunnerError> {
+    let client: ClientId =
+        query.client.parse().map_err(|error| RunnerError::Case(format!("`client`: {error}")))?;
+    let quota = |quota: &raw::Quota| {
+        let window = Window::ALL.into_iter().find(|window| window.name() == quota.window);
+        let window = window.ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;
+        Ok::<_, RunnerError>(Quota { window, persons: quota.persons })
+    };
+    let field = |index: &u32| {
+        let known = usize::try_from(*index).ok().and_then(|index| register.fields().get(index));
+        let known =
+            known.ok_or_else(|| RunnerError::Case("a field that the register does not have".to_owned()));
+        known.map(|known| Arc::clone(&known.field))
+    };
+    let facts = needs.iter().zip(&query.facts);
     let facts =
         facts.map(|(need, value)| Ok(Attribute { name: need.name.clone(), value: core_value(value)? }));
-    let grant = query.grant();
     Ok(paasla_core::Query {
-        id: query.id().to_owned(),
+        id: query.id.clone(),
         instant: query.instant,
+        utc_offset: query.utc_offset,
         date: core_date(query.date)?,
-        channel: query.channel().to_owned(),
-        service: query.service().to_owned(),
+        channel: query.channel.clone(),
+        service: query.service.clone(),
         version: query.version,
         client,
-        represented: text(query.represented()),
-        official: text(query.official()),
-        agent: text(query.agent()),
-        case: text(query.case_reference()),
-        purpose: core_term(query.purpose()),
-        legal_basis: core_term(query.legal_basis()),
-        special_ground: query.special_ground().map(core_term),
-        provision: text(query.provision()),
-        bundle: query.bundle().map(|bundle| Bundle {
-            id: bundle.id().to_owned(),
-            action: bundle.action().to_owned(),
-            services: bundle.services().map(str::to_owned).collect(),
+        represented: query.represented.clone(),
+        official: query.official.clone(),
+        agent: query.agent.clone(),
+        case: query.case_reference.clone(),
+        purpose: core_term(&query.purpose),
+        legal_basis: core_term(&query.legal_basis),
+        special_ground: query.special_ground.as_ref().map(core_term),
+        provision: query.provision.clone(),
+        bundle: query.bundle.as_ref().map(|bundle| Bundle {
+            id: bundle.id.clone(),
+            action: bundle.action.clone(),
+            services: bundle.services.clone(),
         }),
-        subjects: Subjects { kind: query.subjects_kind().to_owned(), count: query.subjects.count },
-        fields: query.fields().map(field).collect(),
+        subjects: Subjects { kind: query.subjects.kind.clone(), count: query.subjects.count },
+        fields: query.fields.iter().map(field).collect::<Result<_, _>>()?,
         grant: GrantView {
-            id: grant.id().to_owned(),
-            reference: text(grant.reference()),
-            quotas: grant.quotas().map(quota).collect::<Result<_, _>>()?,
-            attributes: core_attributes(grant.attributes())?,
+            id: query.grant.id.clone(),
+            reference: query.grant.reference.clone(),
+            quotas: query.grant.quotas.iter().map(quota).collect::<Result<_, _>>()?,
+            attributes: core_attributes(&query.grant.attributes)?,
         },
         facts: facts.collect::<Result<_, RunnerError>>()?,
     })

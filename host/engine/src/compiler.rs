@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use wasmtime_wizer::Wizer;
 
 use crate::{
-    check, config::EngineConfig, load::LoadError, reachable::pruned, sandbox::Engine, segments::copied,
-    worker,
+    check, config::EngineConfig, load::LoadError, output::DeclaredReason, reachable::pruned, sandbox::Engine,
+    segments::copied, worker,
 };
 
 /// Where components are checked and compiled.
@@ -53,7 +53,15 @@ pub(crate) enum Form {
 #[derive(Debug)]
 pub(crate) struct Code {
     pub(crate) form: Form,
+    /// What `configure` declared, where it ran.
+    pub(crate) reasons: Vec<DeclaredReason>,
     pub(crate) bytes: Vec<u8>,
+}
+
+impl Code {
+    pub(crate) fn of(form: Form, bytes: Vec<u8>) -> Self {
+        Self { form, reasons: Vec::new(), bytes }
+    }
 }
 
 impl Engine {
@@ -79,7 +87,7 @@ pub(crate) fn compile(
         let failed = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let as_it_is = |why: String| {
             let bytes = wasm.precompile_component(component).map_err(failed)?;
-            Ok(Code { form: Form::AsItIs(why), bytes })
+            Ok(Code::of(Form::AsItIs(why), bytes))
         };
         match job {
             Job::Prepare => {
@@ -87,7 +95,7 @@ pub(crate) fn compile(
                 let instrumented = Wizer::new().instrument_component(component);
                 // What wasmtime cannot compile instrumented, it may as it is.
                 match instrumented.and_then(|(_, bytes)| wasm.precompile_component(&bytes)) {
-                    Ok(bytes) => Ok(Code { form: Form::Instrumented, bytes }),
+                    Ok(bytes) => Ok(Code::of(Form::Instrumented, bytes)),
                     Err(error) => as_it_is(format!("{error:#}")),
                 }
             }
@@ -96,7 +104,7 @@ pub(crate) fn compile(
                 let lean = pruned(component).and_then(|pruned| copied(&pruned));
                 let component = lean.as_deref().unwrap_or(component);
                 let bytes = wasm.precompile_component(component).map_err(failed)?;
-                Ok(Code { form: Form::Snapshot, bytes })
+                Ok(Code::of(Form::Snapshot, bytes))
             }
             Job::AsItIs(why) => as_it_is(why.clone()),
         }

@@ -134,8 +134,11 @@ impl Default for ComponentLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AnswerLimits {
-    /// Reasons.
+    /// Reasons that `configure` declares.
     pub reasons: usize,
+    /// Different reasons that one review may use. Which of them stands in which row is the one thing that a review can
+    /// tell of rows besides visibilities.
+    pub review_reasons: usize,
     /// Conditions on rows.
     pub conditions: usize,
     /// Obligations.
@@ -146,7 +149,7 @@ pub struct AnswerLimits {
     pub text_bytes: usize,
     /// Problems that settings have.
     pub problems: usize,
-    /// Facts, categories, wants and provisions of a description, together.
+    /// Facts, categories and provisions of a description, together.
     pub described: usize,
     /// Characters of one text of a description.
     pub described_chars: usize,
@@ -158,6 +161,7 @@ impl Default for AnswerLimits {
     fn default() -> Self {
         Self {
             reasons: 1_000,
+            review_reasons: 8,
             conditions: 100,
             obligations: 20,
             texts: 1_000,

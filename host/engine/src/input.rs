@@ -2,66 +2,43 @@
 //! From core's words to the interface's, borrowing wherever it can.
 
 use jiff::civil::Date;
-use paasla_core::{Attribute, Field, Query, Term, Value};
+use paasla_core::{Attribute, Query, Register, Term, Value};
 
 use crate::{
-    about::{About, FactNeed, Want},
+    about::{About, FactNeed},
     bindings::v0_1::exports::paasla::rule::ruling as wit,
 };
 
-/// One row to be reviewed.
+/// One row to be reviewed, as a rule may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowInput {
     /// The group it belongs to.
     pub group: Option<String>,
     /// Index of the row it stands under.
     pub parent: Option<u32>,
-    /// Its facts, by name.
+    /// Its facts, by name. What the rule may not be told is not in it.
     pub facts: Vec<(String, Value)>,
-    /// Raw values of fields that are shown in full: index into the query's fields, and the value.
+    /// Raw values that the rule may be told: index into the query's fields, and the value.
     pub cells: Vec<(usize, Value)>,
 }
 
-/// A query in the interface's words, made once for all the policies that rule on it. Holds the texts and the lists that
-/// the borrowed record points to.
+/// What a register holds, in the interface's words.
+pub(crate) struct RegisterInput<'r> {
+    register: &'r Register,
+    reveals: Vec<Vec<&'r str>>,
+}
+
+/// A query in the interface's words, made once for all the policies that rule on it. Holds the lists that the borrowed
+/// record points to.
 pub(crate) struct QueryInput<'q> {
     pub(crate) query: &'q Query,
-    told: Told,
-    numbers: Numbers,
-    categories: wit::Texts,
-    groups: Vec<&'q str>,
-    group_texts: wit::Texts,
     fields: Vec<u32>,
-    marks: Vec<wit::Mark>,
-    quotas: Vec<wit::Quota>,
+    purpose: Vec<&'q str>,
+    basis: Vec<&'q str>,
+    ground: Vec<&'q str>,
+    bundle: Vec<&'q str>,
+    quotas: Vec<wit::Quota<'q>>,
     attributes: Vec<OwnedAttribute<'q>>,
-}
-
-/// The texts of a query, one after the other, and where each ends.
-#[derive(Clone)]
-struct Told {
-    text: String,
-    ends: Vec<u32>,
-}
-
-/// The numbers of the texts.
-struct Numbers {
-    id: u32,
-    channel: u32,
-    service: u32,
-    client: u32,
-    represented: Option<u32>,
-    official: Option<u32>,
-    agent: Option<u32>,
-    case: Option<u32>,
-    purpose: wit::Term,
-    basis: wit::Term,
-    ground: Option<wit::Term>,
-    provision: Option<u32>,
-    bundle: Option<wit::Bundle>,
-    kind: u32,
-    grant: u32,
-    reference: Option<u32>,
 }
 
 /// An attribute whose list of texts, if it has one, lives here.
@@ -86,9 +63,13 @@ impl<'q> OwnedAttribute<'q> {
 
 fn texts(value: &Value) -> Vec<&str> {
     match value {
-        Value::Texts(texts) => texts.iter().map(String::as_str).collect(),
+        Value::Texts(texts) => strs(texts),
         _ => Vec::new(),
     }
+}
+
+fn strs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
 
 /// Days since 1970-01-01.
@@ -108,175 +89,100 @@ pub(crate) fn value<'a>(value: &'a Value, texts: &'a [&'a str]) -> wit::ValuePar
     }
 }
 
-/// The place of a text in a list that holds each once. Such lists are short.
-fn place<'q>(list: &mut Vec<&'q str>, text: &'q str) -> u32 {
-    // Neighbours mostly have the same.
-    let place = list.iter().rposition(|known| *known == text).unwrap_or_else(|| {
-        list.push(text);
-        list.len() - 1
-    });
-    index(place)
-}
-
-fn index(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
-}
-
-impl Told {
-    /// Ends the text that was begun behind the others, and tells its number.
-    fn end(&mut self) -> u32 {
-        self.ends.push(index(self.text.len()));
-        index(self.ends.len() - 1)
+impl<'r> RegisterInput<'r> {
+    pub(crate) fn new(register: &'r Register) -> Self {
+        let reveals = register.fields().iter().map(|known| strs(&known.field.reveals)).collect();
+        Self { register, reveals }
     }
 
-    fn add(&mut self, text: &str) -> u32 {
-        self.text.push_str(text);
-        self.end()
-    }
-
-    fn add_any(&mut self, text: &Option<String>) -> Option<u32> {
-        text.as_deref().map(|text| self.add(text))
-    }
-
-    fn add_all<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) -> wit::Texts {
-        let first = self.ends.len();
-        for text in texts {
-            self.add(text);
-        }
-        wit::Texts { first: index(first), count: index(self.ends.len() - first) }
-    }
-
-    fn term(&mut self, term: &Term) -> wit::Term {
-        let iri = self.add(&term.iri);
-        wit::Term { iri, broader: self.add_all(term.broader.iter().map(String::as_str)) }
+    /// Calls `f` with the borrowed record.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(wit::Register<'_>) -> R) -> R {
+        let known = self.register.fields().iter().zip(&self.reveals);
+        let fields: Vec<wit::Field<'_>> = known
+            .map(|(known, reveals)| wit::Field {
+                entity: &known.entity,
+                group: known.field.group.as_deref(),
+                name: &known.field.name,
+                iri: &known.field.iri,
+                category: &known.field.category,
+                reveals,
+                special: known.field.special,
+            })
+            .collect();
+        let facts = self.register.row_facts().iter();
+        let row_facts: Vec<wit::RowFact<'_>> = facts
+            .map(|fact| wit::RowFact {
+                entity: &fact.entity,
+                name: &fact.name,
+                kind: fact.kind,
+                category: fact.category.as_deref(),
+            })
+            .collect();
+        f(wit::Register { fields: &fields, row_facts: &row_facts })
     }
 }
 
-/// A list as the interface has it: none when it is empty.
-fn some<T>(list: &[T]) -> Option<&[T]> {
-    (!list.is_empty()).then_some(list)
+fn term<'a>(term: &'a Term, broader: &'a [&'a str]) -> wit::Term<'a> {
+    wit::Term { iri: &term.iri, broader }
 }
 
 impl<'q> QueryInput<'q> {
     pub(crate) fn new(query: &'q Query) -> Self {
-        let (mut categories, mut groups, mut marks) = (Vec::with_capacity(16), Vec::new(), Vec::new());
-        let fields = (0..).zip(&query.fields).map(|(number, field)| {
-            let category = place(&mut categories, &field.category);
-            let mut mark = |says| marks.push(wit::Mark { field: number, says });
-            if let Some(group) = &field.group {
-                mark(wit::Marked::Grouped(place(&mut groups, group)));
-            }
-            if field.special {
-                mark(wit::Marked::Special);
-            }
-            for revealed in &field.reveals {
-                mark(wit::Marked::GivesAway(place(&mut categories, revealed)));
-            }
-            category
-        });
-        let fields = fields.collect();
-        let mut told = Told { text: String::with_capacity(2048), ends: Vec::with_capacity(64) };
-        let numbers = Numbers {
-            id: told.add(&query.id),
-            channel: told.add(&query.channel),
-            service: told.add(&query.service),
-            client: told.add(query.client.as_str()),
-            represented: told.add_any(&query.represented),
-            official: told.add_any(&query.official),
-            agent: told.add_any(&query.agent),
-            case: told.add_any(&query.case),
-            purpose: told.term(&query.purpose),
-            basis: told.term(&query.legal_basis),
-            ground: query.special_ground.as_ref().map(|ground| told.term(ground)),
-            provision: told.add_any(&query.provision),
-            bundle: query.bundle.as_ref().map(|bundle| wit::Bundle {
-                id: told.add(&bundle.id),
-                action: told.add(&bundle.action),
-                services: told.add_all(bundle.services.iter().map(String::as_str)),
-            }),
-            kind: told.add(&query.subjects.kind),
-            grant: told.add(&query.grant.id),
-            reference: told.add_any(&query.grant.reference),
-        };
         let quotas = query.grant.quotas.iter();
+        let quotas = quotas.map(|quota| wit::Quota { window: quota.window.name(), persons: quota.persons });
         Self {
             query,
-            numbers,
-            categories: told.add_all(categories),
-            group_texts: told.add_all(groups.iter().copied()),
-            groups,
-            fields,
-            marks,
-            quotas: quotas
-                .map(|quota| wit::Quota { window: told.add(quota.window.name()), persons: quota.persons })
-                .collect(),
+            fields: query.fields.iter().map(|field| field.index).collect(),
+            purpose: strs(&query.purpose.broader),
+            basis: strs(&query.legal_basis.broader),
+            ground: query.special_ground.as_ref().map(|ground| strs(&ground.broader)).unwrap_or_default(),
+            bundle: query.bundle.as_ref().map(|bundle| strs(&bundle.services)).unwrap_or_default(),
+            quotas: quotas.collect(),
             attributes: query.grant.attributes.iter().map(OwnedAttribute::new).collect(),
-            told,
         }
     }
 
-    /// Calls `f` with the borrowed record. What the rule's description does not ask for is not told.
+    /// Calls `f` with the borrowed record. Of the query's facts it holds those that the rule declared.
     pub(crate) fn with<R>(&self, about: &About, f: impl FnOnce(wit::Query<'_>) -> R) -> R {
-        let Self { query, numbers, .. } = self;
+        let query = self.query;
         let attributes: Vec<_> = self.attributes.iter().map(OwnedAttribute::borrow).collect();
         let known = |need: &FactNeed| query.facts.iter().find(|fact| fact.name == need.name);
         let held: Vec<_> = about.facts.iter().map(|need| known(need).map(OwnedAttribute::new)).collect();
         let facts =
             held.iter().map(|fact| fact.as_ref().map_or(wit::ValueParam::Absent, OwnedAttribute::value));
         let facts: Vec<_> = facts.collect();
-        let (more, [names, meanings]) = self.wanted(about);
-        let Told { text, ends } = more.as_ref().unwrap_or(&self.told);
         f(wit::Query {
-            text,
-            ends,
-            id: numbers.id,
+            id: &query.id,
             instant: query.instant,
+            utc_offset: query.utc_offset,
             date: days(query.date),
-            channel: numbers.channel,
-            service: numbers.service,
+            channel: &query.channel,
+            service: &query.service,
             version: query.version,
-            client: numbers.client,
-            represented: numbers.represented,
-            official: numbers.official,
-            agent: numbers.agent,
-            case_reference: numbers.case,
-            purpose: numbers.purpose,
-            legal_basis: numbers.basis,
-            special_ground: numbers.ground,
-            provision: numbers.provision,
-            bundle: numbers.bundle,
-            subjects: wit::Subjects { kind: numbers.kind, count: query.subjects.count },
-            categories: self.categories,
-            groups: self.group_texts,
+            client: query.client.as_str(),
+            represented: query.represented.as_deref(),
+            official: query.official.as_deref(),
+            agent: query.agent.as_deref(),
+            case_reference: query.case.as_deref(),
+            purpose: term(&query.purpose, &self.purpose),
+            legal_basis: term(&query.legal_basis, &self.basis),
+            special_ground: query.special_ground.as_ref().map(|ground| term(ground, &self.ground)),
+            provision: query.provision.as_deref(),
+            bundle: query.bundle.as_ref().map(|bundle| wit::Bundle {
+                id: &bundle.id,
+                action: &bundle.action,
+                services: &self.bundle,
+            }),
+            subjects: wit::Subjects { kind: &query.subjects.kind, count: query.subjects.count },
             fields: &self.fields,
-            marks: &self.marks,
-            names,
-            meanings,
             grant: wit::Grant {
-                id: numbers.grant,
-                reference: numbers.reference,
-                quotas: some(&self.quotas),
-                attributes: some(&attributes),
+                id: &query.grant.id,
+                reference: query.grant.reference.as_deref(),
+                quotas: &self.quotas,
+                attributes: &attributes,
             },
-            facts: some(&facts),
+            facts: &facts,
         })
-    }
-
-    /// The texts for a rule that wants names or meanings of fields, and where these stand; nothing for one that wants
-    /// neither.
-    fn wanted(&self, about: &About) -> (Option<Told>, [Option<wit::Texts>; 2]) {
-        let wants = [Want::FieldNames, Want::FieldMeanings].map(|want| about.wants.contains(&want));
-        if wants == [false; 2] {
-            return (None, [None, None]);
-        }
-        let mut told = self.told.clone();
-        let [names, meanings] = wants;
-        let fields = &self.query.fields;
-        let mut list = |wanted: bool, of: fn(&Field) -> &str| {
-            wanted.then(|| told.add_all(fields.iter().map(|field| of(field))))
-        };
-        let lists = [list(names, |field| &field.name), list(meanings, |field| &field.iri)];
-        (Some(told), lists)
     }
 }
 
@@ -288,7 +194,7 @@ pub(crate) struct RowsInput<'r> {
 
 struct RowParts<'r> {
     parent: Option<u32>,
-    group: Option<u32>,
+    group: Option<&'r str>,
     facts: Vec<(&'r Value, Vec<&'r str>)>,
     cells: Vec<(u32, &'r Value, Vec<&'r str>)>,
 }
@@ -296,28 +202,25 @@ struct RowParts<'r> {
 impl<'r> RowsInput<'r> {
     /// `query` is the one that the rows were read for.
     pub(crate) fn new(
-        query: &QueryInput<'_>,
+        query: &Query,
         rows: &'r [RowInput],
         needs: &[FactNeed],
         reads: impl Fn(usize) -> bool,
     ) -> Self {
-        // Rows are read for groups that the query asks for; another's number would make a rule trap.
-        let group = |name: &str| query.groups.iter().position(|group| *group == name).map_or(u32::MAX, index);
         let fact = |row: &'r RowInput, need: &FactNeed| {
             let found = row.facts.iter().find(|(name, _)| *name == need.name);
             let value = found.map_or(&Value::Absent, |(_, value)| value);
             (value, texts(value))
         };
+        let cell = |(place, value): &'r (usize, Value)| {
+            let field = query.fields.get(*place).filter(|_| reads(*place))?;
+            Some((field.index, value, texts(value)))
+        };
         let parts = |row: &'r RowInput| RowParts {
             parent: row.parent,
-            group: row.group.as_deref().map(group),
+            group: row.group.as_deref(),
             facts: needs.iter().map(|need| fact(row, need)).collect(),
-            cells: row
-                .cells
-                .iter()
-                .filter(|(field, _)| reads(*field))
-                .map(|(field, value)| (index(*field), value, texts(value)))
-                .collect(),
+            cells: row.cells.iter().filter_map(cell).collect(),
         };
         Self { rows: rows.iter().map(parts).collect() }
     }

@@ -35,7 +35,7 @@ pub mod travelling;
 mod wipers;
 mod worker;
 
-pub use about::{About, FactNeed, ProvisionAbout, Want};
+pub use about::{About, FactNeed, ProvisionAbout};
 pub use activate::{ActivateError, Activated, SettingsProblem, Start};
 pub use cache::CodeCache;
 pub use cases::{CaseRunner, Outcome, RunnerError, run_cases};

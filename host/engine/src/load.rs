@@ -13,6 +13,7 @@ use crate::{
     compiler::{Code, Form, Job},
     config::EngineConfig,
     fault::RuleFault,
+    output::DeclaredReason,
     program::{Program, ProgramError},
     sandbox::Engine,
 };
@@ -161,11 +162,11 @@ impl Engine {
         let budget = self.config.setup.describe();
         let make = || self.code(&Job::Prepare, bytes);
         let load = |code: &Code| Program::new(self, self.shards.emptiest(), &code.bytes, &code.form, budget);
-        let (program, form) = self.cached_program(&name, make, load, |error| match error {
+        let (program, head) = self.cached_program(&name, make, load, |error| match error {
             ProgramError::Load(what) => LoadError::Compile(what),
             ProgramError::Fault(fault) => LoadError::Describe(fault),
         })?;
-        Ok(Prepared { program, form })
+        Ok(Prepared { program, form: head.form })
     }
 
     fn describe(&self, program: &Program) -> Result<About, LoadError> {
@@ -199,10 +200,11 @@ impl Engine {
         make: impl FnOnce() -> Result<Code, E>,
         load: impl Fn(&Code) -> Result<P, ProgramError>,
         failed: impl FnOnce(ProgramError) -> E,
-    ) -> Result<(P, Form), E> {
-        if let Some(code) = self.cached(name).and_then(as_code) {
+    ) -> Result<(P, Head), E> {
+        if let Some((head, bytes)) = self.cached(name).and_then(as_code) {
+            let code = Code { form: head.form, reasons: head.reasons, bytes };
             match load(&code) {
-                Ok(program) => return Ok((program, code.form)),
+                Ok(program) => return Ok((program, Head { form: code.form, reasons: code.reasons })),
                 Err(error @ ProgramError::Fault(_)) => return Err(failed(error)),
                 Err(ProgramError::Load(why)) => {
                     tracing::warn!(%why, "compiled code in the cache cannot be loaded: made again");
@@ -211,19 +213,29 @@ impl Engine {
         }
         let code = make()?;
         let program = load(&code).map_err(failed)?;
-        if let (Some(cache), Ok(mut content)) = (&self.cache, serde_json::to_vec(&code.form)) {
+        let Code { form, reasons, bytes } = code;
+        let head = Head { form, reasons };
+        if let (Some(cache), Ok(mut content)) = (&self.cache, serde_json::to_vec(&head)) {
             content.push(b'\n');
-            content.extend_from_slice(&code.bytes);
+            content.extend_from_slice(&bytes);
             cache.put(name, &content);
         }
-        Ok((program, code.form))
+        Ok((program, head))
     }
 }
 
-/// An entry of the cache: a form, as a line of JSON, and the code.
-fn as_code(mut content: Vec<u8>) -> Option<Code> {
+/// What is kept of a program beside its code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) form: Form,
+    /// What `configure` declared, where it ran.
+    pub(crate) reasons: Vec<DeclaredReason>,
+}
+
+/// An entry of the cache: the head, as a line of JSON, and the code.
+fn as_code(mut content: Vec<u8>) -> Option<(Head, Vec<u8>)> {
     let end = content.iter().position(|byte| *byte == b'\n')?;
-    let form = serde_json::from_slice(content.get(..end)?).ok()?;
+    let head = serde_json::from_slice(content.get(..end)?).ok()?;
     content.drain(..=end);
-    Some(Code { form, bytes: content })
+    Some((head, content))
 }

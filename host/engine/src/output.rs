@@ -5,21 +5,31 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{Span, civil::Date};
 use paasla_core::{
-    Attribute, Condition, Exception, Field, Narrowing, Obligation, Reason, ReasonText, Replacement,
-    RowRuling, Ruling, Test, Value, Visibility,
+    Attribute, Condition, Exception, Field, Narrowing, Obligation, Reason, ReasonText, RowRuling, Ruling,
+    Test, Value, Visibility,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     about::About, bindings::v0_1::exports::paasla::rule::ruling as wit, config::AnswerLimits,
     fault::RuleFault, input::RowInput,
 };
 
+/// A reason as a rule declared it, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeclaredReason {
+    /// Its stable code.
+    pub code: String,
+    /// A sentence for a person.
+    pub message: String,
+    /// The provision behind it: its place in the rule's description.
+    pub provision: Option<u32>,
+}
+
 /// What the answer is checked against.
 pub(crate) struct Checks<'a> {
-    /// The policy, for reasons.
-    pub(crate) policy: &'a Arc<str>,
-    /// The ids of the rule's provisions, for reasons.
-    pub(crate) provisions: &'a [Arc<str>],
+    /// The reasons that the rule declared, in its order.
+    pub(crate) reasons: &'a [Reason],
     /// The rule's own description.
     pub(crate) about: &'a About,
     /// The fields of the query.
@@ -29,6 +39,54 @@ pub(crate) struct Checks<'a> {
 }
 
 const FORBIDDEN: fn(&'static str) -> RuleFault = RuleFault::Forbidden;
+
+/// Takes the reasons that `configure` declares.
+///
+/// # Errors
+/// When there are too many, or one is not what the interface asks for.
+pub(crate) fn declared(
+    said: Vec<wit::Reason>,
+    about: &About,
+    limits: &AnswerLimits,
+) -> Result<Vec<DeclaredReason>, RuleFault> {
+    within("reasons", said.len(), limits.reasons)?;
+    let one = |said: wit::Reason| {
+        let in_code = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+        if said.code.is_empty() || said.code.len() > 80 || !said.code.bytes().all(in_code) {
+            return Err(FORBIDDEN("a reason code that is not 1 to 80 characters of a-z, 0-9, `.` and `-`"));
+        }
+        if ["host.", "grant."].iter().any(|own| said.code.starts_with(own)) {
+            return Err(FORBIDDEN(
+                "a reason code that begins with `host.` or `grant.`: these are the host's",
+            ));
+        }
+        let length = said.message.chars().count();
+        if !(1..=500).contains(&length) || said.message.chars().any(char::is_control) {
+            return Err(FORBIDDEN("a reason message that is not 1 to 500 printable characters"));
+        }
+        let is_listed = |index: u32| usize::try_from(index).is_ok_and(|index| index < about.provisions.len());
+        if said.provision.is_some_and(|index| !is_listed(index)) {
+            return Err(FORBIDDEN("a provision that `describe` does not list"));
+        }
+        Ok(DeclaredReason { code: said.code, message: said.message, provision: said.provision })
+    };
+    said.into_iter().map(one).collect()
+}
+
+/// The declared reasons as they stand in answers and audit records.
+pub(crate) fn reasons(declared: &[DeclaredReason], policy: &Arc<str>, about: &About) -> Arc<[Reason]> {
+    let ids: Vec<Arc<str>> = about.provisions.iter().map(|provision| provision.id.as_ref().into()).collect();
+    let one = |reason: &DeclaredReason| {
+        let provision = reason.provision.and_then(|index| ids.get(usize::try_from(index).ok()?));
+        Reason::from(ReasonText {
+            by: Arc::clone(policy),
+            code: reason.code.clone(),
+            message: reason.message.clone(),
+            provision: provision.map(Arc::clone),
+        })
+    };
+    declared.iter().map(one).collect()
+}
 
 impl Checks<'_> {
     pub(crate) fn decided(&self, said: wit::Decided) -> Result<Ruling, RuleFault> {
@@ -40,7 +98,6 @@ impl Checks<'_> {
     }
 
     fn narrowing(&self, said: wit::Narrowing) -> Result<Narrowing, RuleFault> {
-        let reasons = self.reasons(said.reasons)?;
         within("conditions", said.conditions.len(), self.limits.conditions)?;
         within("obligations", said.obligations.len(), self.limits.obligations)?;
         let condition = |said: wit::Condition| {
@@ -50,10 +107,10 @@ impl Checks<'_> {
             if value.is_absent() != matches!(test, Test::Absent | Test::Present) {
                 return Err(FORBIDDEN("a condition whose value does not fit its test"));
             }
-            Ok(Condition { fact: need.name.clone(), test, value, reason: pick(&reasons, said.reason)? })
+            Ok(Condition { fact: need.name.clone(), test, value, reason: self.reason(said.reason)? })
         };
         Ok(Narrowing {
-            exceptions: self.exceptions(said.exceptions, &reasons, |_| true)?,
+            exceptions: self.exceptions(said.exceptions, |_| true)?,
             conditions: said.conditions.into_iter().map(condition).collect::<Result<_, _>>()?,
             obligations: said
                 .obligations
@@ -64,17 +121,21 @@ impl Checks<'_> {
         })
     }
 
-    /// Row rulings, by ascending row. `given` tells the rows of the call, with the cells the rule saw.
+    /// Row rulings, by ascending row. `given` tells the rows of the call.
     pub(crate) fn reviewed(
         &self,
         said: wit::Reviewed,
         given: &[RowInput],
-        reads: impl Fn(usize) -> bool,
     ) -> Result<Vec<RowRuling>, RuleFault> {
-        let reasons = self.reasons(said.reasons)?;
         if said.rows.len() > given.len() {
             return Err(FORBIDDEN("more row rulings than rows"));
         }
+        let mut used = BTreeSet::new();
+        for ruling in &said.rows {
+            used.extend(ruling.exceptions.iter().map(|exception| exception.reason));
+            used.extend(ruling.leave_out);
+        }
+        within("different reasons in one review", used.len(), self.limits.review_reasons)?;
         let mut seen = BTreeSet::new();
         let ruling = |said: wit::RowRuling| {
             let index = usize::try_from(said.row).unwrap_or(usize::MAX);
@@ -85,9 +146,8 @@ impl Checks<'_> {
             let of_row = |field: &Field| field.group == row.group;
             Ok(RowRuling {
                 row: index,
-                drop: said.leave_out.map(|reason| pick(&reasons, reason)).transpose()?,
-                exceptions: self.exceptions(said.exceptions, &reasons, of_row)?,
-                replacements: self.replacements(said.replacements, &reasons, row, &reads)?,
+                drop: said.leave_out.map(|reason| self.reason(reason)).transpose()?,
+                exceptions: self.exceptions(said.exceptions, of_row)?,
             })
         };
         let mut rulings = said.rows.into_iter().map(ruling).collect::<Result<Vec<_>, _>>()?;
@@ -95,49 +155,28 @@ impl Checks<'_> {
         Ok(rulings)
     }
 
-    fn replacements(
-        &self,
-        said: Vec<wit::Replacement>,
-        reasons: &[Reason],
-        row: &RowInput,
-        reads: impl Fn(usize) -> bool,
-    ) -> Result<Vec<Replacement>, RuleFault> {
-        if !said.is_empty() && !self.about.row_facts.is_empty() {
-            return Err(FORBIDDEN("a replacement by a rule that is told row facts"));
-        }
-        let mut seen = BTreeSet::new();
-        let replacement = |said: wit::Replacement| {
-            let field = usize::try_from(said.field).unwrap_or(usize::MAX);
-            if !reads(field) || !row.cells.iter().any(|(given, _)| *given == field) {
-                return Err(FORBIDDEN("a replacement of a value that it was not given"));
-            }
-            if !seen.insert(field) {
-                return Err(FORBIDDEN("two replacements of one field"));
-            }
-            let value = self.value(said.value)?;
-            Ok(Replacement { field, value, reason: pick(reasons, said.reason)? })
-        };
-        said.into_iter().map(replacement).collect()
-    }
-
     fn exceptions(
         &self,
         said: Vec<wit::Exception>,
-        reasons: &[Reason],
         allowed: impl Fn(&Field) -> bool,
     ) -> Result<Vec<Exception>, RuleFault> {
         if said.len() > self.fields.len() {
             return Err(FORBIDDEN("more exceptions than fields"));
         }
         let mut seen = vec![false; self.fields.len()];
+        // Rules mostly go through the fields in their order: each is looked for behind the one before it first.
+        let mut next = 0;
         let exception = |said: wit::Exception| {
-            let index = usize::try_from(said.field).unwrap_or(usize::MAX);
-            let field =
-                self.fields.get(index).ok_or(FORBIDDEN("an exception for a field that does not exist"))?;
+            let is_it = |(_, field): &(usize, &Arc<Field>)| field.index == said.field;
+            let all = || self.fields.iter().enumerate();
+            let found = all().skip(next).find(is_it).or_else(|| all().take(next).find(is_it));
+            let (place, field) =
+                found.ok_or(FORBIDDEN("an exception for a field that the query does not have"))?;
+            next = place + 1;
             if !allowed(field) {
                 return Err(FORBIDDEN("an exception for a field of another group than the row's"));
             }
-            if seen.get_mut(index).is_none_or(|seen| std::mem::replace(seen, true)) {
+            if seen.get_mut(place).is_none_or(|seen| std::mem::replace(seen, true)) {
                 return Err(FORBIDDEN("two exceptions for one field"));
             }
             let to = match said.to {
@@ -146,54 +185,39 @@ impl Checks<'_> {
                     name.parse().map_err(|_| FORBIDDEN("a mask that the host does not know"))?,
                 ),
             };
-            Ok(Exception { field: index, to, reason: pick(reasons, said.reason)? })
+            Ok(Exception { field: place, to, reason: self.reason(said.reason)? })
         };
         said.into_iter().map(exception).collect()
     }
 
+    /// The text of an obligation is one that was declared, so that no rule makes one up.
     fn obligation(&self, said: wit::Obligation) -> Result<Obligation, RuleFault> {
-        let attributes = said.attributes.into_iter();
-        let attributes = attributes
-            .map(|a| Ok(Attribute { name: a.name, value: self.value(a.value)? }))
-            .collect::<Result<Vec<_>, RuleFault>>()?;
-        let known = match (said.code.as_str(), attributes.as_slice()) {
-            ("limit-records", [Attribute { name, value: Value::Integer(count) }]) => {
-                name == "count" && *count >= 0
+        let integer = |name: &str| match said.attributes.as_slice() {
+            [wit::AttributeResult { name: own, value: wit::ValueResult::Integer(number) }] if own == name => {
+                Some(*number)
             }
-            ("inform-client", [Attribute { name, value: Value::Text(text) }]) => {
-                name == "message" && is_sentence(text, 500)
-            }
-            _ => false,
+            _ => None,
         };
-        if !known {
-            return Err(FORBIDDEN("an obligation that the host does not know"));
-        }
-        Ok(Obligation { code: said.code, attributes })
+        let attribute = match said.code.as_str() {
+            "limit-records" => integer("count")
+                .filter(|count| *count >= 0)
+                .map(|count| Attribute { name: "count".to_owned(), value: Value::Integer(count) }),
+            "inform-client" => match integer("reason") {
+                Some(index) => {
+                    let reason = self.reason(u32::try_from(index).unwrap_or(u32::MAX))?;
+                    Some(Attribute { name: "message".to_owned(), value: Value::Text(reason.message.clone()) })
+                }
+                None => None,
+            },
+            _ => None,
+        };
+        let attribute = attribute.ok_or(FORBIDDEN("an obligation that the host does not know"))?;
+        Ok(Obligation { code: said.code, attributes: vec![attribute] })
     }
 
-    fn reasons(&self, said: Vec<wit::Reason>) -> Result<Vec<Reason>, RuleFault> {
-        within("reasons", said.len(), self.limits.reasons)?;
-        said.into_iter().map(|reason| self.reason(reason)).collect()
-    }
-
-    fn reason(&self, said: wit::Reason) -> Result<Reason, RuleFault> {
-        let in_code = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
-        if said.code.is_empty() || said.code.len() > 80 || !all(&said.code, in_code) {
-            return Err(FORBIDDEN("a reason code that is not 1 to 80 characters of a-z, 0-9, `.` and `-`"));
-        }
-        if !is_sentence(&said.message, 500) {
-            return Err(FORBIDDEN("a reason message that is not 1 to 500 printable characters"));
-        }
-        let provision = |index: u32| {
-            let found = usize::try_from(index).ok().and_then(|index| self.provisions.get(index));
-            found.map(Arc::clone).ok_or(FORBIDDEN("a provision that `describe` does not list"))
-        };
-        Ok(Reason::from(ReasonText {
-            by: Arc::clone(self.policy),
-            code: said.code,
-            message: said.message,
-            provision: said.provision.map(provision).transpose()?,
-        }))
+    fn reason(&self, index: u32) -> Result<Reason, RuleFault> {
+        let found = usize::try_from(index).ok().and_then(|index| self.reasons.get(index));
+        found.cloned().ok_or(FORBIDDEN("a reason that `configure` did not declare"))
     }
 
     fn value(&self, said: wit::ValueResult) -> Result<Value, RuleFault> {
@@ -212,22 +236,6 @@ impl Checks<'_> {
 
 fn within(what: &'static str, length: usize, limit: usize) -> Result<(), RuleFault> {
     if length > limit { Err(RuleFault::TooMany { what, limit }) } else { Ok(()) }
-}
-
-/// Looks at every byte, whatever the first ones are: that goes sixteen at a time.
-fn all(text: &str, fits: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(true, |so_far, byte| so_far & fits(byte))
-}
-
-fn is_sentence(text: &str, most: usize) -> bool {
-    let printable = |byte: u8| (b' '..0x7f).contains(&byte);
-    let plain = text.len() <= most && all(text, printable);
-    !text.is_empty() && (plain || (text.chars().count() <= most && !text.chars().any(char::is_control)))
-}
-
-fn pick(reasons: &[Reason], index: u32) -> Result<Reason, RuleFault> {
-    let found = usize::try_from(index).ok().and_then(|index| reasons.get(index));
-    found.cloned().ok_or(FORBIDDEN("an index into reasons that does not exist"))
 }
 
 fn test(said: wit::Test) -> Test {

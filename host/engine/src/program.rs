@@ -17,6 +17,7 @@ use crate::{
     compiler::Form,
     config::Budget,
     fault::RuleFault,
+    input::RegisterInput,
     sandbox::{Engine, Guard},
     shard::Shard,
 };
@@ -24,7 +25,7 @@ use crate::{
 /// The interface's name among a component's exports.
 const RULING: &str = "paasla:rule/ruling@0.1.0";
 
-type Configured = (Result<(), Vec<wit::Problem>>,);
+type Configured = (Result<Vec<wit::Reason>, Vec<wit::Problem>>,);
 
 /// A rule's code in a shard, ready to be instantiated there. Cheap to clone.
 #[derive(Clone)]
@@ -150,11 +151,12 @@ impl Program {
         store: &mut Store<Guard>,
         instance: &Instance,
         settings: &str,
-    ) -> wasmtime::Result<Result<(), Vec<wit::Problem>>> {
+        register: &RegisterInput<'_>,
+    ) -> wasmtime::Result<Result<Vec<wit::Reason>, Vec<wit::Problem>>> {
         let function = Self::function(store, instance, &self.configure)?;
         // SAFETY: as above.
-        let function = unsafe { TypedFunc::<(&str,), Configured>::new_unchecked(function) };
-        Ok(function.call(store, (settings,))?.0)
+        let function = unsafe { TypedFunc::<(&str, wit::Register<'_>), Configured>::new_unchecked(function) };
+        register.with(|register| Ok(function.call(store, (settings, register))?.0))
     }
 
     pub(crate) fn decide(

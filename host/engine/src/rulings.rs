@@ -10,7 +10,7 @@ use crate::{
     compiler::contained,
     config::Budget,
     fault::RuleFault,
-    input::{QueryInput, RowInput, RowsInput},
+    input::{QueryInput, RegisterInput, RowInput, RowsInput},
     output::Checks,
     program::Program,
     ready::{Ready, Spent},
@@ -136,7 +136,7 @@ impl Activated {
     pub fn review(&self, query: &Query, rows: &[RowInput]) -> (Result<Vec<RowRuling>, RuleFault>, u64) {
         let reads = |field| self.reads(query, field);
         let input = QueryInput::new(query);
-        let rows_input = RowsInput::new(&input, rows, &self.about.row_facts, reads);
+        let rows_input = RowsInput::new(query, rows, &self.about.row_facts, reads);
         let budget = self.ration.review(rows.len(), &self.engine.config.most);
         self.in_turn(|post| {
             let (said, fuel) = self.call(post, budget, |program, store, instance| {
@@ -145,7 +145,7 @@ impl Activated {
                 })
             });
             let checks = self.checks(post, query);
-            (said.and_then(|said| checked(|| checks.reviewed(said, rows, reads))), fuel)
+            (said.and_then(|said| checked(|| checks.reviewed(said, rows))), fuel)
         })
     }
 
@@ -169,8 +169,7 @@ impl Activated {
 
     fn checks<'a>(&'a self, post: &'a Post, query: &'a Query) -> Checks<'a> {
         Checks {
-            policy: &post.name,
-            provisions: &post.provisions,
+            reasons: &post.reasons,
             about: &self.about,
             fields: &query.fields,
             limits: &self.engine.config.answer,
@@ -220,7 +219,8 @@ impl Activated {
     fn instance(&self, post: &Post, store: &mut Store<Guard>) -> wasmtime::Result<Instance> {
         let instance = post.program.instantiate(store)?;
         if self.start != Start::Snapshot {
-            let configured = post.program.configure(store, &instance, &self.settings)?;
+            let register = RegisterInput::new(&self.register);
+            let configured = post.program.configure(store, &instance, &self.settings, &register)?;
             configured.map_err(|_| RuleFault::Forbidden("a problem with settings that it took before"))?;
         }
         Ok(instance)

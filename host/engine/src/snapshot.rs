@@ -10,9 +10,10 @@ use wasmtime::{
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use crate::{
-    bindings::v0_1::exports::paasla::rule::ruling::Problem,
+    bindings::v0_1::exports::paasla::rule::ruling::{Problem, Reason},
     compiler::contained,
     fault::RuleFault,
+    input::RegisterInput,
     program::Program,
     sandbox::{Engine, Guard},
 };
@@ -20,7 +21,7 @@ use crate::{
 /// What came of configuring a rule.
 pub(crate) enum Configured {
     /// The component of the configured rule.
-    Snapshot(Vec<u8>),
+    Snapshot(Vec<u8>, Vec<Reason>),
     /// `configure` found problems.
     Problems(Vec<Problem>),
     /// The component cannot be snapshotted; why.
@@ -35,6 +36,7 @@ impl Engine {
         bytes: &[u8],
         instrumented: &Program,
         settings: &str,
+        register: &RegisterInput<'_>,
     ) -> Result<Configured, RuleFault> {
         let wizer = Wizer::new();
         // The author's bytes are read here once more, in the host: the snapshot is written into what was parsed, and that
@@ -50,13 +52,14 @@ impl Engine {
         let budget = setup.configure();
         let mut store = instrumented.sandbox(self, budget)?;
         let configured = instrumented.instantiate(&mut store).and_then(|instance| {
-            let outcome = instrumented.configure(&mut store, &instance, settings)?;
+            let outcome = instrumented.configure(&mut store, &instance, settings, register)?;
             Ok((instance, outcome))
         });
         let (instance, outcome) = configured.map_err(|error| self.fault(&store, budget, &error))?;
-        if let Err(problems) = outcome {
-            return Ok(Configured::Problems(problems));
-        }
+        let reasons = match outcome {
+            Ok(reasons) => reasons,
+            Err(problems) => return Ok(Configured::Problems(problems)),
+        };
         // The rest is the host's own work, and burns no fuel of the rule's. Reading memory back counts as output, so
         // there must be room for all of it.
         store.set_fuel(u64::MAX).map_err(|_| RuleFault::Host)?;
@@ -71,7 +74,7 @@ impl Engine {
             return Ok(Configured::NotPossible(format!("{error:#}")));
         }
         match snapshot {
-            Ok(Some(Ok(bytes))) => Ok(Configured::Snapshot(bytes)),
+            Ok(Some(Ok(bytes))) => Ok(Configured::Snapshot(bytes, reasons)),
             Ok(Some(Err(error))) => Ok(Configured::NotPossible(format!("{error:#}"))),
             Ok(None) => {
                 Ok(Configured::NotPossible("the snapshot would have to wait for something".to_owned()))

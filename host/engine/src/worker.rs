@@ -147,7 +147,7 @@ pub(crate) fn ask(
     let (line, code) = out.split_at(end);
     match serde_json::from_slice(line).map_err(|error| host("could not be understood", error.into()))? {
         Reply::Done(form, length) => match code.get(1..).filter(|bytes| bytes.len() == length) {
-            Some(bytes) => Ok(Code { form, bytes: bytes.to_vec() }),
+            Some(bytes) => Ok(Code::of(form, bytes.to_vec())),
             None => {
                 tracing::warn!(%status, ?words, "the compiler ended in the middle of its answer");
                 Err(crashed())

@@ -13,6 +13,8 @@
 )]
 
 mod common;
+#[path = "cache/names.rs"]
+mod names;
 #[path = "cache/own.rs"]
 mod own;
 
@@ -21,17 +23,15 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use paasla_core::{Query, Ruling};
-use paasla_engine::{
-    Activated, AnswerLimits, CodeCache, Compiler, ComponentLimits, Engine, EngineConfig, LoadError, Setup,
-    Start,
-};
+use paasla_core::{Query, Register, Ruling};
+use paasla_engine::{Activated, CodeCache, Compiler, Engine, LoadError, Start};
 use tempfile::TempDir;
 
-use common::{answer::repeating, engine, guest::Guest, limits, policy_with, query};
+use common::{answer::repeating, engine, guest::Guest, policy_with, query, register};
 
 const SECRET: &[u8] = b"a secret of this host, thirty-two bytes";
 const PLENTY: u64 = 1 << 30;
@@ -47,9 +47,19 @@ fn cached(engine: Engine, folder: &Path) -> Engine {
 
 /// Loads, activates with settings, decides. The rule refuses with its settings for a message.
 fn made(engine: &Engine, component: &[u8], settings: &str) -> Result<Activated, LoadError> {
+    made_for(engine, component, settings, &register())
+}
+
+/// The same for another register.
+fn made_for(
+    engine: &Engine,
+    component: &[u8],
+    settings: &str,
+    register: &Arc<Register>,
+) -> Result<Activated, LoadError> {
     let rule = engine.load(component)?;
     let policy = policy_with(serde_json::json!({ "say": settings }));
-    match engine.activate(&rule, &policy) {
+    match engine.activate(&rule, &policy, register) {
         Ok(activated) => Ok(activated),
         Err(paasla_engine::ActivateError::Load(error)) => Err(error),
         Err(other) => panic!("{other:?}"),
@@ -216,43 +226,6 @@ fn code_of_another_rule_never_runs() {
 }
 
 #[test]
-fn other_limits_settings_or_components_are_other_entries() {
-    let (_home, folder) = filled();
-    let usual = limits();
-    let components = ComponentLimits { items: usual.component.items - 1, ..usual.component };
-    let setup = Setup { configure_fuel: usual.setup.configure_fuel - 1, ..usual.setup };
-    let answer = AnswerLimits { described: usual.answer.described - 1, ..usual.answer };
-    for config in [
-        EngineConfig { component: components, ..usual.clone() },
-        EngineConfig { setup, ..usual.clone() },
-        EngineConfig { answer, ..usual.clone() },
-        EngineConfig { stack_bytes: usual.stack_bytes / 2, ..usual.clone() },
-        EngineConfig { table_elements: usual.table_elements - 1, ..usual },
-    ] {
-        let engine = cached(Engine::new(config.clone()).unwrap(), &folder);
-        let error = made(&engine.clone().with_compiler(no_compiler()), &repeating().component(), "one");
-        assert!(error.is_err(), "{config:?}");
-        made(&engine, &repeating().component(), "one").unwrap();
-    }
-    let dry = cached(engine(), &folder).with_compiler(no_compiler());
-    assert!(made(&dry, &repeating().component(), "two").is_err(), "other settings");
-    let longer = Guest { data: vec![9], ..repeating() }.component();
-    assert!(made(&dry, &longer, "one").is_err(), "another component");
-    assert!(made(&dry, &repeating().component(), "one").is_ok());
-}
-
-/// What a policy may use at each ruling changes no code.
-#[test]
-fn other_rations_are_the_same_entries() {
-    let (_home, folder) = filled();
-    let mut config = limits();
-    config.ration.fuel -= 1;
-    config.deadline_ms -= 1;
-    let engine = cached(Engine::new(config).unwrap(), &folder).with_compiler(no_compiler());
-    made(&engine, &repeating().component(), "one").unwrap();
-}
-
-#[test]
 fn the_folder_is_for_its_owner_only() {
     let (_home, folder) = filled();
     assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
@@ -394,7 +367,7 @@ fn two_hundred_policies_start_without_a_compiler() {
     let first = cached(engine(), home.path());
     let rule = first.load(&component).unwrap();
     for name in &names {
-        first.activate(&rule, &policy_with(serde_json::json!({ "say": name }))).unwrap();
+        first.activate(&rule, &policy_with(serde_json::json!({ "say": name })), &register()).unwrap();
     }
     let dry = cached(engine(), home.path()).with_compiler(no_compiler());
     let all: Vec<_> = names.iter().map(|name| made(&dry, &component, name).unwrap()).collect();

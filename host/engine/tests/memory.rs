@@ -58,13 +58,19 @@ fn mixture(engine: &Engine) -> Vec<Activated> {
         returning(list(2500, 0x0fff_ffff)),
         returning(list(0xffff_0000, 1)),
         returning(list(4096, 9_000)),
-        returning(narrowing((0, 0), (0, 0), (0, 0), &[(2310, vec![0xff])])),
+        returning(narrowing(
+            (2500, 1),
+            (0, 0),
+            (0, 0),
+            &[(2500, exception(0, Some((2320, 5)), 0)), (2320, vec![0xff])],
+        )),
+        returning(narrowing((2500, 1), (0, 0), (0, 0), &[(2500, exception(0, None, 7))])),
         returning(narrowing((2500, 1), (0, 0), (0, 0), &[(2500, exception(7, None, 0))])),
         returning(vec![9]),
         Guest {
             decide: "i32.const 2049",
             review: "i32.const 2048",
-            data: reviewed(&[row_ruling(9, (0, 0), (0, 0))], &[(2500, words((9, 9)))]),
+            data: reviewed(&[row_ruling(9, (0, 0))], &[(2500, words((9, 9)))]),
             ..Guest::default()
         },
         Guest {

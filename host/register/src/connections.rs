@@ -14,8 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, ffi};
+use paasla_core::text;
+use rusqlite::{Connection, OpenFlags, ffi, functions::FunctionFlags};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::sql::FOLD_NAME;
 
 /// After how many of SQLite's own instructions it looks at the clock.
 const INSTRUCTIONS_PER_LOOK: i32 = 10_000;
@@ -156,6 +159,13 @@ impl Timed {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection.pragma_update(None, "cache_size", CACHE)?;
+        let flags = FunctionFlags::SQLITE_UTF8
+            | FunctionFlags::SQLITE_DETERMINISTIC
+            | FunctionFlags::SQLITE_INNOCUOUS;
+        connection.create_scalar_function(FOLD_NAME, 1, flags, |call| {
+            // What is no text is no name.
+            Ok(call.get_raw(0).as_str().ok().map(text::fold_name))
+        })?;
         let clock = Arc::new(Deadline { began: Instant::now(), at: AtomicU64::new(u64::MAX) });
         let deadline = Arc::clone(&clock);
         connection.progress_handler(

@@ -8,16 +8,18 @@ mod field;
 mod file;
 mod needs;
 mod problem;
+mod publisher;
 mod words;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use paasla_core::Visibility;
 
 pub use entity::{About, ColumnRef, Entity, Fact, FactReading, Group, Join};
-pub use field::{Coarser, FieldDescription, FieldType, ValueKind};
+pub use field::{Coarser, Compare, FieldDescription, FieldType, ValueKind};
 pub use problem::{DescriptionError, Problem};
+pub use publisher::{Contact, Licence};
 
 /// A register, described and checked: every name that reaches SQL is a plain identifier, every reference leads
 /// somewhere, every IRI is written out in full.
@@ -30,6 +32,9 @@ pub struct Description {
     prefixes: BTreeMap<String, String>,
     code_lists: BTreeMap<String, BTreeMap<String, String>>,
     entities: Vec<Entity>,
+    told: Arc<paasla_core::Register>,
+    contact: Contact,
+    licence: Licence,
 }
 
 impl Description {
@@ -59,6 +64,18 @@ impl Description {
     #[must_use]
     pub fn iri(&self) -> &str {
         &self.iri
+    }
+
+    /// Whom to ask about it.
+    #[must_use]
+    pub fn contact(&self) -> &Contact {
+        &self.contact
+    }
+
+    /// Under which terms its services are used.
+    #[must_use]
+    pub fn licence(&self) -> &Licence {
+        &self.licence
     }
 
     /// The time zone whose calendar it keeps.
@@ -93,6 +110,20 @@ impl Description {
         self.code_lists.get(list)?.get(code).map(String::as_str)
     }
 
+    /// What rules are told of it.
+    #[must_use]
+    pub fn told(&self) -> &Arc<paasla_core::Register> {
+        &self.told
+    }
+
+    /// How many minutes local time where the register is, is ahead of UTC at an instant in milliseconds since
+    /// 1970-01-01T00:00:00Z; 0 outside the years that a calendar knows.
+    #[must_use]
+    pub fn utc_offset_at(&self, instant: i64) -> i32 {
+        let timestamp = Timestamp::from_millisecond(instant);
+        timestamp.map_or(0, |timestamp| self.time_zone.to_offset(timestamp).seconds() / 60)
+    }
+
     /// Everything the register holds, in the file's order.
     #[must_use]
     pub fn entities(&self) -> &[Entity] {
@@ -113,7 +144,7 @@ impl Description {
 
     /// The field as rules and decisions see it.
     #[must_use]
-    pub fn core_field(&self, entity: &str, name: &str) -> Option<&std::sync::Arc<paasla_core::Field>> {
+    pub fn core_field(&self, entity: &str, name: &str) -> Option<&Arc<paasla_core::Field>> {
         self.field(entity, name).map(FieldDescription::core_field)
     }
 

@@ -2,9 +2,9 @@
 //! Keys: the values by which a query names whom it asks about.
 
 use jiff::civil::Date;
-use paasla_core::{PersonalCode, Value, personal_code::PersonalCodeError};
+use paasla_core::{PersonalCode, Value, personal_code::PersonalCodeError, text};
 
-use crate::description::{Description, FieldType};
+use crate::description::{Compare, Description, FieldType};
 
 /// The most characters that a key may have.
 pub const KEY_LENGTH_MAX: usize = 200;
@@ -30,32 +30,41 @@ pub enum KeyError {
     /// Too short or too long.
     #[error("a text has 1 to 200 characters")]
     Length,
-    /// A control character.
-    #[error("a text must not have control characters")]
+    /// A character that nobody sees.
+    #[error("a text must not have control characters, or others that nobody sees")]
     Character,
+    /// Not as a register would write it, where it is compared as it stands.
+    #[error(
+        "this field is compared as it stands: give the text without blanks at its ends, in Unicode's composed form (NFC)"
+    )]
+    Form,
 }
 
 impl Description {
     /// Reads one value of a key field from its text, by the field's type. A code is not looked up in its list: a
-    /// list may lag behind the register.
+    /// list may lag behind the register. A name comes back folded, as it is compared.
     ///
     /// # Errors
     /// When the field is no key, or the text no value of its type.
-    pub fn parse_key(&self, entity: &str, field: &str, text: &str) -> Result<Value, KeyError> {
+    pub fn parse_key(&self, entity: &str, field: &str, sent: &str) -> Result<Value, KeyError> {
         let field = self.field(entity, field).filter(|field| field.is_key()).ok_or(KeyError::NotAKey)?;
         match field.field_type() {
-            FieldType::PersonalCode => Ok(Value::Text(PersonalCode::parse(text)?.as_str().to_owned())),
-            FieldType::Date => date(text).map(Value::Date).ok_or(KeyError::Date),
-            FieldType::Boolean => text.parse().map(Value::Truth).map_err(|_| KeyError::Boolean),
-            FieldType::Integer => text.parse().map(Value::Integer).map_err(|_| KeyError::Integer),
+            FieldType::PersonalCode => Ok(Value::Text(PersonalCode::parse(sent)?.as_str().to_owned())),
+            FieldType::Date => date(sent).map(Value::Date).ok_or(KeyError::Date),
+            FieldType::Boolean => sent.parse().map(Value::Truth).map_err(|_| KeyError::Boolean),
+            FieldType::Integer => sent.parse().map(Value::Integer).map_err(|_| KeyError::Integer),
             FieldType::Text | FieldType::Code(_) => {
-                if text.is_empty() || text.chars().count() > KEY_LENGTH_MAX {
+                if text::is_blank(sent) || sent.chars().count() > KEY_LENGTH_MAX {
                     return Err(KeyError::Length);
                 }
-                if text.chars().any(char::is_control) {
+                if sent.chars().any(text::is_invisible) {
                     return Err(KeyError::Character);
                 }
-                Ok(Value::Text(text.to_owned()))
+                match field.compare() {
+                    Compare::Name(_) => Ok(Value::Text(text::fold_name(sent))),
+                    Compare::Exact if text::is_composed(sent) => Ok(Value::Text(sent.to_owned())),
+                    Compare::Exact => Err(KeyError::Form),
+                }
             }
         }
     }

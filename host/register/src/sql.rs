@@ -6,9 +6,12 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use paasla_core::Value;
 
 use crate::{
-    description::{ColumnRef, Join, ValueKind},
+    description::{ColumnRef, Compare, FieldDescription, Join, ValueKind},
     plan::Bind,
 };
+
+/// The SQL function that folds a name ([`paasla_core::text::fold_name`]). It is made known to each connection.
+pub(crate) const FOLD_NAME: &str = "paasla_name";
 
 /// The database that a plan is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,9 +116,13 @@ impl Select {
         self.kinds.push(kind);
     }
 
-    /// Asks that a column has one of so many values of a key of the read.
-    pub(crate) fn one_of(&mut self, column: &ColumnRef, key: usize, values: usize) {
-        let column = self.column(column);
+    /// Asks that a key field has one of so many values of a key of the read.
+    pub(crate) fn one_of(&mut self, field: &FieldDescription, key: usize, values: usize) {
+        let column = match field.compare() {
+            Compare::Exact => self.column(field.column()),
+            Compare::Name(Some(folded)) => self.column(folded),
+            Compare::Name(None) => format!("{}({})", FOLD_NAME, self.column(field.column())),
+        };
         let values = 0..padded_len(values);
         let places: Vec<String> = values.map(|value| self.bind(Bind::Key { key, value })).collect();
         self.conditions.push(format!("{column} IN ({})", places.join(", ")));

@@ -15,15 +15,18 @@ mod gate;
 pub mod governance;
 pub mod health;
 mod lost_lines;
-mod openapi;
+pub(crate) mod nearest;
+pub mod openapi;
 pub mod problem;
 pub mod quarantine;
 mod query;
 mod records;
 mod resolve;
+mod review;
 mod rows;
 mod rulings;
 pub mod shadow;
+mod strangers;
 mod subjects;
 mod usage;
 
@@ -45,10 +48,11 @@ use governance::{GovernanceSettings, Governor};
 use health::Health;
 use quarantine::Quarantine;
 use shadow::ShadowQueue;
+use strangers::Strangers;
 use subjects::SubjectKey;
 use usage::UnderWay;
 
-pub use active::{BuildError, Pool, build, digest as rulebook_digest};
+pub use active::{BuildError, Pool, build, digest as rulebook_digest, unknown_client, unmet};
 pub use lost_lines::LostLines;
 pub use quarantine::{QuarantineSettings, Then};
 pub use subjects::secret_check;
@@ -92,6 +96,7 @@ pub struct App {
     governor: Governor,
     shadow: ShadowQueue,
     health: Health,
+    strangers: Strangers,
     stopping: AtomicBool,
 }
 
@@ -130,7 +135,8 @@ impl App {
             then: parts.quarantine.then,
             store: Arc::clone(&parts.store),
             turn: tokio::sync::Mutex::default(),
-            examinations: Arc::new(tokio::sync::Semaphore::new(governance::EXAMINATIONS)),
+            places: governance::Places::default(),
+            refusals: governance::Refusals::default(),
         };
         let app = Self {
             active: ArcSwap::from_pointee(Active::empty()),
@@ -148,6 +154,7 @@ impl App {
             governor,
             shadow,
             health: Health::new(parts.lost_lines),
+            strangers: Strangers::default(),
             stopping: AtomicBool::new(false),
         };
         // What is out of service is marked before any query is decided.
@@ -175,7 +182,9 @@ impl App {
     /// # Errors
     /// When records could not be written in time.
     pub async fn close(&self) -> Result<(), LedgerError> {
+        self.record_counted_refusals(true).await;
         let written = self.ledger.close().await;
+        self.note_all_passed_over().await;
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the store did not close tidily");
         }

@@ -17,11 +17,13 @@ mod envelope;
 mod headers;
 mod health;
 mod legal;
+mod message;
 mod openapi;
 pub mod panics;
 mod pdu;
 pub mod problem;
 mod problems;
+mod pulse;
 mod repoll;
 pub mod router;
 mod rr;
@@ -33,11 +35,13 @@ mod trace;
 mod xroad;
 
 use async_trait::async_trait;
+use paasla_core::ClientId;
 
 use crate::app::{
     answer::Answer,
     ask::{Ask, Caller},
     health::Readiness,
+    openapi::{FieldText, Publisher},
     problem::{NoAnswer, Problem},
 };
 
@@ -77,9 +81,19 @@ pub trait Gatehouse: Send + Sync + 'static {
         problems: &[Problem],
     ) -> Option<String>;
 
+    /// Whether a client has any right to ask. One that has none is refused before anything is read of what it asks.
+    fn has_right(&self, client: &ClientId) -> bool;
+
+    /// Refuses a client that has no right to anything. A few of these refusals are recorded each by itself; the others
+    /// of a minute as their number.
+    async fn refuse_stranger(&self, caller: Caller, service: Option<(String, Option<u32>)>) -> NoAnswer;
+
     /// What is wrong with an ask in the register's own terms: unknown fields, invalid codes, unknown purposes. Doors
     /// add it to what they found themselves, so that a caller sees every problem at once.
     fn check(&self, ask: &Ask) -> Vec<Problem>;
+
+    /// Whether the register knows a field by this name. Only such a name may be repeated to who sent it.
+    fn is_field(&self, name: &str) -> bool;
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> i64;
@@ -94,6 +108,12 @@ pub trait Gatehouse: Send + Sync + 'static {
 
     /// Whether queries can be answered.
     fn readiness(&self) -> Readiness;
+
+    /// What people are told of a field of a service.
+    fn about(&self, service: &str, field: &str) -> Option<FieldText>;
+
+    /// Who answers for a service; none when there is no such service.
+    fn publisher(&self, service: &str) -> Option<Publisher>;
 
     /// The OpenAPI description of a service, exactly version 3.1.0 or 3.0.x.
     fn openapi(&self, service: &str) -> Option<serde_json::Value>;

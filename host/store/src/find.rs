@@ -36,7 +36,10 @@ use self::{
     row::Key,
     tail::Tail,
 };
-use crate::log::{self, Log, Place, Written};
+use crate::{
+    fault::LogFault,
+    log::{self, Log, Place, Written},
+};
 
 /// How often a search begins anew because somebody else has merged what it was about to ask.
 const ATTEMPTS: usize = 5;
@@ -61,6 +64,12 @@ struct Own {
 }
 
 impl Finder {
+    /// Of a log that had segments up to this number, whatever is there now.
+    pub(crate) fn new(above: u32) -> Self {
+        let known = Known { next: above.saturating_add(1), ..Known::default() };
+        Self { known: Mutex::new(known), own: Mutex::default() }
+    }
+
     /// Learns of records that this program has written to a segment of its own, which now ends at `written`.
     pub(crate) fn add(&self, written: Written, entries: &[Entry], places: &[Place]) {
         let mut own = self.own();
@@ -235,6 +244,22 @@ impl Finder {
     fn own(&self) -> MutexGuard<'_, Own> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Removes the indexes of segments with which something is wrong: they are made again.
+pub(crate) fn drop_indexes(folder: &Dir, faults: &[LogFault]) -> io::Result<()> {
+    for entry in folder.entries()? {
+        let name = entry?.file_name();
+        let Some((name, of)) = name.to_str().and_then(|name| Some((name, index::segments_of(name)?))) else {
+            continue;
+        };
+        let meets =
+            |fault: &LogFault| fault.segments.start() <= of.end() && of.start() <= fault.segments.end();
+        if faults.iter().any(meets) {
+            folder.remove_file(name)?;
+        }
+    }
+    Ok(())
 }
 
 impl Own {

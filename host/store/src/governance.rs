@@ -35,10 +35,12 @@ pub trait Governance: Send + Sync {
     /// The number of the active generation; 0 before the first. Cheap, for those who ask every second.
     async fn newest(&self) -> Result<u64, StoreError>;
 
-    /// Changes, newest first: those before the id `before`, and of this target if one is given; `limit` at most.
+    /// Changes, newest first: those before the id `before`, of this target and by this institution's people if these are
+    /// given; `limit` at most.
     async fn changes(
         &self,
         target: Option<&str>,
+        institution: Option<&str>,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Change>, StoreError>;

@@ -3,6 +3,7 @@
 //! file and a folder beside it. Every implementation must pass the contract in `tests/store`.
 
 pub mod error;
+pub mod fault;
 pub mod filter;
 mod find;
 pub mod generation;
@@ -16,6 +17,7 @@ pub mod store;
 pub mod usage;
 
 pub use error::StoreError;
+pub use fault::{FaultKind, LogFault};
 pub use filter::RecordFilter;
 pub use generation::GenerationInfo;
 pub use governance::Governance;

@@ -4,38 +4,48 @@
 //!
 //! A file (a segment) has one writer, who made it and holds a lock on it (`flock`). So any number of programs may write
 //! to one folder, each to segments of its own, and whoever finds a segment without a lock knows that it will not grow.
-//! Segments are numbered from 1 without a gap.
+//! Segments are numbered from 1 without a gap, so that one that is missing shows (`log/check.rs`).
 //!
 //! A batch is one write and one `fdatasync`. The bytes that a short one goes over are zeros that are on the disk already: a
 //! file that grows would have the file system write its size too, with every batch. So a short one can also take the short
 //! way, past the system's memory of the file, where the file system has it: one call, and less to do for it.
 
+mod check;
+mod copy;
 mod direct;
+mod folder;
 mod frame;
+mod head;
 mod identity;
+mod reader;
 mod scan;
 mod segment;
 
 use std::{
     fmt, io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 
 use cap_std::fs::Dir;
 use paasla_core::Entry;
 
 pub(crate) use self::{
+    check::{Depth, NotedSegment, NotedSegments},
+    folder::{name, number_of, numbers},
     frame::ENTRY_MAX,
+    head::Id,
     identity::Identity,
-    scan::{Rest, at, scan},
-    segment::{name, number_of},
+    scan::{Rest, at, id, scan},
 };
 use self::{
+    folder::Folder,
     frame::{BATCH_HEAD, ENTRY_HEAD, batch},
     segment::Segment,
 };
+use crate::fault::LogFault;
 
 /// The first segment of a writer; each that follows is twice as long, up to the last. What finds the records of a segment
 /// is in memory until it is full, so a long one has the host grow and shrink by as much.
@@ -44,6 +54,9 @@ const LONGEST: u64 = 16 << 20;
 
 /// The most that one batch may hold, so that its length is a number of 32 bits.
 const BATCH_MAX: usize = 1 << 30;
+
+/// How long nothing is tried after a write that failed: what makes it fail, a full disk above all, fails every one.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A buffer that has grown longer for once is not kept.
 const BUFFER_KEPT: usize = 4 << 20;
@@ -85,7 +98,7 @@ impl From<io::Error> for LogError {
 
 /// A folder of segments. Nothing is written to it before the first record.
 pub(crate) struct Log {
-    folder: PathBuf,
+    folder: Arc<Folder>,
     state: Mutex<State>,
     /// The segment after this one, which a thread makes meanwhile.
     spare: Arc<Mutex<Option<Segment>>>,
@@ -97,17 +110,41 @@ struct State {
     length: u64,
     /// Whether the segment after this one is being made.
     spare_asked: bool,
+    /// When a write failed last, and why.
+    failed: Option<(Instant, io::ErrorKind)>,
     closed: bool,
     buffer: Vec<u8>,
 }
 
 impl Log {
-    /// The log in this folder, which is made if there is none, readable by its owner only.
-    pub(crate) fn open(folder: PathBuf) -> io::Result<Self> {
-        segment::make_folder(&folder)?;
-        let state =
-            State { own: None, length: SHORTEST, spare_asked: false, closed: false, buffer: Vec::new() };
+    /// The log in this folder. If there is none it is made where that is wanted, readable by its owner only. No segment
+    /// that is made later gets a number up to `above`.
+    pub(crate) fn open(folder: PathBuf, make: bool, above: u32) -> io::Result<Self> {
+        let folder = Arc::new(Folder::at(folder, make, above)?);
+        let state = State {
+            own: None,
+            length: SHORTEST,
+            spare_asked: false,
+            failed: None,
+            closed: false,
+            buffer: Vec::new(),
+        };
         Ok(Self { folder, state: Mutex::new(state), spare: Arc::default() })
+    }
+
+    /// Whether the folder holds what is noted, except for what is accepted. See [`check`].
+    pub(crate) fn check(
+        &self,
+        noted: &NotedSegments,
+        accepted: &[LogFault],
+        depth: Depth,
+    ) -> io::Result<Vec<LogFault>> {
+        let folder = match self.folder.open() {
+            Ok(folder) => Some(folder),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        check::check(folder.as_ref(), noted, accepted, depth)
     }
 
     /// Writes all or none. They are on the disk when `written` is told where they end and where each is, and before
@@ -128,10 +165,16 @@ impl Log {
         if entries.is_empty() {
             return Ok(());
         }
-        let State { own, length, buffer, spare_asked, .. } = &mut *state;
+        let State { own, length, buffer, spare_asked, failed, .. } = &mut *state;
+        if let Some((at, kind)) = failed
+            && at.elapsed() < PAUSE
+        {
+            return Err(io::Error::new(*kind, "a write failed a moment ago").into());
+        }
         batch(entries, buffer);
         if !own.as_ref().is_some_and(|own| own.has_room(buffer.len())) {
-            let full = own.replace(self.next(length, buffer.len())?);
+            let next = self.next(length, buffer.len()).inspect_err(|error| *failed = pause(error))?;
+            let full = own.replace(next);
             *spare_asked = false;
             // What it has too much is nobody's concern if it cannot be cut off: it is zeros.
             let _ = full.map(Segment::end);
@@ -139,11 +182,13 @@ impl Log {
         let Some(segment) = own else { return Ok(()) };
         let places = places(segment.number(), segment.written(), entries)?;
         if let Err(error) = segment.write(buffer) {
-            // Nothing more goes into this segment.
-            *own = None;
+            *failed = pause(&error);
+            // Nothing more goes into this segment. Where not even that can be cut off which failed, it is read like others'.
+            let _ = own.take().map(|own| own.give_up(&self.folder));
             written(Err(()));
             return Err(error.into());
         }
+        *failed = None;
         written(Ok((Written { segment: segment.number(), to: segment.written() }, &places)));
         if segment.is_half_full() && !std::mem::replace(spare_asked, true) {
             self.make_spare(*length);
@@ -154,9 +199,14 @@ impl Log {
         Ok(())
     }
 
+    /// Copies all that is written so far into a new folder.
+    pub(crate) fn copy(folder: PathBuf, into: &Path) -> io::Result<()> {
+        copy::copy(&Folder::at(folder, false, 0)?.open()?, into)
+    }
+
     /// The folder, to read segments.
     pub(crate) fn folder(&self) -> io::Result<Dir> {
-        segment::folder(&self.folder)
+        self.folder.open()
     }
 
     /// Takes no more records, and cuts off what was not used. Closing twice does no harm.
@@ -186,7 +236,7 @@ impl Log {
     /// Has the next segment made, so that nobody waits for it. Who needs it and does not find it makes it, and learns
     /// what is in the way.
     fn make_spare(&self, length: u64) {
-        let (spare, folder) = (Arc::clone(&self.spare), self.folder.clone());
+        let (spare, folder) = (Arc::clone(&self.spare), Arc::clone(&self.folder));
         let make = move || {
             let mut place = spare.lock().unwrap_or_else(PoisonError::into_inner);
             if place.is_none() {
@@ -205,6 +255,11 @@ impl Log {
     }
 }
 
+/// When nothing is tried for a while. What was moved away may be back at once, and to look for it costs nothing.
+fn pause(error: &io::Error) -> Option<(Instant, io::ErrorKind)> {
+    (error.kind() != io::ErrorKind::NotFound).then(|| (Instant::now(), error.kind()))
+}
+
 /// Where each of the entries is of a batch that begins at `at`.
 fn places(segment: u32, at: u64, entries: &[Entry]) -> Result<Vec<Place>, LogError> {
     let mut at = usize::try_from(at).map_err(|_| LogError::TooLong)? + BATCH_HEAD;
@@ -218,6 +273,6 @@ fn places(segment: u32, at: u64, entries: &[Entry]) -> Result<Vec<Place>, LogErr
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Log").field("folder", &self.folder.path).finish_non_exhaustive()
     }
 }

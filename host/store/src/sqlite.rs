@@ -2,6 +2,7 @@
 //! A store in one SQLite file, and a log of records with what finds them in a folder beside it.
 //! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns.
 
+pub mod backup;
 mod database;
 mod failure;
 mod file;
@@ -16,7 +17,7 @@ mod secret;
 mod usage;
 
 use std::{
-    fmt,
+    fmt, io,
     path::Path,
     sync::{Arc, atomic::AtomicU32},
 };
@@ -28,8 +29,10 @@ use tokio::task::JoinHandle;
 use self::{database::Database, opened::Opened, record::Records};
 use crate::{
     error::StoreError,
+    fault::LogFault,
     filter::RecordFilter,
     generation::GenerationInfo,
+    governance::{Governance as _, act::Act, change::NewChange},
     health::StoreHealth,
     quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
@@ -70,6 +73,29 @@ impl SqliteStore {
         let records = Records::open(path, database.clone()).await?;
         let noting = tokio::spawn(Records::note_always(Arc::clone(&records)));
         Ok(Self { database, records, noting, unswept })
+    }
+}
+
+impl SqliteStore {
+    /// What is wrong with the folder of records and was not accepted: files that are missing, twice, changed or not what
+    /// they are called. Every record is read for that. As long as there is something, records are neither written nor
+    /// counted by a store that was opened on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when database or folder cannot be read.
+    pub async fn check_records(&self) -> Result<Vec<LogFault>, StoreError> {
+        Records::check(&self.records).await
+    }
+
+    /// Accepts that records are lost: the faults are no longer told, and whoever opens the store from now on goes on
+    /// without what is lost. What of the segments can be read is found and counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when database or folder cannot be written.
+    pub async fn accept_loss(&self, faults: &[LogFault], change: &NewChange) -> Result<(), StoreError> {
+        Records::drop_indexes(&self.records, faults).await?;
+        let acts: Vec<Act> = faults.iter().cloned().map(Act::AcceptLoss).collect();
+        self.commit(&acts, change).await.map(drop)
     }
 }
 
@@ -191,4 +217,16 @@ impl fmt::Debug for SqliteStore {
 /// Milliseconds since 1970-01-01T00:00:00Z.
 fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
+}
+
+/// Runs what waits for files on a thread that may wait.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StoreError::Unavailable(Box::new(error)))?.map_err(unavailable)
+}
+
+fn unavailable(error: io::Error) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
 }

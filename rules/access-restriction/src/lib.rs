@@ -2,7 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 use paasla_rule::{
-    About, Decided, Iri, Problems, Query, Reason, Rule, because, fact, gdpr, provision, row_fact,
+    About, Decided, Iri, Problems, Query, Reason, Rule, Setup, because, fact, gdpr, provision, row_fact,
 };
 use serde::Deserialize;
 
@@ -52,7 +52,7 @@ impl Rule for AccessRestriction {
         )
     }
 
-    fn configure(settings: Settings) -> Result<Self, Problems> {
+    fn configure(settings: Settings, setup: &mut Setup<'_>) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         let bases = settings.public_task_bases;
         problems.check(!bases.is_empty(), "/publicTaskBases", "Name at least one legal basis.");
@@ -67,14 +67,15 @@ impl Rule for AccessRestriction {
             "access-restriction.restricted",
             "The person restricted access to their data. Restricted data is issued for public tasks only.",
         );
-        problems.or(Self { public_task_bases: bases, restricted: restricted.under(RESTRICTION) })
+        let restricted = setup.declare(restricted.under(RESTRICTION));
+        problems.or(Self { public_task_bases: bases, restricted })
     }
 
     fn decide(&self, query: &Query) -> Decided {
         if query.legal_basis().is_within_any(&self.public_task_bases) {
             return Decided::Abstain;
         }
-        query.narrow().only_rows(row_fact(0).is(false), &self.restricted).into()
+        query.narrow().only_rows(row_fact(0).is(false), self.restricted).into()
     }
 }
 

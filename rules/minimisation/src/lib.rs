@@ -2,8 +2,8 @@
 #![doc = include_str!("../README.md")]
 
 use paasla_rule::{
-    About, Decided, Field, Iri, IriMap, IriSet, Narrowed, Problems, Query, Reason, Rule, because, local_name,
-    pd, provision,
+    About, Decided, Field, Iri, IriMap, IriSet, Narrowed, Problems, Query, Reason, Rule, Setup, because,
+    local_name, pd, provision,
 };
 use serde::Deserialize;
 
@@ -15,9 +15,14 @@ const DATA_MINIMISATION: u32 = 0;
 pub struct Minimisation {
     /// The places, in `needed`, of what purposes need.
     by_purpose: IriMap<usize>,
-    needed: Vec<IriSet>,
+    /// Of each the categories of the register that it needs, by their place.
+    needed: Vec<Vec<bool>>,
     otherwise: Otherwise,
-    may_reveal: IriSet,
+    /// By category: whether a needed field may give it away.
+    may_reveal: Vec<bool>,
+    /// By category: why a field is hidden for it.
+    not_needed: Vec<Reason>,
+    not_configured: Reason,
 }
 
 /// The settings.
@@ -75,7 +80,7 @@ impl Rule for Minimisation {
         )
     }
 
-    fn configure(settings: Settings) -> Result<Self, Problems> {
+    fn configure(settings: Settings, setup: &mut Setup<'_>) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         problems.check(!settings.allow.is_empty(), "/allow", "Name at least one purpose and what it needs.");
         for (nth, allowed) in settings.allow.iter().enumerate() {
@@ -89,41 +94,41 @@ impl Rule for Minimisation {
         let by_purpose =
             purposes.flat_map(|(nth, entry)| entry.purposes.iter().map(move |iri| (iri.clone(), nth)));
         let by_purpose = by_purpose.collect();
-        let needed = allow.into_iter().map(|entry| entry.categories).collect();
-        problems.or(Self { by_purpose, needed, otherwise, may_reveal })
+        let register = setup.register();
+        let among = |set: &IriSet| register.categories().map(|category| set.contains(category)).collect();
+        let needed = allow.iter().map(|entry| among(&entry.categories)).collect();
+        let may_reveal = among(&may_reveal);
+        let not_configured = because(
+            "minimisation.purpose-not-configured",
+            "It is not laid down which data the stated purpose needs.",
+        );
+        let not_configured = setup.declare(not_configured.under(DATA_MINIMISATION));
+        let not_needed = register.categories().map(|category| {
+            let category = local_name(category);
+            let message = format!("The stated purpose does not need data of the category {category}.");
+            setup.declare(because("minimisation.category-not-needed", message).under(DATA_MINIMISATION))
+        });
+        let not_needed = not_needed.collect();
+        problems.or(Self { by_purpose, needed, otherwise, may_reveal, not_needed, not_configured })
     }
 
     fn decide(&self, query: &Query) -> Decided {
-        let Self { by_purpose, needed, otherwise, may_reveal } = self;
-        let entries = by_purpose.covering(query.purpose());
-        let needed: Vec<&IriSet> = entries.filter_map(|entry| needed.get(*entry)).collect();
-        let purpose = local_name(query.purpose().iri());
-
-        if needed.is_empty() && *otherwise == Otherwise::Refuse {
-            let message = format!("It is not laid down which data the purpose {purpose} needs.");
-            let reason = because("minimisation.purpose-not-configured", message);
-            return query.refuse(reason.under(DATA_MINIMISATION));
+        let entries = self.by_purpose.covering(query.purpose());
+        let needed: Vec<&Vec<bool>> = entries.filter_map(|entry| self.needed.get(*entry)).collect();
+        if needed.is_empty() && self.otherwise == Otherwise::Refuse {
+            return query.refuse(self.not_configured);
         }
-        // Once for each category: many fields share one.
-        let is_needed = |category| needed.iter().any(|needed| needed.contains(category));
-        let are_needed: Vec<bool> = query.categories().map(is_needed).collect();
-        let is_needed = |category: &usize| are_needed.get(*category).is_some_and(|needed| *needed);
-        let may_reveal =
-            |category: &usize| query.category(*category).is_some_and(|iri| may_reveal.contains(iri));
+        let is = |list: &[bool], category: usize| list.get(category).is_some_and(|is| *is);
+        let is_needed = |category: usize| needed.iter().any(|needed| is(needed, category));
         let hide_unless_needed = |field: Field<'_>| {
             let own = field.category_index();
-            let given_away = || field.reveals_indexes().find(|one| !is_needed(one) && !may_reveal(one));
-            let category = if is_needed(&own) { given_away()? } else { own };
-            Some((Narrowed::Hide, category))
+            let may_tell = |category: usize| is_needed(category) || is(&self.may_reveal, category);
+            let given_away = || field.reveals_indexes().find(|category| !may_tell(*category));
+            let category = if is_needed(own) { given_away()? } else { own };
+            Some((Narrowed::Hide, *self.not_needed.get(category)?))
         };
-        let reason = |category| not_needed(purpose, local_name(query.category(category).unwrap_or_default()));
-        query.narrow().each_numbered(hide_unless_needed, reason).into()
+        query.narrow().each(hide_unless_needed).into()
     }
-}
-
-fn not_needed(purpose: &str, category: &str) -> Reason {
-    let message = ["The purpose ", purpose, " does not need data of the category ", category, "."].concat();
-    because("minimisation.category-not-needed", message).under(DATA_MINIMISATION)
 }
 
 paasla_rule::export!(Minimisation);

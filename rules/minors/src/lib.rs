@@ -2,8 +2,8 @@
 #![doc = include_str!("../README.md")]
 
 use paasla_rule::{
-    About, Date, Decided, Iri, Mask, Problems, Query, Reason, Review, Reviewed, Row, Rule, Test, Value,
-    any_of, because, fact, not, own_category, pd, provision, row_fact,
+    About, Date, Decided, Iri, Mask, Problems, Query, Reason, Review, Reviewed, Row, Rule, Setup, Test,
+    Value, any_of, because, fact, not, own_category, pd, provision, row_fact,
 };
 use serde::Deserialize;
 
@@ -75,7 +75,7 @@ impl Rule for Minors {
         )
     }
 
-    fn configure(settings: Settings) -> Result<Self, Problems> {
+    fn configure(settings: Settings, setup: &mut Setup<'_>) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         let is_age = (1..=99).contains(&settings.adult_age);
         problems.check(is_age, "/adultAge", "Name an age from 1 to 99.");
@@ -85,7 +85,7 @@ impl Rule for Minors {
             "/custodyCategories",
             "Name at least one category, or leave the setting out.",
         );
-        let reason = |code, message| because(code, message).under(DATA_MINIMISATION);
+        let mut reason = |code, message| setup.declare(because(code, message).under(DATA_MINIMISATION));
         problems.or(Self {
             settings,
             custody: reason(
@@ -108,12 +108,14 @@ impl Rule for Minors {
         if query.purpose().is_within_any(purposes) {
             return Decided::Abstain;
         }
-        let narrow = query.narrow().hide(any_of(custody_categories), &self.custody);
+        let narrow = query.narrow().hide(any_of(custody_categories), self.custody);
         match otherwise {
-            Otherwise::Generalise => narrow.review().into(),
-            Otherwise::LeaveOut => {
+            // To look for persons by anything is to learn it of those who are found. A child is not found by what must
+            // not be seen of it, so it need not be read: then neither a count nor the time that it takes tells of it.
+            Otherwise::Generalise if !query.is_search() => narrow.review().into(),
+            Otherwise::Generalise | Otherwise::LeaveOut => {
                 let is_adult = row_fact(0).test(Test::AtMost, Value::Date(self.latest_adult(query).0));
-                narrow.only_rows(is_adult, &self.child).into()
+                narrow.only_rows(is_adult, self.child).into()
             }
         }
     }
@@ -123,10 +125,10 @@ impl Rule for Minors {
         let mut review = Review::of(query);
         for (index, row) in (0..).zip(rows) {
             if stands_under_child(row, rows, latest_adult) {
-                review.leave_out(index, &self.child);
+                review.leave_out(index, self.child);
             } else if is_child(row, latest_adult) {
-                review.mask(index, row, own_category(pd::BIRTH_DATE), Mask::Year, &self.birth_year);
-                review.hide(index, row, not(own_category(pd::BIRTH_DATE)), &self.child);
+                review.mask(index, row, own_category(pd::BIRTH_DATE), Mask::Year, self.birth_year);
+                review.hide(index, row, not(own_category(pd::BIRTH_DATE)), self.child);
             }
         }
         review.into()

@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use paasla_rule::{About, Decided, Iri, Problems, Query, Rule, because, gdpr, provision};
+use paasla_rule::{About, Decided, Iri, Problems, Query, Reason, Rule, Setup, because, gdpr, provision};
 use serde::Deserialize;
 
 /// The places of provisions in `describe`.
@@ -13,7 +13,19 @@ const RIGHT_OF_ACCESS: u32 = 2;
 
 /// Accepts a query only for a purpose, and on a legal basis, that the settings name together.
 #[derive(Debug)]
-pub struct PurposeBasis(Settings);
+pub struct PurposeBasis {
+    settings: Settings,
+    reasons: Reasons,
+}
+
+#[derive(Debug)]
+struct Reasons {
+    authority: Reason,
+    purpose_unknown: Reason,
+    basis: Reason,
+    client: Reason,
+    case: Reason,
+}
 
 /// The settings.
 #[derive(Debug, Deserialize)]
@@ -76,7 +88,7 @@ impl Rule for PurposeBasis {
         .implements(RIGHT_OF_ACCESS, provision("urn:ee:rt:RRS#p44", "Population Register Act § 44", act))
     }
 
-    fn configure(settings: Settings) -> Result<Self, Problems> {
+    fn configure(settings: Settings, setup: &mut Setup<'_>) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         problems.check(!settings.accept.is_empty(), "/accept", "Accept at least one purpose.");
         for (nth, accepted) in settings.accept.iter().enumerate() {
@@ -94,39 +106,25 @@ impl Rule for PurposeBasis {
             let at = format_args!("/caseRequired/{nth}/purposes");
             problems.check(!required.purposes.is_empty(), at, "Name at least one purpose.");
         }
-        problems.or(Self(settings))
+        problems.or(Self { settings, reasons: Reasons::declared(setup) })
     }
 
     fn decide(&self, query: &Query) -> Decided {
-        let Self(Settings { accept, public_authority_classes, case_required }) = self;
+        let Self { settings: Settings { accept, public_authority_classes, case_required }, reasons } = self;
         let class = query.client().class;
 
         if is_legitimate_interest(query)
             && public_authority_classes.iter().any(|authority| authority == class)
         {
-            let message = "A public authority may not rely on legitimate interest in performing its tasks.";
-            let reason = because("purpose-basis.authority-legitimate-interest", message);
-            return query.refuse(reason.under(LEGITIMATE_INTEREST));
+            return query.refuse(reasons.authority);
         }
 
         // How near the best entry comes: nothing fits, the purpose, purpose and basis, everything.
         let fit = accept.iter().map(|accepted| accepted.fit(query, class)).max().unwrap_or(Fit::Nothing);
-        let (code, message, provision) = match fit {
-            Fit::Nothing => (
-                "purpose-basis.purpose-unknown",
-                "The register's data is not given for this purpose.",
-                PURPOSE_LIMITATION,
-            ),
-            Fit::Purpose => (
-                "purpose-basis.basis-not-accepted",
-                "For this purpose the stated legal basis is not accepted.",
-                RIGHT_OF_ACCESS,
-            ),
-            Fit::PurposeAndBasis => (
-                "purpose-basis.not-accepted",
-                "Clients of this kind may not ask for this purpose on this legal basis.",
-                RIGHT_OF_ACCESS,
-            ),
+        let reason = match fit {
+            Fit::Nothing => reasons.purpose_unknown,
+            Fit::Purpose => reasons.basis,
+            Fit::PurposeAndBasis => reasons.client,
             Fit::Everything => {
                 let is_required =
                     case_required.iter().any(|case| query.purpose().is_within_any(&case.purposes));
@@ -134,14 +132,43 @@ impl Rule for PurposeBasis {
                 if !is_required || is_stated {
                     return Decided::Abstain;
                 }
-                (
-                    "purpose-basis.case-required",
-                    "For this purpose a query must name the case or document that it serves.",
-                    PURPOSE_LIMITATION,
-                )
+                reasons.case
             }
         };
-        query.refuse(because(code, message).under(provision))
+        query.refuse(reason)
+    }
+}
+
+impl Reasons {
+    fn declared(setup: &mut Setup<'_>) -> Self {
+        let mut reason = |code, message, provision| setup.declare(because(code, message).under(provision));
+        Self {
+            authority: reason(
+                "purpose-basis.authority-legitimate-interest",
+                "A public authority may not rely on legitimate interest in performing its tasks.",
+                LEGITIMATE_INTEREST,
+            ),
+            purpose_unknown: reason(
+                "purpose-basis.purpose-unknown",
+                "The register's data is not given for this purpose.",
+                PURPOSE_LIMITATION,
+            ),
+            basis: reason(
+                "purpose-basis.basis-not-accepted",
+                "For this purpose the stated legal basis is not accepted.",
+                RIGHT_OF_ACCESS,
+            ),
+            client: reason(
+                "purpose-basis.not-accepted",
+                "Clients of this kind may not ask for this purpose on this legal basis.",
+                RIGHT_OF_ACCESS,
+            ),
+            case: reason(
+                "purpose-basis.case-required",
+                "For this purpose a query must name the case or document that it serves.",
+                PURPOSE_LIMITATION,
+            ),
+        }
     }
 }
 

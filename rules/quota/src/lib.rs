@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #![doc = include_str!("../README.md")]
 
-use paasla_rule::{About, Decided, Iri, Problems, Query, Reason, Rule, because, fact, gdpr, provision};
+use paasla_rule::{
+    About, Decided, Iri, Problems, Query, Reason, Rule, Setup, because, fact, gdpr, provision,
+};
 use serde::Deserialize;
 
 /// The places of provisions in `describe`.
@@ -11,7 +13,7 @@ const MORE_BY_PERMISSION: u32 = 2;
 
 /// Caps how many persons a client asks about.
 #[derive(Debug)]
-pub struct Quota(Settings);
+pub struct Quota(Settings, Vec<[Reason; 3]>, Reason);
 
 /// The settings.
 #[derive(Debug, Deserialize)]
@@ -72,7 +74,7 @@ impl Rule for Quota {
         })
     }
 
-    fn configure(settings: Settings) -> Result<Self, Problems> {
+    fn configure(settings: Settings, setup: &mut Setup<'_>) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         for (nth, cap) in settings.caps.iter().enumerate() {
             let at = format_args!("/caps/{nth}/legalBases");
@@ -85,7 +87,21 @@ impl Rule for Quota {
             "/searchCounts",
             "A search counts as at least one person.",
         );
-        problems.or(Self(settings))
+        let unknown = setup.declare(because(
+            "quota.usage-unknown",
+            "A cap applies, and it is not known how many were asked about.",
+        ));
+        let reasons = Window::ALL.into_iter().map(|window| {
+            let message = format!("No more persons may be asked about in one {}.", window.name());
+            let plain = because("quota.exceeded", message);
+            [
+                setup.declare(plain.clone()),
+                setup.declare(plain.clone().under(TWENTY_A_MONTH)),
+                setup.declare(plain.under(HUNDRED_A_YEAR)),
+            ]
+        });
+        let reasons = reasons.collect();
+        problems.or(Self(settings, reasons, unknown))
     }
 
     fn decide(&self, query: &Query) -> Decided {
@@ -95,20 +111,19 @@ impl Rule for Quota {
 
 impl Quota {
     fn stays_within(&self, query: &Query) -> Result<(), Reason> {
-        let Settings { caps, search_counts } = &self.0;
+        let Self(Settings { caps, search_counts }, reasons, unknown) = self;
         let asked = query.persons().unwrap_or(*search_counts);
 
         for (window, persons) in query.grant().quotas() {
-            let window = Window::named(window).ok_or_else(|| {
-                let message = "The access right sets a cap for a span of time that is not counted.";
-                because("quota.window-unknown", message)
-            })?;
-            window.check(query, asked, persons)?;
+            let window = Window::named(window).ok_or(*unknown)?;
+            window.check(query, asked, persons, reasons, *unknown).map_err(|of| of[0])?;
         }
         for cap in caps {
             let is_granted_otherwise = query.grant().quotas().any(|(window, _)| window == cap.window.name());
             if !is_granted_otherwise && query.legal_basis().is_within_any(&cap.legal_bases) {
-                cap.window.check(query, asked, cap.persons).map_err(|reason| cap.of_the_act(reason))?;
+                cap.window
+                    .check(query, asked, cap.persons, reasons, *unknown)
+                    .map_err(|of| cap.of_the_act(of))?;
             }
         }
         Ok(())
@@ -117,16 +132,12 @@ impl Quota {
 
 impl Cap {
     /// The reason, under the provision of the Population Register Act if the cap is the Act's own.
-    fn of_the_act(&self, reason: Reason) -> Reason {
+    fn of_the_act(&self, reason: [Reason; 3]) -> Reason {
         let is_legitimate_interest = |basis: &Iri| basis.as_str() == gdpr::LEGITIMATE_INTEREST;
         match (self.window, self.persons) {
-            (Window::Month, 20) if self.legal_bases.iter().any(is_legitimate_interest) => {
-                reason.under(TWENTY_A_MONTH)
-            }
-            (Window::Year, 100) if self.legal_bases.iter().any(is_legitimate_interest) => {
-                reason.under(HUNDRED_A_YEAR)
-            }
-            _ => reason,
+            (Window::Month, 20) if self.legal_bases.iter().any(is_legitimate_interest) => reason[1],
+            (Window::Year, 100) if self.legal_bases.iter().any(is_legitimate_interest) => reason[2],
+            _ => reason[0],
         }
     }
 }
@@ -162,20 +173,21 @@ impl Window {
         }
     }
 
-    fn check(self, query: &Query, asked: u32, persons: u32) -> Result<(), Reason> {
-        let name = self.name();
+    fn check(
+        self,
+        query: &Query,
+        asked: u32,
+        persons: u32,
+        reasons: &[[Reason; 3]],
+        unknown: Reason,
+    ) -> Result<(), [Reason; 3]> {
         let Some(used) = query.fact(self.place()).integer().filter(|used| *used >= 0) else {
-            let message = format!(
-                "A cap of {persons} persons per {name} applies, and it is not known how many were asked about."
-            );
-            return Err(because("quota.usage-unknown", &message));
+            return Err([unknown; 3]);
         };
         if used.saturating_add(i64::from(asked)) <= i64::from(persons) {
             return Ok(());
         }
-        let message =
-            format!("At most {persons} persons per {name} may be asked about with this access right.");
-        Err(because("quota.exceeded", &message))
+        Err(reasons.get(self.place()).copied().unwrap_or([unknown; 3]))
     }
 }
 

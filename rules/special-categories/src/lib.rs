@@ -2,7 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 use paasla_rule::{
-    About, Decided, Field, Iri, Problems, Query, Reason, Rule, Term, because, provision, special,
+    About, Decided, Field, Iri, Problems, Query, Reason, Rule, Setup, Term, because, provision, special,
 };
 use serde::Deserialize;
 
@@ -59,7 +59,7 @@ impl Rule for SpecialCategories {
         )
     }
 
-    fn configure(settings: Settings) -> Result<Self, Problems> {
+    fn configure(settings: Settings, setup: &mut Setup<'_>) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         for (nth, accepted) in settings.accept.iter().enumerate() {
             let at = format_args!("/accept/{nth}/grounds");
@@ -88,18 +88,18 @@ impl Rule for SpecialCategories {
         );
         problems.or(Self {
             accept: settings.accept,
-            no_ground: no_ground.under(ARTICLE_9),
-            not_accepted: not_accepted.under(ARTICLE_9),
+            no_ground: setup.declare(no_ground.under(ARTICLE_9)),
+            not_accepted: setup.declare(not_accepted.under(ARTICLE_9)),
         })
     }
 
     fn decide(&self, query: &Query) -> Decided {
         let Some(ground) = query.special_ground() else {
-            return query.narrow().hide(special(), &self.no_ground).into();
+            return query.narrow().hide(special(), self.no_ground).into();
         };
         let is_accepted = |field: &Field<'_>| self.accept.iter().any(|one| one.accepts(ground, query, field));
         let barred = |field: &Field<'_>| field.special() && !is_accepted(field);
-        query.narrow().hide(barred, &self.not_accepted).into()
+        query.narrow().hide(barred, self.not_accepted).into()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use paasla_rule::{
-    About, Decided, Field, Iri, Mask, Narrowed, Problems, Query, Reason, Rule, because, dpv, provision,
+    About, Decided, Field, Iri, Mask, Narrowed, Problems, Query, Reason, Rule, Setup, because, dpv, provision,
 };
 use serde::Deserialize;
 
@@ -103,12 +103,15 @@ impl Rule for Statistics {
         )
     }
 
-    fn configure(settings: Settings) -> Result<Self, Problems> {
+    fn configure(settings: Settings, setup: &mut Setup<'_>) -> Result<Self, Problems> {
         let mut problems = Problems::none();
         problems.check(!settings.purposes.is_empty(), "/purposes", "Name at least one purpose.");
         let mut treatments = defaults();
         treatments.extend(read_masks(&settings.masks, &mut problems));
-        let reason = |code, message| because(code, message).under(UNIDENTIFIABLE);
+        let pseudonymised =
+            because("statistics.pseudonymised", "For statistics a pseudonym is shown in place of the value.");
+        let pseudonymised = setup.declare(pseudonymised.under(PSEUDONYMISED));
+        let mut reason = |code, message| setup.declare(because(code, message).under(UNIDENTIFIABLE));
         problems.or(Self {
             purposes: settings.purposes,
             treatments,
@@ -118,11 +121,7 @@ impl Rule for Statistics {
             },
             hidden: reason("statistics.hidden", "This is not shown for statistics."),
             generalised: reason("statistics.generalised", "For statistics only a less exact value is shown."),
-            pseudonymised: because(
-                "statistics.pseudonymised",
-                "For statistics a pseudonym is shown in place of the value.",
-            )
-            .under(PSEUDONYMISED),
+            pseudonymised,
             gives_away: reason(
                 "statistics.gives-away",
                 "Its value would give away data that is not shown in full for statistics.",
@@ -144,21 +143,21 @@ impl Statistics {
     }
 
     /// The most that may be seen of a field: what its category allows, and no more than what its value gives away.
-    fn narrowed(&self, field: &Field<'_>) -> Option<(Narrowed, &Reason)> {
+    fn narrowed(&self, field: &Field<'_>) -> Option<(Narrowed, Reason)> {
         let own = match self.treatment(field.category()) {
-            Treatment::Hide => return Some((Narrowed::Hide, &self.hidden)),
+            Treatment::Hide => return Some((Narrowed::Hide, self.hidden)),
             // It gives nothing away, so a personal code need not be hidden for the birth date that it tells.
-            Treatment::Mask(Mask::Pseudonym) => return Some((Mask::Pseudonym.into(), &self.pseudonymised)),
-            Treatment::Mask(mask) => Some((mask.into(), &self.generalised)),
+            Treatment::Mask(Mask::Pseudonym) => return Some((Mask::Pseudonym.into(), self.pseudonymised)),
+            Treatment::Mask(mask) => Some((mask.into(), self.generalised)),
             Treatment::Show => None,
         };
         let gives_away = |is_met: fn(Treatment) -> bool| {
             field.reveals().any(|category| category != field.category() && is_met(self.treatment(category)))
         };
         if gives_away(|of| of == Treatment::Hide) {
-            Some((Narrowed::Hide, &self.gives_away))
+            Some((Narrowed::Hide, self.gives_away))
         } else if gives_away(|of| of != Treatment::Show) {
-            Some((Mask::Redact.into(), &self.gives_away))
+            Some((Mask::Redact.into(), self.gives_away))
         } else {
             own
         }

@@ -5,6 +5,7 @@ use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use paasla_tests::given::{clone_to, rule_target};
+use serde_json::{Value, json};
 
 use super::scene::{POLICY, Scene, paasla, small, soon, without_names};
 
@@ -114,6 +115,57 @@ fn what_is_left_of_a_folder_goes_with_the_folder_and_nothing_else_changes() -> R
     scene.host.stop()
 }
 
+/// What the file says holds, and nothing that it said before.
+#[test]
+fn what_is_taken_out_of_the_file_is_as_usual_again() -> Result<()> {
+    let mut scene = scene()?;
+    let folder = scene.given.home.folder.join("drop");
+    let file = folder.join(format!("{POLICY}.toml"));
+    let policy = |scene: &Scene| -> Result<Value> {
+        let views = scene.office.see(&format!("/policies/{POLICY}"))?;
+        let at_work = views.as_array().into_iter().flatten();
+        let mut at_work = at_work.filter(|view| matches!(view["life"].as_str(), Some("enforced" | "shadow")));
+        let policy = at_work.next().map(|view| view["policy"].clone()).unwrap_or_default();
+        ensure!(at_work.next().is_none(), "one is at work: {views}");
+        Ok(policy)
+    };
+    let all = "mode = \"shadow\"\n[settings]\nadultAge = 99\n[scope]\nservices = [\"isikud\"]\n[limits]\nfuel = 9000000\n";
+    fs::write(&file, all)?;
+    fs::write(folder.join(format!("{POLICY}.wasm")), scene.component("minors")?)?;
+    soon(|| Ok(scene.office.lives(POLICY)?.iter().any(|(_, life)| life == "shadow")))?;
+    ensure!(policy(&scene)?["scope"]["services"] == json!(["isikud"]), "{}", policy(&scene)?);
+    // While no host runs, and while one does.
+    fs::write(&file, "[limits]\nfuel = 9000000\n")?;
+    scene = scene.again()?;
+    let usual = |policy: &Value| {
+        policy["scope"] == json!({ "services": [], "clients": [] })
+            && policy["mode"] == "enforce"
+            && policy["settings"].is_null()
+    };
+    soon(|| Ok(usual(&policy(&scene)?) && policy(&scene)?["limits"]["fuel"] == 9_000_000))?;
+    fs::remove_file(&file)?;
+    soon(|| Ok(usual(&policy(&scene)?) && policy(&scene)?["limits"] == json!({})))?;
+    // A scope of nobody is refused as everywhere, and what is at work stays.
+    fs::write(&file, "[scope]\nservices = [\"persons\"]\nclients = [\"EE/COM/*\"]\n")?;
+    soon(|| Ok(scene.log()?.contains("there is no service `persons`")))?;
+    ensure!(usual(&policy(&scene)?));
+    let log = scene.log()?;
+    let line = log.lines().find(|line| line.contains("there is no service `persons`")).unwrap_or_default();
+    ensure!(line.contains("/scope/services/0: ") && line.contains("/scope/clients/0: "), "{line}");
+    ensure!(log.contains("life=\"enforced\"") && !log.contains("life=Enforced"), "{log}");
+    // One that is no TOML is told once, in a line that people can read, without what it says.
+    fs::write(&file, format!("settings = \"OF-SOMEBODY{}", "a".repeat(1 << 20)))?;
+    soon(|| Ok(scene.log()?.contains(&format!("{POLICY}.toml is wrong at line 1"))))?;
+    std::thread::sleep(Duration::from_millis(500));
+    let log = scene.log()?;
+    ensure!(
+        !log.contains("OF-SOMEBODY") && log.matches(".toml is wrong at line").count() == 1,
+        "once, without values"
+    );
+    ensure!(log.lines().filter(|line| line.contains("is wrong at line")).all(|line| line.len() < 1_000));
+    scene.host.stop()
+}
+
 #[test]
 fn what_is_half_written_no_rule_or_elsewhere_changes_nothing() -> Result<()> {
     let scene = scene()?;
@@ -137,7 +189,13 @@ fn what_is_half_written_no_rule_or_elsewhere_changes_nothing() -> Result<()> {
     for told in ["garbage", "unsettled"] {
         ensure!(log.contains(&format!("policy=\"{told}\"")), "{told} is told: {log}");
     }
-    ensure!(!log.contains("linked") && !log.contains("policy=\"up\""), "links are no files: {log}");
+    for link in ["linked.wasm", "up.wasm", "a-folder.wasm"] {
+        ensure!(log.matches(&format!("file=\"{link}\"")).count() == 1, "{link} is named, once: {log}");
+    }
+    ensure!(
+        !log.contains("policy=\"linked\"") && !log.contains("policy=\"up\""),
+        "links are no files: {log}"
+    );
     fs::write(folder.join(format!("{POLICY}.toml")), settings("enforce")?)?;
     fs::write(&half, &component)?;
     soon(|| Ok(!scene.sees("familyName")?))?;

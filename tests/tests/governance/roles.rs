@@ -116,6 +116,19 @@ fn wants_a_role(scene: &Scene, route: &Route) -> Result<()> {
         _ => scene.office.get(Some(&token), &path)?,
     };
     ensure!(got.status == 403, "{} {}: {}", route.method, route.path, got.text);
+    // Who tries what they may not is what an auditor looks for.
+    let changes = scene.changes()?;
+    let last = changes.first().context("there is one")?;
+    ensure!(
+        last["action"] == route.action
+            && last["outcome"] == "refused"
+            && last["who"] == "the wrong roles"
+            && last["problems"] == json!(["role_missing"])
+            && last["target"].as_str().is_some_and(|target| target.is_empty() || path.contains(target)),
+        "{} {}: {last}",
+        route.method,
+        route.path
+    );
     Ok(())
 }
 
@@ -162,7 +175,13 @@ fn a_token_that_was_revoked_or_has_expired_is_no_token() -> Result<()> {
     let id = id.get("id").and_then(Value::as_str).context("an id")?.to_owned();
     let revoke = ["admin", "token", "revoke", &id, "--reason", "she left", "--config", config];
     super::scene::paasla(&scene.given, &revoke)?;
-    ensure!(office.get(Some(&office.author), "/rules")?.status == 401);
+    let code = |token: &str| -> Result<Value> {
+        let got = office.get(Some(token), "/rules")?;
+        ensure!(got.status == 401, "{}", got.text);
+        Ok(got.json["code"].clone())
+    };
+    ensure!(code(&office.author)? == "token_revoked");
+    ensure!(code("paasla_wrong")? == "token_unknown" && code("")? == "token_missing");
     ensure!(super::scene::paasla(&scene.given, &revoke).is_err(), "once");
     let changes = scene.changes()?;
     let last = changes.first().context("there is one")?;
@@ -170,9 +189,11 @@ fn a_token_that_was_revoked_or_has_expired_is_no_token() -> Result<()> {
         last.get("action") == Some(&json!("token.revoke")) && last.get("target") == Some(&json!(id)),
         "{last}"
     );
-    let expired = ["admin", "token", "create", "x", "--role", "auditor", "--days", "0", "--config", config];
+    let expired = ["admin", "token", "create", "x", "--role", "auditor", "--days", "1", "--config", config];
     let expired = super::scene::paasla(&scene.given, &expired)?;
-    ensure!(office.get(Some(expired.trim()), "/rules")?.status == 401);
+    ensure!(office.get(Some(expired.trim()), "/rules")?.status == 200);
+    scene.alter_token("x", |token| token.expires_at = Some(1))?;
+    ensure!(code(expired.trim())? == "token_expired");
     let log = scene.log()?;
     ensure!(!log.contains("paasla_"), "no token in the log");
     scene.host.stop()

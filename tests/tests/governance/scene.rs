@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A host with few policies, people who may change that, and somebody who asks.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
+use paasla_core::Register;
+use paasla_register::Description;
 use paasla_store::{
     Governance as _, SqliteStore, Store as _,
     governance::{
         act::Act,
         change::{ChangeOutcome, NewChange},
+        token::Token,
         version::PolicyVersion,
     },
 };
@@ -115,22 +118,21 @@ impl Scene {
             let version = versions.into_iter().find(|version| version.version == number);
             let mut version = version.context("there is such a version")?;
             alter(&mut version);
-            let change = NewChange {
-                instant: 1,
-                who: "time".to_owned(),
-                token: None,
-                institution: None,
-                action: "test".to_owned(),
-                target: String::new(),
-                version: None,
-                reason: "a test".to_owned(),
-                outcome: ChangeOutcome::Done,
-                before: None,
-                after: None,
-                problems: Vec::new(),
-                cancelled: Vec::new(),
-            };
-            store.commit(&[Act::SetVersion(version)], &change).await?;
+            store.commit(&[Act::SetVersion(version)], &by_time()).await?;
+            store.close().await?;
+            Ok(())
+        })
+    }
+
+    /// Changes what the store knows of the token of this holder, as time would.
+    pub(crate) fn alter_token(&self, holder: &str, alter: impl FnOnce(&mut Token)) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let store = SqliteStore::open(self.given.home.database()).await?;
+            let token = store.tokens().await?.into_iter().find(|token| token.holder == holder);
+            let mut token = token.context("there is such a token")?;
+            alter(&mut token);
+            store.commit(&[Act::PutToken(token)], &by_time()).await?;
             store.close().await?;
             Ok(())
         })
@@ -138,6 +140,25 @@ impl Scene {
 
     pub(crate) fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.given.home.log())?)
+    }
+}
+
+/// The change that time makes.
+fn by_time() -> NewChange {
+    NewChange {
+        instant: 1,
+        who: "time".to_owned(),
+        token: None,
+        institution: None,
+        action: "test".to_owned(),
+        target: String::new(),
+        version: None,
+        reason: "a test".to_owned(),
+        outcome: ChangeOutcome::Done,
+        before: None,
+        after: None,
+        problems: Vec::new(),
+        cancelled: Vec::new(),
     }
 }
 
@@ -206,4 +227,10 @@ pub(crate) fn paasla(given: &Given, arguments: &[&str]) -> Result<String> {
 /// Waits until something holds.
 pub(crate) fn soon(holds: impl FnMut() -> Result<bool>) -> Result<()> {
     within(LONG, holds)
+}
+
+/// What rules are told of the example's register.
+pub(crate) fn register() -> Result<Arc<Register>> {
+    let file = paasla_tests::given::root()?.join("examples/population-register/register.toml");
+    Ok(Arc::clone(Description::from_toml(&fs::read_to_string(file)?)?.told()))
 }

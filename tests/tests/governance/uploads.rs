@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Bringing rules in: what that may take, and what goes on meanwhile.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use paasla_tests::{Office, office};
 use serde_json::{Value, json};
@@ -104,6 +104,38 @@ fn others_act_while_a_rule_is_looked_at() -> Result<()> {
         let got = upload.join().map_err(|_| anyhow::anyhow!("the upload broke"))??;
         refuses(&got, 422, "description_invalid", "/component")
     })?;
+    scene.host.stop()
+}
+
+/// Sixty at a time by one token: one is read at a time, so memory does not grow with how many there are, and somebody
+/// else's rule gets in meanwhile.
+#[test]
+fn many_uploads_at_a_time_take_little_memory() -> Result<()> {
+    const UPLOADS: usize = 60;
+    let scene = Scene::new()?;
+    let memory = || -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", scene.host.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the system tells")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? >> 10)
+    };
+    let body = json!({ "component": STANDARD.encode(vec![0; 3 << 20]), "reason": "many" });
+    let before = memory()?;
+    std::thread::scope(|scope| {
+        let send = || scene.office.post(&scene.office.author, "/rules", &body);
+        let sent: Vec<_> = (0..UPLOADS).map(|_| scope.spawn(send)).collect();
+        let other = office::token(&scene.given.home, "another", &["rule-author"], None)?;
+        let upload = Office::upload(&scene.component("minors")?, Some(&scene.office.key));
+        office::good(&scene.office.post(&other, "/rules", &upload)?)?;
+        for sent in sent {
+            // Who was not served in time is told so, before the body was read; that may break the connection.
+            if let Ok(got) = sent.join().map_err(|_| anyhow::anyhow!("the upload broke"))? {
+                ensure!(matches!(got.status, 422 | 503), "{}: {}", got.status, got.text);
+            }
+        }
+        Ok(())
+    })?;
+    let grown = memory()?.saturating_sub(before);
+    ensure!(grown < 150, "the host grew by {grown} MiB");
     scene.host.stop()
 }
 

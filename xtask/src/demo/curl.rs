@@ -34,7 +34,7 @@ fn queries(world: &World) -> [(&'static str, Ask); 5] {
             Ask::service("person", company, &family, json!({ "personalCode": persons.adult })),
         ),
         (
-            "Of a child the company sees the year of birth; the code is hidden, because it tells the day",
+            "Of a child the company sees the year of birth only: for its purpose, code and name of a child are hidden",
             Ask::service(
                 "person",
                 company,

@@ -20,12 +20,12 @@ pub(super) fn run(script: &mut Script<'_>) {
     let wrong = with_wrong_check_digit(adult);
     let got =
         script.ask("public_task", why, "a code with a wrong check digit", &person(&["familyName"], &wrong));
-    script.want_problem(&got, 400, "personal_code_invalid", "/where/[1]");
+    script.want_problem(&got, 400, "personal_code_invalid", "/where/personalCode");
     script.want(!got.text.contains(&wrong), "the code that was sent does not come back");
 
     let got = script.ask("public_task", why, "both at once", &person(&["shoeSize"], &wrong));
     script.want_problem(&got, 400, "field_unknown", "/select/0");
-    script.want_problem(&got, 400, "personal_code_invalid", "/where/[1]");
+    script.want_problem(&got, 400, "personal_code_invalid", "/where/personalCode");
 
     let mut codes: Vec<&str> = world.persons.twenty.iter().map(String::as_str).collect();
     codes.push(adult);

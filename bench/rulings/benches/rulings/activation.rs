@@ -21,7 +21,7 @@ pub(crate) fn activation(run: &mut Run) -> Result<()> {
     let policy = given::policy("minimisation".to_owned(), settings(0));
     let engine = given::engine()?;
     let rule = given::rule(&engine, "minimisation")?;
-    run.measure(cold, system, || engine.activate(&rule, &policy))?;
+    run.measure(cold, system, || engine.activate(&rule, &policy, given::register()))?;
 
     let folder = env::temp_dir().join(format!("paasla-bench-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
@@ -29,8 +29,8 @@ pub(crate) fn activation(run: &mut Run) -> Result<()> {
     let engine = given::engine()?.with_cache(cache);
     let rule = given::rule(&engine, "minimisation")?;
     // Fills the cache.
-    engine.activate(&rule, &policy).context("the policy cannot be activated")?;
-    let measured = run.measure(cached, system, || engine.activate(&rule, &policy));
+    engine.activate(&rule, &policy, given::register()).context("the policy cannot be activated")?;
+    let measured = run.measure(cached, system, || engine.activate(&rule, &policy, given::register()));
     fs::remove_dir_all(&folder)?;
     measured
 }

@@ -29,7 +29,7 @@ pub(crate) fn memory(run: &Run) -> Result<()> {
             reveal.insert("mayReveal".to_owned(), json!([given::CATEGORIES[2], given::CATEGORIES[3], own]));
         }
         let policy = given::policy(format!("policy-{nth}"), settings);
-        let (activated, _) = samples.time(|| engine.activate(&rule, &policy));
+        let (activated, _) = samples.time(|| engine.activate(&rule, &policy, given::register()));
         let activated = activated?;
         activated.decide(&query).0?;
         Ok::<_, anyhow::Error>(activated)

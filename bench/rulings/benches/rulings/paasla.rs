@@ -15,7 +15,7 @@ impl Paasla {
         let rule = given::rule(engine, "minimisation")?;
         let activate = |(nth, settings): (usize, &serde_json::Value)| {
             let policy = given::policy(format!("policy-{nth}"), settings.clone());
-            engine.activate(&rule, &policy).context("the policy cannot be activated")
+            engine.activate(&rule, &policy, given::register()).context("the policy cannot be activated")
         };
         Ok(Self(settings.iter().enumerate().map(activate).collect::<Result<_>>()?))
     }

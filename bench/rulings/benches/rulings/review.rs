@@ -23,7 +23,7 @@ fn births(count: usize) -> Result<Vec<i32>> {
 fn policy(engine: &Engine) -> Result<Activated> {
     let rule = given::rule(engine, "minors")?;
     let policy = given::policy("minors".to_owned(), given::minors());
-    engine.activate(&rule, &policy).context("the policy cannot be activated")
+    engine.activate(&rule, &policy, given::register()).context("the policy cannot be activated")
 }
 
 /// Compares all systems.

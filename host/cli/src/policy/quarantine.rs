@@ -6,6 +6,7 @@ use std::{fs, io::Write as _, os::unix::fs::MetadataExt as _, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use paasla_core::Person;
 use paasla_store::{Quarantine, SqliteStore, Store as _, StoreError};
 use serde_json::{Value, json};
 
@@ -158,7 +159,8 @@ pub(crate) fn instant(millis: i64) -> String {
 pub(crate) fn operator() -> String {
     let Ok(process) = fs::metadata("/proc/self") else { return "operator".to_owned() };
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    name_of(process.uid(), &users).map_or_else(|| format!("uid {}", process.uid()), str::to_owned)
+    let named = name_of(process.uid(), &users).and_then(|name| name.parse::<Person>().ok());
+    named.map_or_else(|| format!("uid {}", process.uid()), |person| person.to_string())
 }
 
 /// The name of a user in a file such as `/etc/passwd`: name, password, number, and more, with colons between.

@@ -88,7 +88,7 @@ pub(super) fn stands(view: &Value) -> String {
     // What is out of force keeps its time: that is no news.
     let is_over = matches!(life.as_str(), "retired" | "rejected");
     for (place, word) in [("/activateAt", "in force from"), ("/expiresAt", "until")] {
-        if !is_over && view.pointer(place).is_some_and(Value::is_i64) {
+        if !is_over && view.pointer(place).is_some_and(|at| !at.is_null()) {
             text += &format!(", {word} {}", show::instant(view, place));
         }
     }

@@ -9,8 +9,8 @@ use wasmparser::{Parser, Payload};
 /// How many imports are told.
 const TOLD: usize = 3;
 
-/// The name of the section that the SDK's `export!` leaves in a module begins so.
-const OF_EXPORT: &str = "component-type:";
+/// The names of the functions that the SDK's `export!` makes begin so: with the package of the rule interface.
+const OF_EXPORT: &str = "paasla:rule/";
 
 /// A function that a module wants from outside.
 type Import = (String, String);
@@ -48,7 +48,12 @@ fn look(module: &[u8]) -> (Vec<Import>, bool) {
                     found.push((import.module.to_owned(), import.name.to_owned()));
                 }
             }
-            Payload::CustomSection(section) => has_export |= section.name().starts_with(OF_EXPORT),
+            Payload::ExportSection(section) => {
+                has_export |= section
+                    .into_iter()
+                    .map_while(Result::ok)
+                    .any(|export| export.name.starts_with(OF_EXPORT));
+            }
             _ => {}
         }
     }

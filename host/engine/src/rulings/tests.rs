@@ -27,7 +27,7 @@ fn policy() -> Policy {
 fn a_panic_in_a_call_is_a_fault_of_its_own_kind() {
     let engine = Engine::new(EngineConfig { instances: 1, ..EngineConfig::default() }).unwrap();
     let rule = engine.load(&guest::Guest::default().component()).unwrap();
-    let policy = engine.activate(&rule, &policy()).unwrap();
+    let policy = engine.activate(&rule, &policy(), &query::register()).unwrap();
     let budget = policy.ration.decide();
     for _ in 0..20 {
         let (said, fuel) =
@@ -58,7 +58,8 @@ fn the_shard_that_has_room_is_found() {
     let table = "(table $t 1 funcref) (func $unused (table.set $t (i32.const 0) (ref.null func)))";
     let each_time = guest::Guest { more: table, ..guest::Guest::default() }.component();
     let components = [guest::Guest::default().component(), each_time];
-    let activated = |component| engine.activate(&engine.load(component).unwrap(), &policy()).unwrap();
+    let activated =
+        |component| engine.activate(&engine.load(component).unwrap(), &policy(), &query::register()).unwrap();
     let first = activated(&components[0]);
     let query = query::query();
     let ask = |policy: &Activated| {

@@ -33,7 +33,8 @@ fn an_entry_of_our_own_that_cannot_be_loaded() {
         let whole = fs::read(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         assert_eq!(tag(name, &whole[32..]), whole[..32], "it is the host's own");
-        for content in [&whole[32..whole.len() / 2], b"\"Instrumented\"\n", b"no line"] {
+        let no_code = b"{\"form\":\"Instrumented\",\"reasons\":[]}\n";
+        for content in [&whole[32..whole.len() / 2], no_code, b"no line"] {
             fs::write(&path, [&tag(name, content)[..], content].concat()).unwrap();
             // The other of the two is of no help.
             let other = entry(&folder, if kind == ".configured" { ".prepared" } else { ".configured" });

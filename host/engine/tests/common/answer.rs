@@ -18,49 +18,52 @@ pub fn image(parts: &[(usize, Vec<u8>)]) -> Vec<u8> {
     data
 }
 
-/// The texts that answers point to, and one good reason.
+/// The texts that answers point to.
 fn texts() -> Vec<(usize, Vec<u8>)> {
     vec![
-        (2200, reason((2300, 7), (2310, 7), None)),
         (2300, b"hostile".to_vec()),
         (2310, b"because".to_vec()),
         (2320, b"month".to_vec()),
         (2330, b"no-such".to_vec()),
         (2340, b"limit-records".to_vec()),
         (2360, b"count".to_vec()),
+        (2370, b"inform-client".to_vec()),
+        (2390, b"reason".to_vec()),
     ]
 }
 
-/// `decided::narrow` at 2048 whose narrowing starts at 2052: reasons, exceptions, conditions, obligations (pointer
-/// and length each), review. One good reason stands at 2200, its texts at 2300.
+/// `decided::refuse` at 2048, for a reason by its index.
+pub fn refusal(reason: u32) -> Vec<u8> {
+    image(&[(2048, vec![1]), (2052, reason.to_le_bytes().to_vec())])
+}
+
+/// `decided::narrow` at 2048 whose narrowing starts at 2052: exceptions, conditions, obligations (pointer and length
+/// each), review. Texts stand at 2300.
 pub fn narrowing(
     exceptions: (u32, u32),
     conditions: (u32, u32),
     obligations: (u32, u32),
     more: &[(usize, Vec<u8>)],
 ) -> Vec<u8> {
-    narrowing_for((2200, 1), exceptions, conditions, obligations, more)
-}
-
-/// The same with a list of reasons elsewhere.
-pub fn narrowing_for(
-    reasons: (u32, u32),
-    exceptions: (u32, u32),
-    conditions: (u32, u32),
-    obligations: (u32, u32),
-    more: &[(usize, Vec<u8>)],
-) -> Vec<u8> {
-    let lists = [reasons, exceptions, conditions, obligations].map(words).concat();
-    let parts = [vec![(2048, vec![2]), (2052, lists), (2088, vec![0])], texts(), more.to_vec()].concat();
+    let lists = [exceptions, conditions, obligations].map(words).concat();
+    let parts = [vec![(2048, vec![2]), (2052, lists), (2076, vec![0])], texts(), more.to_vec()].concat();
     image(&parts)
 }
 
-/// `reviewed` at 2048: the good reason, and row rulings at 2500, one after the other.
+/// `reviewed` at 2048: row rulings at 2500, one after the other.
 pub fn reviewed(rows: &[Vec<u8>], more: &[(usize, Vec<u8>)]) -> Vec<u8> {
     let count = u32::try_from(rows.len()).unwrap();
-    let lists = [words((2200, 1)), words((2500, count))].concat();
-    image(&[vec![(2048, lists), (2500, rows.concat())], texts(), more.to_vec()].concat())
+    image(&[vec![(2048, words((2500, count))), (2500, rows.concat())], texts(), more.to_vec()].concat())
 }
+
+/// What `configure` answers at 5000 that declares these reasons; they stand behind it.
+pub fn declared(reasons: &[Vec<u8>]) -> Vec<(usize, Vec<u8>)> {
+    let list = (5012, u32::try_from(reasons.len()).unwrap());
+    vec![(5000, [vec![0; 4], words(list)].concat()), (5012, reasons.concat())]
+}
+
+/// For `configure`, where the data holds what [`declared`] gives.
+pub const CONFIGURE: &str = "i32.const 5000";
 
 /// A reason: code, message, the index of a provision.
 pub fn reason(code: (u32, u32), message: (u32, u32), provision: Option<u32>) -> Vec<u8> {
@@ -101,25 +104,26 @@ pub fn obligation(code: (u32, u32), attributes: (u32, u32)) -> Vec<u8> {
     [words(code), words(attributes)].concat()
 }
 
-/// A row ruling: row, no reason to leave it out, exceptions, replacements.
-pub fn row_ruling(row: u32, exceptions: (u32, u32), replacements: (u32, u32)) -> Vec<u8> {
-    [row.to_le_bytes().to_vec(), vec![0; 8], words(exceptions), words(replacements)].concat()
+/// A row ruling: row, no reason to leave it out, exceptions.
+pub fn row_ruling(row: u32, exceptions: (u32, u32)) -> Vec<u8> {
+    [row.to_le_bytes().to_vec(), vec![0; 8], words(exceptions)].concat()
 }
 
-/// A replacement: field, value, reason. It must lie at a multiple of eight.
-pub fn replacement(field: u32, value: &[u8], reason: u32) -> Vec<u8> {
-    [&field.to_le_bytes()[..], &[0; 4], value, &reason.to_le_bytes(), &[0; 4]].concat()
+/// A row ruling that leaves a row out: row, the case of the option, the reason by its index.
+pub fn leaving_out(row: u32, case: u8, reason: u32) -> Vec<u8> {
+    [row.to_le_bytes().to_vec(), vec![case, 0, 0, 0], reason.to_le_bytes().to_vec(), vec![0; 8]].concat()
 }
 
-/// A rule that refuses with its settings for a message.
+/// A rule that declares its settings for the message of a reason, and refuses for it.
 pub fn repeating() -> Guest {
     Guest {
         configure: "(memory.copy (i32.const 8192) (local.get 0) (local.get 1))
-                    (i32.store (i32.const 2064) (local.get 1)) (i32.const 1024)",
+                    (i32.store (i32.const 2092) (local.get 1)) (i32.const 2064)",
         decide: "i32.const 2048",
         data: image(&[
             (2048, vec![1]),
-            (2052, reason((2300, 7), (8192, 0), None)),
+            (2064, [vec![0; 4], words((2080, 1))].concat()),
+            (2080, reason((2300, 7), (8192, 0), None)),
             (2300, b"hostile".to_vec()),
         ]),
         ..Guest::default()

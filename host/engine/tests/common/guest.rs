@@ -13,9 +13,13 @@ pub const BUMP: &str = "(local.set $at (i32.and (i32.add (global.get $top) (i32.
      (global.set $top (i32.add (local.get $at) (local.get $size)))
      (local.get $at)";
 
-/// A guest. Every part can be replaced; as it is, it is a well-behaved rule that abstains.
+/// What `configure` answers that declares the good reason.
+pub const DECLARED: &str = "i32.const 1100";
+
+/// A guest. Every part can be replaced; as it is, it is a well-behaved rule that declares one reason and abstains.
 ///
-/// Memory: 256 the description, 512 its texts, 1024 an empty answer (abstain, ok), 2048 on for tests.
+/// Memory: 256 the description, 512 its texts, 1024 an empty answer (abstain, nothing declared), 1100 the answer that
+/// declares one reason, 2048 on for tests.
 pub struct Guest {
     pub describe: &'static str,
     pub configure: &'static str,
@@ -35,7 +39,7 @@ impl Default for Guest {
     fn default() -> Self {
         Self {
             describe: "i32.const 256",
-            configure: "i32.const 1024",
+            configure: DECLARED,
             decide: "i32.const 1024",
             review: "i32.const 1024",
             realloc: BUMP,
@@ -54,6 +58,9 @@ impl Guest {
         // One fact need: name, summary, optional.
         let row_fact = [words((516, 1)), words((512, 7)), vec![0; 4]].concat();
         let row_fact = escaped(&row_fact);
+        // The case, the list of one, and the reason: code, message, no provision.
+        let reason = [words((512, 7)), words((1136, 7)), vec![0; 8]].concat();
+        let declared = escaped(&[vec![0; 4], words((1112, 1)), reason, b"because".to_vec()].concat());
         let (description, data) = (escaped(&description), escaped(&self.data));
         let Self { describe, configure, decide, review, realloc, more, .. } = self;
         format!(
@@ -63,13 +70,14 @@ impl Guest {
               (data (i32.const 512) "hostile ")
               (data (i32.const 520) "1 {{}}")
               (data (i32.const 700) "{row_fact}")
+              (data (i32.const 1100) "{declared}")
               (data (i32.const 2048) "{data}")
               (global $top (mut i32) (i32.const 65536))
               (func (export "cabi_realloc") (param $old i32) (param $old_size i32) (param $align i32) (param $size i32) (result i32)
                 (local $at i32)
                 {realloc})
               (func (export "paasla:rule/ruling@0.1.0#describe") (result i32) {describe})
-              (func (export "paasla:rule/ruling@0.1.0#configure") (param i32 i32) (result i32) {configure})
+              (func (export "paasla:rule/ruling@0.1.0#configure") (param i32 i32 i32 i32 i32 i32) (result i32) {configure})
               (func (export "paasla:rule/ruling@0.1.0#decide") (param i32) (result i32) {decide})
               (func (export "paasla:rule/ruling@0.1.0#review") (param i32) (result i32) {review})
               {more})"#
@@ -82,11 +90,11 @@ impl Guest {
     }
 }
 
-/// The description at 256: name, version, summary, settings schema, facts, row facts, reads, wants, provisions, pointer
-/// and length each.
+/// The description at 256: name, version, summary, settings schema, facts, row facts, reads, provisions, pointer and
+/// length each.
 pub fn description(row_facts: (u32, u32)) -> Vec<u8> {
     let none = (0, 0);
-    [(512, 7), (520, 1), (512, 7), (522, 2), none, row_facts, none, none, none].map(words).concat()
+    [(512, 7), (520, 1), (512, 7), (522, 2), none, row_facts, none, none].map(words).concat()
 }
 
 /// A component from a core module's text.

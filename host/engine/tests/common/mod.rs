@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the engine's tests share: small limits, a query, and ways to run a bad rule and look at the host afterwards.
+//! What the engine's tests share: small limits, a register, a query, and ways to run a bad rule and look at the host
+//! afterwards.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod answer;
 pub mod guest;
 mod query;
 
-use paasla_core::{Limits, Mode, Policy, Query, Ruling, Scope};
+use paasla_core::{Limits, Mode, Policy, Query, Ruling, Scope, Vouching};
 use paasla_engine::{
     ActivateError, Activated, ComponentLimits, Engine, EngineConfig, LoadError, Ration, RowInput, RuleFault,
     Said, Setup, Spent, Start, decide_all_leaving,
 };
 
 use guest::Guest;
-pub use query::query;
+pub use query::{query, register};
 
 pub const MIB: u64 = 1 << 20;
 /// How many sandboxes may be alive at one time in the tests' engines.
@@ -71,6 +72,7 @@ pub fn policy_with(settings: serde_json::Value) -> Policy {
         scope: Scope::default(),
         mode: Mode::Enforce,
         limits: Limits::default(),
+        vouched_by: Vouching::Ministry,
     }
 }
 
@@ -82,7 +84,7 @@ pub fn activate(engine: &Engine, guest: &Guest) -> Activated {
 
 pub fn activate_bytes(engine: &Engine, component: &[u8]) -> Activated {
     let rule = engine.load(component).unwrap();
-    engine.activate(&rule, &policy()).unwrap()
+    engine.activate(&rule, &policy(), &register()).unwrap()
 }
 
 /// One row of the group `g`.
@@ -159,7 +161,7 @@ pub fn refused_by(engine: &Engine, bytes: &[u8]) -> LoadError {
 pub fn not_activated(guest: &Guest) -> ActivateError {
     let engine = engine();
     let rule = engine.load(&guest.component()).unwrap();
-    let error = engine.activate(&rule, &policy()).expect_err("a policy that cannot be made");
+    let error = engine.activate(&rule, &policy(), &register()).expect_err("a policy that cannot be made");
     is_well(&engine);
     error
 }

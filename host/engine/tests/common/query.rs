@@ -1,24 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The query that rules are asked about.
+//! The register that rules are told of, and the query that they are asked about.
 
-use paasla_core::{Field, GrantView, Query, Subjects, Term};
+use std::sync::Arc;
 
-/// Three fields, the last one of the group `g`.
-pub fn query() -> Query {
-    let field = |name: &str, group: Option<&str>| {
-        std::sync::Arc::new(Field {
+use paasla_core::{Field, GrantView, Query, Register, RegisterField, RowFact, Subjects, Term};
+
+/// Three fields, the last one of the group `g`; one fact.
+pub fn register() -> Arc<Register> {
+    let field = |(index, name, group): (u32, &str, Option<&str>)| RegisterField {
+        entity: "person".into(),
+        field: Arc::new(Field {
+            index,
             name: name.into(),
             group: group.map(Into::into),
             iri: "urn:x".into(),
             category: "urn:c".into(),
             special: false,
             reveals: vec!["urn:d".into()],
-        })
+        }),
     };
+    let fields = [(0, "a", None), (1, "b", None), (2, "g.c", Some("g"))].map(field);
+    let fact =
+        RowFact { entity: "person".into(), name: "i".into(), kind: "truth", category: Some("urn:c".into()) };
+    Arc::new(Register::new(fields.into(), vec![fact]))
+}
+
+/// A query for all fields of the register.
+pub fn query() -> Query {
     let term = |iri: &str| Term { iri: iri.into(), broader: vec!["urn:broader".into()] };
     Query {
         id: "0196a0b0-0000-7000-8000-000000000000".into(),
         instant: 1_795_000_000_000,
+        utc_offset: 120,
         date: paasla_core::Date::constant(2026, 11, 22),
         channel: "xroad".into(),
         service: "person".into(),
@@ -34,7 +47,7 @@ pub fn query() -> Query {
         provision: None,
         bundle: None,
         subjects: Subjects { kind: "keys".into(), count: 1 },
-        fields: vec![field("a", None), field("b", None), field("g.c", Some("g"))],
+        fields: register().fields().iter().map(|known| Arc::clone(&known.field)).collect(),
         grant: GrantView { id: "g".into(), reference: None, quotas: vec![], attributes: vec![] },
         facts: vec![],
     }

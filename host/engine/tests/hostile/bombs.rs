@@ -7,7 +7,7 @@ use paasla_core::Ruling;
 use paasla_engine::{ComponentLimits, Engine, EngineConfig, LoadError, RuleFault};
 
 use crate::common::{
-    MEMORY, engine, engine_for, guest::Guest, is_well, limits, policy, query, refused, refused_by,
+    MEMORY, engine, engine_for, guest::Guest, is_well, limits, policy, query, refused, refused_by, register,
 };
 use crate::worker::worker;
 
@@ -182,7 +182,7 @@ fn bombs_without_limits_end_in_time() {
         assert!(began.elapsed() < Duration::from_secs(60), "{limit} took {:?}", began.elapsed());
         if let Ok(rule) = loaded {
             let began = Instant::now();
-            let _ = engine.activate(&rule, &policy());
+            let _ = engine.activate(&rule, &policy(), &register());
             assert!(began.elapsed() < Duration::from_secs(60), "{limit} took {:?}", began.elapsed());
         }
     }
@@ -195,20 +195,26 @@ fn sixty_megabytes_under_raised_limits() {
     let engine = engine_for(ComponentLimits { bytes: 64 << 20, ..ComponentLimits::default() });
     let harmless = with_section(0, &[&leb(0)[..], &vec![0; 60_000_000]].concat());
     let rule = engine.load(&harmless).unwrap();
-    engine.activate(&rule, &policy()).unwrap();
+    engine.activate(&rule, &policy(), &register()).unwrap();
     // As code: no function of it is larger than it may be. What is never reached is read, and costs little to compile.
     let constant = "i64.const -9223372036854775808 drop ";
     let function = format!("(func unreachable {})", constant.repeat(20_000));
     let code = with_module(&format!("(module {})", function.repeat(255)));
     assert!((60_000_000..64 << 20).contains(&code.len()), "{}", code.len());
     let rule = engine.load(&code).unwrap();
-    assert_eq!(engine.activate(&rule, &policy()).unwrap().decide(&query()).0, Ok(Ruling::Abstain));
+    assert_eq!(
+        engine.activate(&rule, &policy(), &register()).unwrap().decide(&query()).0,
+        Ok(Ruling::Abstain)
+    );
     // As data that nobody uses, in segments.
     let segment = format!("(data \"{}\")", "x".repeat(1 << 20));
     let data = with_module(&format!("(module {})", segment.repeat(58)));
     assert!((60_000_000..64 << 20).contains(&data.len()), "{}", data.len());
     let rule = engine.load(&data).unwrap();
-    assert_eq!(engine.activate(&rule, &policy()).unwrap().decide(&query()).0, Ok(Ruling::Abstain));
+    assert_eq!(
+        engine.activate(&rule, &policy(), &register()).unwrap().decide(&query()).0,
+        Ok(Ruling::Abstain)
+    );
     // As data of a memory that is larger than a rule may have.
     let guest = Guest { data: vec![7; 5_000_000], ..Guest::default() };
     let text = guest.text().replace(r#"(memory (export "memory") 4)"#, r#"(memory (export "memory") 1000)"#);

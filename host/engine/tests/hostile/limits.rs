@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::common::{
     MEMORY, OUTPUT,
-    answer::{exception, narrowing_for, reviewed, row_ruling},
+    answer::{exception, narrowing, reviewed, row_ruling},
     guest::{Guest, WIT, component_with},
-    limits, policy, query, rows,
+    limits, policy, query, register, rows,
 };
 
 /// Limits that nothing can be counted up to, and the test of each.
@@ -90,7 +90,7 @@ impl Limit {
         let engine = Engine::new(config).unwrap();
         let rule = engine.load(&self.bytes).map_err(Outcome::Load)?;
         let policy = paasla_core::Policy { limits: self.own.clone(), ..policy() };
-        let policy = match engine.activate(&rule, &policy) {
+        let policy = match engine.activate(&rule, &policy, &register()) {
             Err(ActivateError::Settings(_)) if self.problems => return Ok(()),
             activated => activated.map_err(Outcome::Activate)?,
         };
@@ -138,11 +138,14 @@ fn leaked(text: String) -> &'static str {
 fn of_setup() -> Vec<Limit> {
     let growing = leaked(format!("{ONE_PAGE_MORE} (i32.const 256)"));
     let growing = Guest { describe: growing, ..Guest::default() }.component();
+    // What it declares would count, too.
+    let silent = Guest { configure: "i32.const 1024", ..Guest::default() }.component();
     vec![
         Limit::new("/setup/describe-fuel", good(), (0, 1_000), Broken::Describe(out_of_fuel)),
-        Limit::new("/setup/configure-fuel", good(), (0, 1_000), Broken::Configure(out_of_fuel)),
+        Limit::new("/setup/configure-fuel", good(), (0, 10_000), Broken::Configure(out_of_fuel)),
         Limit::new("/setup/memory-bytes", growing, (4 << 16, 1 << 20), Broken::Describe(out_of_memory)),
-        Limit::new("/setup/output-bytes", good(), (0, 1_000), Broken::Describe(output_too_large)),
+        Limit::new("/setup/output-bytes", silent, (0, 1_000), Broken::Describe(output_too_large)),
+        Limit::new("/setup/output-bytes", good(), (0, 1_000), Broken::Configure(output_too_large)),
     ]
 }
 
@@ -162,9 +165,9 @@ fn output_too_large(limit: u64) -> RuleFault {
 fn of_rulings() -> Vec<Limit> {
     let growing = leaked(format!("{ONE_PAGE_MORE} (i32.const 1024)"));
     let growing = Guest { decide: growing, ..Guest::default() }.component();
-    let hiding = narrowing_for((2200, 1), (2500, 1), (0, 0), (0, 0), &[(2500, exception(0, None, 0))]);
+    let hiding = narrowing((2500, 1), (0, 0), (0, 0), &[(2500, exception(0, None, 0))]);
     let hiding = Guest { decide: "i32.const 2048", data: hiding, ..Guest::default() }.component();
-    let reviewing = reviewed(&[row_ruling(0, (0, 0), (0, 0))], &[]);
+    let reviewing = reviewed(&[row_ruling(0, (0, 0))], &[]);
     let reviewing = Guest { review: "i32.const 2048", data: reviewing, ..Guest::default() }.component();
     let all = || Some(u64::MAX);
     let own = |limit: Limit, own: Limits| Limit { own, ..limit };
@@ -288,7 +291,7 @@ fn lowest(all: Vec<Limit>) -> Vec<(&'static str, u64)> {
 fn limits_of_setup() {
     let found = lowest(of_setup());
     // Five pages; the texts of the description: its name twice, `1`, and `{}`.
-    assert_eq!(found[2..], [("/setup/memory-bytes", 5 << 16), ("/setup/output-bytes", 7 + 1 + 7 + 2)]);
+    assert_eq!(found[2..4], [("/setup/memory-bytes", 5 << 16), ("/setup/output-bytes", 7 + 1 + 7 + 2)]);
 }
 
 #[test]
@@ -308,7 +311,7 @@ fn limits_of_rulings() {
 fn limits_of_answers() {
     let found: Vec<_> =
         lowest(crate::limits_of_answers::all()).into_iter().map(|(_, number)| number).collect();
-    assert_eq!(found, [2, 2, 2, 2, 7, 2, 7, 2, 300, 7]);
+    assert_eq!(found, [2, 2, 2, 2, 2, 7, 2, 7, 2, 300, 7]);
 }
 
 #[test]

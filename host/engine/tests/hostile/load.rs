@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::common::{
     engine, engine_for,
     guest::{Guest, WIT, component_with},
-    policy, query, refused, refused_by,
+    policy, query, refused, refused_by, register,
 };
 
 #[test]
@@ -81,12 +81,12 @@ fn interfaces_that_are_not_ours() {
     let without_review = WIT.replace("review: func(query: query, rows: list<row>) -> reviewed;", "");
     let other_answer =
         WIT.replace("decide: func(query: query) -> decided;", "decide: func(query: query) -> u32;");
-    let other_settings = WIT.replace(
-        "configure: func(settings: string) -> result<_, list<problem>>;",
-        "configure: func(settings: string) -> result<_, list<string>>;",
-    );
+    let other_settings =
+        WIT.replace("-> result<list<reason>, list<problem>>;", "-> result<list<reason>, list<string>>;");
+    let no_reasons =
+        WIT.replace("-> result<list<reason>, list<problem>>;", "-> result<list<string>, list<problem>>;");
     let one_field_more = WIT.replace("persons: u32,", "persons: u32,\n secret: bool,");
-    for wit in [without_review, other_answer, other_settings, one_field_more] {
+    for wit in [without_review, other_answer, other_settings, no_reasons, one_field_more] {
         assert_ne!(wit, WIT, "the interface has what is to be changed");
         let error = refused(&component_with(&Guest::default().text(), &wit));
         assert!(matches!(error, LoadError::WrongWorld(_)), "{error:?}");
@@ -174,7 +174,7 @@ proptest! {
         let place = place % flipped.len();
         flipped[place] ^= 1 << bit;
         if let Ok(rule) = engine.load(&flipped)
-            && let Ok(activated) = engine.activate(&rule, &policy())
+            && let Ok(activated) = engine.activate(&rule, &policy(), &register())
         {
             let _ = activated.decide(&query());
         }

@@ -11,8 +11,8 @@ use crate::common::{
     not_activated, refused,
 };
 
-/// A guest whose description stands at 2048, with some of its nine pairs of pointer and length changed.
-fn describing(changes: &[(usize, (u32, u32))], more: &[(usize, Vec<u8>)]) -> Guest {
+/// A guest whose description stands at 2048, with some of its eight pairs of pointer and length changed.
+pub fn describing(changes: &[(usize, (u32, u32))], more: &[(usize, Vec<u8>)]) -> Guest {
     let mut said = description((0, 0));
     for (member, text) in changes {
         said[member * 8..member * 8 + 8].copy_from_slice(&words(*text));
@@ -27,8 +27,7 @@ const SUMMARY: usize = 2;
 const SCHEMA: usize = 3;
 const FACTS: usize = 4;
 const READS: usize = 6;
-const WANTS: usize = 7;
-const PROVISIONS: usize = 8;
+pub const PROVISIONS: usize = 7;
 
 fn description_refused(guest: &Guest) -> String {
     match refused(&guest.component()) {
@@ -81,7 +80,7 @@ fn a_schema_that_is_deep() {
 fn lists_of_a_description_that_are_too_long() {
     // Every entry of the lists says nothing: pointer and length 0.
     let zeroes = [(3000, vec![0; 10_000])];
-    for member in [FACTS, READS, WANTS, PROVISIONS] {
+    for member in [FACTS, READS, PROVISIONS] {
         let what = description_refused(&describing(&[(member, (3000, 201))], &zeroes));
         assert!(what.contains("more than 200"), "{what}");
     }
@@ -90,14 +89,8 @@ fn lists_of_a_description_that_are_too_long() {
 }
 
 #[test]
-fn a_want_that_the_host_does_not_know() {
-    let guest = describing(&[(WANTS, (3000, 1))], &[(3000, words((512, 7)))]);
-    assert!(description_refused(&guest).contains("`wants`"));
-}
-
-#[test]
 fn descriptions_that_cannot_be_read() {
-    for member in [NAME, VERSION, SUMMARY, SCHEMA, FACTS, READS, WANTS, PROVISIONS] {
+    for member in [NAME, VERSION, SUMMARY, SCHEMA, FACTS, READS, PROVISIONS] {
         for list in [(0xffff_0000, 4), (4 << 16, 1), (2048, u32::MAX), (2048, 0x7fff_ffff)] {
             assert_eq!(describe_fault(&describing(&[(member, list)], &[])), RuleFault::Unreadable);
         }

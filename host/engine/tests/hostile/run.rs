@@ -11,7 +11,7 @@ use paasla_engine::{
 
 use crate::common::{
     FUEL, MEMORY, SETUP_FUEL, activate, activate_bytes, configure_fault, engine, fault, fault_of,
-    guest::Guest, is_well, limits, policy, query, refused, review_fault, rows,
+    guest::Guest, is_well, limits, policy, query, refused, register, review_fault, rows,
 };
 
 pub const LOOP: &str = "(loop (br 0)) unreachable";
@@ -327,12 +327,12 @@ fn a_policy_that_could_never_rule_is_not_activated() {
     for more in ["", "(table $t 1 funcref) (func $unused (table.set $t (i32.const 0) (ref.null func)))"] {
         let rule = engine.load(&Guest { configure, more, ..Guest::default() }.component()).unwrap();
         let out = ActivateError::Configure(RuleFault::OutOfMemory { limit: MEMORY / 2 });
-        assert_eq!(engine.activate(&rule, &policy()).unwrap_err(), out, "{more}");
+        assert_eq!(engine.activate(&rule, &policy(), &register()).unwrap_err(), out, "{more}");
         // With more, it can.
         let generous = Policy { limits: generous.clone(), ..policy() };
-        let activated = engine.activate(&rule, &generous).unwrap();
+        let activated = engine.activate(&rule, &generous, &register()).unwrap();
         assert_eq!(activated.decide(&query()).0, Ok(Ruling::Abstain));
-        assert_eq!(engine.activate(&rule, &policy()).unwrap_err(), out, "{more}");
+        assert_eq!(engine.activate(&rule, &policy(), &register()).unwrap_err(), out, "{more}");
     }
     is_well(&engine);
 }
@@ -376,8 +376,8 @@ fn a_fault_is_told_by_what_it_was() {
     assert_eq!(after("(i32.const -16)"), RuleFault::Unreadable);
     assert_eq!(after("unreachable"), RuleFault::OutOfMemory { limit: MEMORY });
     // A list of a quarter of a gigabyte: it is what it says, not what was refused before.
-    let long = "(i32.store8 (i32.const 2048) (i32.const 2)) (i32.store (i32.const 2060) (i32.const 0x2000))
-                (i32.store (i32.const 2064) (i32.const 10000)) (i32.const 2048)";
+    let long = "(i32.store8 (i32.const 2048) (i32.const 2)) (i32.store (i32.const 2052) (i32.const 0x2000))
+                (i32.store (i32.const 2056) (i32.const 10000)) (i32.const 2048)";
     assert_eq!(after(long), RuleFault::OutputTooLarge { limit: crate::common::OUTPUT });
 }
 

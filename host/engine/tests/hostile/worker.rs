@@ -12,7 +12,7 @@ use paasla_core::Ruling;
 use paasla_engine::{ActivateError, Compiler, ComponentLimits, Engine, LoadError, Start};
 
 use crate::common::{
-    activate, answer::narrowing, engine, engine_for, guest::Guest, is_well, policy, query, refused,
+    activate, answer::narrowing, engine, engine_for, guest::Guest, is_well, policy, query, refused, register,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_paasla-compile");
@@ -168,8 +168,8 @@ fn a_worker_that_crashes_once_changes_nothing() {
     let cache = paasla_engine::CodeCache::open(&home.path().join("code"), b"a secret", 1 << 30).unwrap();
     let engine = engine_with("/bin/sh", &["-c", &script, PROGRAM], 20_000).with_cache(cache);
     let rule = engine.load(&Guest::default().component()).unwrap();
-    assert_eq!(engine.activate(&rule, &policy()).unwrap_err(), ActivateError::Load(crashed()));
-    assert_eq!(engine.activate(&rule, &policy()).unwrap().start, Start::Snapshot);
+    assert_eq!(engine.activate(&rule, &policy(), &register()).unwrap_err(), ActivateError::Load(crashed()));
+    assert_eq!(engine.activate(&rule, &policy(), &register()).unwrap().start, Start::Snapshot);
 }
 
 /// It does the first job, and not the second: a rule that could be loaded cannot be activated.
@@ -179,7 +179,7 @@ fn a_worker_that_breaks_half_way() {
         r#"read -r order; case "$order" in *Prepare*) { echo "$order"; cat; } | "$0";; *) exit 1;; esac"#;
     let engine = engine_with("/bin/sh", &["-c", script, PROGRAM], 20_000);
     let rule = engine.load(&Guest::default().component()).unwrap();
-    let error = engine.activate(&rule, &policy()).unwrap_err();
+    let error = engine.activate(&rule, &policy(), &register()).unwrap_err();
     assert_eq!(error, ActivateError::Load(crashed()));
 }
 

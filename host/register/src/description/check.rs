@@ -11,9 +11,10 @@ use jiff::tz::TimeZone;
 use super::{
     Description,
     entity::{About, ColumnRef, Entity, Fact, FactReading, Group, Join},
-    field::{Coarser, FieldDescription, FieldType, ValueKind},
+    field::{Coarser, Compare, FieldDescription, FieldType, ValueKind},
     file,
     problem::Problem,
+    publisher::{Contact, Licence},
     words::{Words, item},
 };
 
@@ -31,6 +32,7 @@ pub(super) fn description(file: file::Register) -> Result<Description, Vec<Probl
         words: Words { problems: Vec::new(), prefixes: file.prefixes },
         code_lists: file.code_lists,
         entity_names: file.entities.iter().filter_map(|entity| entity.name.clone()).collect(),
+        fields: 0,
     };
     let words = &mut check.words;
     words.check_prefixes();
@@ -38,6 +40,12 @@ pub(super) fn description(file: file::Register) -> Result<Description, Vec<Probl
     let title = words.text("title", file.title);
     let iri = words.iri("iri", file.iri);
     let zone = words.text("time-zone", file.time_zone);
+    // Whoever builds on a service has to be told something.
+    let contact = file.contact.unwrap_or_else(|| Contact { name: title.clone(), ..Contact::default() });
+    let licence = file.licence.unwrap_or_else(|| Licence {
+        name: "By an access right of the register only".to_owned(),
+        url: iri.clone(),
+    });
     let time_zone = TimeZone::get(&zone).unwrap_or_else(|_| {
         if !zone.is_empty() {
             words.add("time-zone", "is no time zone that this machine knows (IANA, e.g. `Europe/Tallinn`)");
@@ -57,16 +65,50 @@ pub(super) fn description(file: file::Register) -> Result<Description, Vec<Probl
     check.fact_kinds(&entities);
     if check.words.problems.is_empty() {
         let Check { words, code_lists, .. } = check;
-        Ok(Description { name, title, iri, time_zone, prefixes: words.prefixes, code_lists, entities })
+        let told = Arc::new(told(&entities));
+        Ok(Description {
+            name,
+            title,
+            iri,
+            time_zone,
+            prefixes: words.prefixes,
+            code_lists,
+            entities,
+            told,
+            contact,
+            licence,
+        })
     } else {
         Err(check.words.problems)
     }
+}
+
+/// What rules are told of it.
+fn told(entities: &[Entity]) -> paasla_core::Register {
+    let of_entity = |entity: &Entity| {
+        let entity_name = entity.name.clone();
+        let field = move |field: &FieldDescription| paasla_core::RegisterField {
+            entity: entity_name.clone(),
+            field: Arc::clone(&field.core),
+        };
+        entity.fields().map(field).collect::<Vec<_>>()
+    };
+    let fact = |(entity, fact): (&Entity, &Fact)| paasla_core::RowFact {
+        entity: entity.name.clone(),
+        name: fact.name.clone(),
+        kind: fact.kind.name(),
+        category: fact.category.clone(),
+    };
+    let facts = entities.iter().flat_map(|entity| entity.facts.iter().map(move |fact| (entity, fact)));
+    paasla_core::Register::new(entities.iter().flat_map(of_entity).collect(), facts.map(fact).collect())
 }
 
 struct Check {
     words: Words,
     code_lists: CodeLists,
     entity_names: BTreeSet<String>,
+    /// How many fields there are so far.
+    fields: usize,
 }
 
 impl Check {
@@ -176,6 +218,8 @@ impl Check {
                 self.words.add(format!("{path}.key"), "only the entity's own fields can be keys");
             }
             let field_type = self.field_type(&path, file.r#type, file.list);
+            let is_text_key = file.key && field_type == FieldType::Text;
+            let compare = self.compare(&path, is_text_key, file.compare, file.compare_column, sources);
             let coarser = file.coarser.map_or_else(Coarser::default, |coarser| Coarser {
                 municipality: coarser
                     .municipality
@@ -195,6 +239,7 @@ impl Check {
                 None => format!("{entity}/{name}"),
             };
             let core = paasla_core::Field {
+                index: u32::try_from(self.fields).unwrap_or(u32::MAX),
                 name,
                 group: group.map(str::to_owned),
                 iri: self.words.iri(format!("{path}.iri"), file.iri),
@@ -202,6 +247,7 @@ impl Check {
                 special: file.special,
                 reveals,
             };
+            self.fields += 1;
             fields.push(FieldDescription {
                 core: Arc::new(core),
                 column,
@@ -209,11 +255,35 @@ impl Check {
                 title: file.title,
                 title_et: file.title_et,
                 key: file.key,
+                compare,
                 coarser,
                 pseudonym_domain,
             });
         }
         fields
+    }
+
+    fn compare(
+        &mut self,
+        path: &str,
+        is_text_key: bool,
+        how: Option<String>,
+        column: Option<file::Column>,
+        sources: &Sources,
+    ) -> Compare {
+        let column = column.map(|column| self.column(format!("{path}.compare-column"), column, sources));
+        if how.is_some() && !is_text_key {
+            self.words.add(format!("{path}.compare"), "only a key of type `text` says how it is compared");
+        }
+        match how.as_deref() {
+            Some("name") => return Compare::Name(column),
+            None | Some("exact") => {}
+            Some(_) => self.words.add(format!("{path}.compare"), "is neither `exact` nor `name`"),
+        }
+        if column.is_some() {
+            self.words.add(format!("{path}.compare-column"), "goes with `compare = \"name\"` only");
+        }
+        Compare::Exact
     }
 
     fn field_type(&mut self, path: &str, name: Option<String>, list: Option<String>) -> FieldType {
@@ -267,7 +337,8 @@ impl Check {
                     continue;
                 }
             };
-            facts.push(Fact { name, kind, reading });
+            let category = file.category.map(|iri| self.words.iri(format!("{path}.category"), Some(iri)));
+            facts.push(Fact { name, category, kind, reading });
         }
         facts
     }

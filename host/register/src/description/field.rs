@@ -40,6 +40,17 @@ pub enum ValueKind {
 }
 
 impl ValueKind {
+    /// Its name in the rule interface. Rules are told no ids.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text | Self::Id => "text",
+            Self::Date => "date",
+            Self::Truth => "truth",
+            Self::Integer => "integer",
+        }
+    }
+
     /// Whether a value is of this kind. An absent value is of none.
     #[must_use]
     pub fn fits(self, value: &Value) -> bool {
@@ -88,6 +99,17 @@ pub struct Coarser {
     pub county: Option<ColumnRef>,
 }
 
+/// How a key is compared with what the register holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Compare {
+    /// As it stands.
+    #[default]
+    Exact,
+    /// As a name ([`paasla_core::text::fold_name`]). A column holds what the field's values are folded to, kept so by the
+    /// register itself, and an index on it can be used. Without a column every row is folded to compare it.
+    Name(Option<ColumnRef>),
+}
+
 /// One field, checked.
 #[derive(Debug, Clone)]
 pub struct FieldDescription {
@@ -98,6 +120,7 @@ pub struct FieldDescription {
     pub(super) title: Option<String>,
     pub(super) title_et: Option<String>,
     pub(super) key: bool,
+    pub(super) compare: Compare,
     pub(super) coarser: Coarser,
     pub(super) pseudonym_domain: String,
 }
@@ -176,6 +199,12 @@ impl FieldDescription {
     #[must_use]
     pub fn is_key(&self) -> bool {
         self.key
+    }
+
+    /// How it is compared, as a key.
+    #[must_use]
+    pub fn compare(&self) -> &Compare {
+        &self.compare
     }
 
     /// The columns for coarser masks.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::publisher::{Contact, Licence};
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Register {
@@ -13,6 +15,8 @@ pub(super) struct Register {
     pub(super) title: Option<String>,
     pub(super) iri: Option<String>,
     pub(super) time_zone: Option<String>,
+    pub(super) contact: Option<Contact>,
+    pub(super) licence: Option<Licence>,
     #[serde(default)]
     pub(super) prefixes: BTreeMap<String, String>,
     #[serde(default)]
@@ -93,6 +97,8 @@ pub(super) struct Field {
     pub(super) title_et: Option<String>,
     #[serde(default)]
     pub(super) key: bool,
+    pub(super) compare: Option<String>,
+    pub(super) compare_column: Option<Column>,
     pub(super) coarser: Option<Coarser>,
     pub(super) pseudonym_domain: Option<String>,
 }
@@ -108,6 +114,7 @@ pub(super) struct Coarser {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Fact {
     pub(super) name: Option<String>,
+    pub(super) category: Option<String>,
     pub(super) column: Option<FactColumn>,
     pub(super) exists: Option<FactExists>,
     pub(super) equals: Option<FactEquals>,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Description,
     entity::{ColumnRef, FactReading, Join},
-    field::FieldDescription,
+    field::{Compare, FieldDescription},
 };
 
 /// Table to the columns named of it.
@@ -26,7 +26,12 @@ impl Needs {
         }
         for field in fields {
             let coarser = field.coarser();
-            let columns = [Some(field.column()), coarser.municipality.as_ref(), coarser.county.as_ref()];
+            let compared = match field.compare() {
+                Compare::Name(column) => column.as_ref(),
+                Compare::Exact => None,
+            };
+            let columns =
+                [Some(field.column()), coarser.municipality.as_ref(), coarser.county.as_ref(), compared];
             for column in columns.into_iter().flatten() {
                 self.add_column(own, about, joins, column);
             }

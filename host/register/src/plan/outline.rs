@@ -112,7 +112,7 @@ impl<N: AsRef<str>> Planner<'_, N> {
             if values.is_empty() || !values.iter().all(|value| kind.fits(value)) {
                 return Err(PlanError::KeyType(index));
             }
-            select.one_of(field.column(), index, values.len());
+            select.one_of(field, index, values.len());
         }
         Ok(())
     }

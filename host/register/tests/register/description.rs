@@ -63,6 +63,74 @@ fn the_date_is_the_registers_own() {
     assert_eq!(description().date_at(i64::MAX), None);
 }
 
+/// Rulings name fields by their index: it must be their place in what rules are told.
+#[test]
+fn every_field_stands_at_its_index_in_what_rules_are_told() {
+    let several = r#"
+name = "x"
+title = "X"
+iri = "urn:x"
+time-zone = "Europe/Tallinn"
+[[entities]]
+name = "person"
+table = "person"
+key = "id"
+fields = [
+  { name = "a", column = "a", type = "text", iri = "urn:a", category = "urn:c", key = true },
+  { name = "b", column = "b", type = "text", iri = "urn:b", category = "urn:c" },
+]
+facts = [{ name = "subject.a", category = "urn:c", equals = { column = "a", value = "x" } }]
+[[entities.groups]]
+name = "first"
+table = "first"
+parent = "person_id"
+order-by = "id"
+fields = [{ name = "a", column = "a", type = "date", iri = "urn:a", category = "urn:d" }]
+[[entities]]
+name = "car"
+table = "car"
+key = "id"
+fields = [{ name = "a", column = "a", type = "text", iri = "urn:a", category = "urn:c", key = true }]
+facts = [{ name = "car.a", equals = { column = "a", value = "x" } }]
+"#;
+    let several = Description::from_toml(several).unwrap();
+    for register in [description(), &several] {
+        let told = register.told();
+        for (place, known) in told.fields().iter().enumerate() {
+            assert_eq!(usize::try_from(known.field.index), Ok(place));
+            assert_eq!(register.core_field(&known.entity, &known.field.name), Some(&known.field));
+        }
+        let fields: usize = register.entities().iter().map(|entity| entity.fields().count()).sum();
+        assert_eq!(told.fields().len(), fields);
+    }
+    let facts: Vec<_> = several.told().row_facts().iter().map(|f| (&*f.entity, &*f.name, f.kind)).collect();
+    assert_eq!(facts, [("person", "subject.a", "truth"), ("car", "car.a", "truth")]);
+    let categories: Vec<_> = several.told().row_facts().iter().map(|f| f.category.as_deref()).collect();
+    assert_eq!(categories, [Some("urn:c"), None]);
+    let again = Description::from_toml(EXAMPLE).unwrap();
+    assert_eq!(again.told().digest(), description().told().digest());
+    assert_ne!(several.told().digest(), description().told().digest());
+}
+
+/// In Tallinn clocks are two hours ahead of UTC in winter and three in summer; they change at 01:00 UTC.
+#[test]
+fn the_clocks_are_the_registers_own() {
+    let register = description();
+    for (instant, minutes) in [
+        (1_795_300_200_000, 120),
+        (1_782_900_000_000, 180),
+        // 2026-03-29T00:59:59.999Z and one millisecond on; 2026-10-25 the same.
+        (1_774_745_999_999, 120),
+        (1_774_746_000_000, 180),
+        (1_792_889_999_999, 180),
+        (1_792_890_000_000, 120),
+        (i64::MAX, 0),
+        (i64::MIN, 0),
+    ] {
+        assert_eq!(register.utc_offset_at(instant), minutes, "{instant}");
+    }
+}
+
 #[test]
 fn a_mask_that_does_not_fit_redacts() {
     let register = description();

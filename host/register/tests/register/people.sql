@@ -9,15 +9,15 @@ INSERT INTO address VALUES
     (2, '0784', 'Tallinn', 'Pikk', '9', NULL, '10123', 'Pikk 9, Tallinn');
 INSERT INTO person VALUES
     (1, '49001010093', 'Mari-Liis', 'Kask', 'Tamm', 'N', '1990-01-01', '233', 'Tartu', 'E', NULL, NULL, '233',
-     'married', 'master', 'et', 'estonian', 0, 1),
+     'married', 'master', 'et', 'estonian', 0, 1, 'mari-liis', 'kask'),
     (2, '36805280109', 'Jaan', 'Kask', 'Kask', 'M', '1968-05-28', '233', 'Võru', 'E', NULL, NULL, '233',
-     'married', 'secondary', 'et', 'estonian', 0, 2),
+     'married', 'secondary', 'et', 'estonian', 0, 2, 'jaan', 'kask'),
     (3, '60001017869', 'Eva', 'Kask', 'Kask', 'N', '2000-01-01', '233', 'Tartu', 'E', NULL, NULL, '233',
-     'single', 'none', 'et', 'estonian', 0, 1),
+     'single', 'none', 'et', 'estonian', 0, 1, 'eva', 'kask'),
     (4, '39901012239', 'Ants', 'Saar', 'Saar', 'M', '1999-01-01', '233', 'Narva', 'S', '2020-03-04', 'Narva', NULL,
-     'single', 'basic', 'ru', 'russian', 1, 2),
+     'single', 'basic', 'ru', 'russian', 1, 2, 'ants', 'saar'),
     (5, '49001010100', 'Kai', 'Lepp', 'Lepp', 'N', '1990-01-01', '246', 'Turu', 'E', NULL, NULL, '246',
-     'single', 'basic', 'fi', 'finnish', 0, NULL);
+     'single', 'basic', 'fi', 'finnish', 0, NULL, 'kai', 'lepp');
 INSERT INTO access_restriction VALUES (1, 2, '2020-01-01', NULL), (2, 4, '2015-01-01', '2019-12-31');
 INSERT INTO name_history VALUES (1, 1, 'Mari-Liis', 'Tamm', '1990-01-01', '2015-06-06', 'marriage');
 INSERT INTO citizenship VALUES (1, 1, '233', '1990-01-01', NULL);

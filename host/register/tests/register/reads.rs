@@ -164,7 +164,7 @@ async fn keys_narrow_each_other() {
     let date = Value::Date("1990-01-01".parse().unwrap());
     read.keys = vec![("birthDate".to_owned(), vec![date])];
     assert_eq!(register.read(&read).await.rows.len(), 2);
-    read.keys.push(("residenceMunicipality".to_owned(), vec![text("Tartu linn"), text("Tallinn")]));
+    read.keys.push(("residenceMunicipality".to_owned(), vec![text("tartu linn"), text("tallinn")]));
     assert_eq!(column(&read, register.read(&read).await.rows.iter(), "givenName"), [text("Mari-Liis")]);
 }
 
@@ -184,7 +184,7 @@ async fn the_limit_tells_that_there_are_more() {
 const CROWD: &str = "
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
     INSERT INTO person SELECT 1000 + i, 'code-' || i, 'Paul', 'Palju', 'Palju', 'M', '1970-01-01', '233', 'Narva',
-        'E', NULL, NULL, '233', 'single', 'basic', 'et', 'estonian', 0, 1 FROM n;
+        'E', NULL, NULL, '233', 'single', 'basic', 'et', 'estonian', 0, 1, 'paul', 'palju' FROM n;
     INSERT INTO contact SELECT NULL, id, 'email', 'mail-' || id FROM person WHERE id > 1000;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1005)
     INSERT INTO contact SELECT NULL, 2, 'phone', 'phone-' || i FROM n;";
@@ -193,7 +193,7 @@ const CROWD: &str = "
 async fn a_crowd_is_read_whole_and_a_flood_is_cut() {
     let register = Fixture::with(CROWD).await;
     let mut read = by_codes(&[], &[("personalCode", SHOW), ("contacts.value", SHOW)]);
-    read.keys = vec![("familyName".to_owned(), vec![text("Palju")])];
+    read.keys = vec![("familyName".to_owned(), vec![text("palju")])];
     read.limit = 1000;
     let rows = register.read(&read).await;
     assert!(!rows.more && rows.cut.is_empty());

@@ -4,6 +4,7 @@
 mod build;
 mod check;
 mod pool;
+mod unmet;
 
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use super::{clock, quarantine::Watch};
 
 pub use build::{BuildError, PolicyError, build, digest, try_policy};
 pub use pool::Pool;
+pub(crate) use unmet::scope_unmet;
+pub use unmet::{unknown_client, unmet};
 
 /// One generation, ready to decide by. Never changes; a new one takes its place.
 #[derive(Debug)]

@@ -32,6 +32,21 @@ pub struct Ask {
     pub keys: Vec<Key>,
     /// How many records at most.
     pub limit: Option<u32>,
+    /// Where a request of this door says what an ask may lack.
+    pub places: Places,
+}
+
+/// Where a door's requests say what they ask: JSON pointers or names of headers.
+#[derive(Debug, Clone, Copy)]
+pub struct Places {
+    /// The fields.
+    pub select: &'static str,
+    /// The keys.
+    pub keys: &'static str,
+    /// The purpose and the legal basis.
+    pub context: &'static str,
+    /// The number of records.
+    pub limit: &'static str,
 }
 
 /// Who asks and how.
@@ -73,6 +88,8 @@ pub struct Stated {
 pub struct Key {
     /// The field.
     pub field: Stated,
+    /// How many values were sent. The same one twice is asked once.
+    pub sent: usize,
     /// The values, as texts, each with its place. The register's description says what type they must be.
     pub values: Vec<Stated>,
 }

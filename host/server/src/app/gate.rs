@@ -2,13 +2,14 @@
 //! The app as the doors know it.
 
 use async_trait::async_trait;
+use paasla_core::ClientId;
 
 use super::{
     App,
     ask::{Ask, Caller},
     clock,
     health::Readiness,
-    openapi,
+    openapi::{self, FieldText, Publisher},
     problem::{NoAnswer, Problem},
     records::Draft,
 };
@@ -40,8 +41,21 @@ impl Gatehouse for App {
         }
     }
 
+    fn has_right(&self, client: &ClientId) -> bool {
+        let active = self.active.load();
+        active.index.has_grant(&active.rulebook, client)
+    }
+
+    async fn refuse_stranger(&self, caller: Caller, service: Option<(String, Option<u32>)>) -> NoAnswer {
+        self.refuse_unknown(caller, service).await
+    }
+
     fn check(&self, ask: &Ask) -> Vec<Problem> {
         self.problems(ask)
+    }
+
+    fn is_field(&self, name: &str) -> bool {
+        self.description.entities().iter().any(|entity| entity.field(name).is_some())
     }
 
     fn now(&self) -> i64 {
@@ -60,6 +74,16 @@ impl Gatehouse for App {
 
     fn readiness(&self) -> Readiness {
         self.readiness()
+    }
+
+    fn about(&self, service: &str, field: &str) -> Option<FieldText> {
+        let active = self.active.load();
+        openapi::about(&self.description, &active.rulebook.latest(service)?.entity, field)
+    }
+
+    fn publisher(&self, service: &str) -> Option<Publisher> {
+        self.active.load().rulebook.latest(service)?;
+        Some(Publisher::of(&self.description))
     }
 
     fn openapi(&self, service: &str) -> Option<serde_json::Value> {

@@ -3,7 +3,8 @@
 //!
 //! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`turn`] (the
 //! one way in which the rulebook changes) -> [`schedule`] (what happens by itself). [`past`] says what may come back.
-//! Every act leaves a change in the store, in the same transaction; one that is refused leaves one too, and nothing else.
+//! Every act leaves a change in the store, in the same transaction; one that is refused leaves one too ([`refused`]), and
+//! nothing else. [`sight`] says what of it somebody sees.
 
 pub mod actor;
 pub mod dropped;
@@ -12,9 +13,12 @@ pub mod keys;
 pub(crate) mod past;
 pub mod policies;
 pub mod refusal;
+mod refused;
 pub mod rulebook;
 pub mod rules;
 pub mod schedule;
+pub mod shares;
+mod sight;
 pub mod steps;
 mod turn;
 pub mod view;
@@ -24,14 +28,14 @@ use std::{sync::Arc, time::Duration};
 
 use paasla_engine::Engine;
 use paasla_store::{
-    Store, StoreError,
-    governance::change::{Change, ChangeOutcome, NewChange},
+    Store,
+    governance::change::{ChangeOutcome, NewChange},
 };
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 
-use self::{actor::Actor, refusal::Refusal};
-use super::{App, Then, active::Pool, clock};
+pub(crate) use self::refused::Refusals;
+use self::{actor::Actor, refusal::Refusal, shares::Shares};
+use super::{Then, active::Pool, clock};
 
 /// How many characters a reason may have.
 const LONGEST_REASON: usize = 500;
@@ -108,29 +112,40 @@ pub(crate) struct Governor {
     pub(crate) store: Arc<dyn Store>,
     /// One changes at a time; the store sees to it that of several hosts one does.
     pub(crate) turn: tokio::sync::Mutex<()>,
-    /// How many rules are looked at, at one time: it takes the machine's time and memory. Before the turn, so that
-    /// nobody else's act waits for it.
-    pub(crate) examinations: Arc<tokio::sync::Semaphore>,
+    /// Places for all of that; taken before the turn.
+    pub(crate) places: Places,
+    pub(crate) refusals: Refusals,
 }
 
-/// How many rules are looked at, at one time.
-pub(crate) const EXAMINATIONS: usize = 2;
+/// How many acts are under way at one time, from the body to the answer.
+const ACTS: usize = 32;
 
-/// How long a rule waits to be looked at.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How many rules are brought in at one time, from the body to the end of their cases: it takes the machine's time and
+/// memory. Apart from [`ACTS`], so that nobody else's act waits for it.
+const UPLOADS: usize = 4;
 
-impl Governor {
-    /// A place among the rules that are looked at. Keep it until that has ended, whoever still waits for it.
-    pub(crate) async fn examination(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let place = Arc::clone(&self.examinations).acquire_owned();
-        match tokio::time::timeout(PATIENCE, place).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(Refusal::busy(
-                "other rules are being looked at; nothing changed; try again a little later",
-            )),
+/// How many policies are tried at one time.
+const EXAMINATIONS: usize = 4;
+
+/// What those who act share.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) acts: Shares,
+    pub(crate) uploads: Shares,
+    pub(crate) examinations: Shares,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            acts: Shares::new(ACTS),
+            uploads: Shares::new(UPLOADS),
+            examinations: Shares::new(EXAMINATIONS),
         }
     }
+}
 
+impl Governor {
     /// How long the cases of one rule may take.
     pub(crate) fn longest_cases(&self) -> Duration {
         Duration::from_secs(self.settings.cases_seconds)
@@ -181,39 +196,6 @@ impl Deed<'_> {
         }
         let message = "say why, in 1 to 500 characters; it is kept with the change";
         Err(Refusal::invalid("reason_missing", "/reason", message))
-    }
-}
-
-impl App {
-    /// Acts on control data, done and refused, newest first.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn changes(
-        &self,
-        target: Option<&str>,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<Change>, StoreError> {
-        self.store.changes(target, before, limit).await
-    }
-
-    /// Notes an act that was refused. What is refused because the store cannot write is in the log only.
-    pub(crate) async fn refused(&self, deed: Deed<'_>, refusal: Refusal) -> Refusal {
-        let problems: Vec<String> = refusal.problems.iter().map(|problem| problem.code.to_owned()).collect();
-        let target = if deed.target.len() <= 100 { deed.target } else { "" };
-        let (action, who) = (deed.action, deed.actor.who.as_str());
-        tracing::warn!(action, who, target, ?problems, "an act of governance is refused");
-        if refusal.status < 500 {
-            // What is kept is as short as a reason may be.
-            let reason: String = deed.reason.trim().chars().take(LONGEST_REASON).collect();
-            let change = Deed { target, reason: &reason, ..deed }.change(None, None);
-            let change = NewChange { outcome: ChangeOutcome::Refused, problems, ..change };
-            if let Err(error) = self.store.commit(&[], &change).await {
-                tracing::error!(action, %error, "a refused act could not be noted");
-            }
-        }
-        refusal
     }
 }
 

@@ -46,6 +46,11 @@ pub enum NoAnswer {
         /// Every reason.
         reasons: BTreeSet<Reason>,
     },
+    /// Refused so often that it is counted, and not recorded by itself.
+    TooOften {
+        /// When the next refusal is recorded again.
+        retry_after: Duration,
+    },
     /// The host cannot answer now. What went wrong inside is in the log under the same id, never in the answer.
     Failed {
         /// The decision's id.

@@ -4,13 +4,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use paasla_core::{Decision, FieldDecision, Outcome, Reason, Record, Visibility};
+use paasla_core::{Condition, Decision, FieldDecision, Outcome, Reason, Record, Visibility};
 use paasla_engine::{RuleFault, Spent};
 use paasla_register::{Read, RecordId, Rows};
 
 use super::{
     App,
-    active::{Active, Ruler, Version},
+    active::{Active, Ruler},
     answer::{Answer, AnswerField},
     ask::Ask,
     clock,
@@ -18,11 +18,15 @@ use super::{
     problem::{NoAnswer, Problem},
     records::Draft,
     resolve::{Resolved, Unresolved, resolve},
+    review::{self, Reviewed, Reviewers},
     rows::{self, Shaper},
-    rulings::{self, decide, fault_name, reviewers},
+    rulings::{decide, reviewers},
     usage,
 };
 use crate::http::Sent;
+
+/// How many records a search may look at to find those that may be seen.
+const CANDIDATES_MAX: u32 = 10_000;
 
 /// Why a query that can be decided has no answer.
 pub(super) enum Stop<'a> {
@@ -81,7 +85,7 @@ impl App {
                 Err(error) => tracing::warn!(id, %error, "usage could not be read"),
             }
         }
-        draft.query(&resolved.query);
+        draft.query(&resolved.query, self.description.told().digest());
         let member = self.crowd.join();
         let mut spent = member.spent();
         let by = By::Itself(spent.as_mut());
@@ -162,16 +166,18 @@ impl App {
         if let Some(reasons) = self.nothing_to_show(resolved, &decision) {
             return Err(Stop::Refused(Arc::new(decision), reasons));
         }
-        let reviewers: Vec<(&Ruler<'a>, &Version)> = reviewers(rulers, &decision).collect();
+        // What institutions' policies ask of rows is looked at once the ministry's have reviewed them.
+        let is_the_ministrys = |condition: &&Condition| {
+            let by = |ruler: &&Ruler<'_>| ruler.at_work.policy().name == *condition.reason.by;
+            rulers.iter().find(by).is_some_and(|ruler| ruler.at_work.policy().is_the_ministrys())
+        };
+        let (conditions, others): (Vec<_>, Vec<_>) = decision.conditions.iter().partition(is_the_ministrys);
+        let reviewers = Reviewers::of(reviewers(rulers, &decision), others.into_iter().cloned().collect());
         let entity = self.description.entity(&resolved.service.entity);
         let known = |fact: &String| entity.is_some_and(|entity| entity.fact(fact).is_some());
-        let facts: BTreeSet<String> = reviewers
-            .iter()
-            .flat_map(|(_, reviewer)| reviewer.activated.about.row_facts.iter().map(|need| need.name.clone()))
-            .filter(known)
-            .collect();
-        let facts: Vec<String> = facts.into_iter().collect();
+        let facts: Vec<String> = reviewers.facts().into_iter().filter(known).collect();
         let limit = decision.record_limit().and_then(|limit| u32::try_from(limit).ok());
+        let limit = resolved.limit.min(limit.unwrap_or(u32::MAX));
         let read = Read {
             entity: resolved.service.entity.as_str(),
             keys: resolved.keys.iter().map(|(name, values)| (name.as_str(), values.clone())).collect(),
@@ -188,16 +194,61 @@ impl App {
                 })
                 .collect(),
             row_facts: facts.iter().map(String::as_str).collect(),
-            conditions: decision.conditions.iter().cloned().collect(),
+            conditions: conditions.into_iter().cloned().collect(),
             date: query.date,
-            limit: resolved.limit.min(limit.unwrap_or(u32::MAX)),
+            limit,
             review: !reviewers.is_empty(),
         };
-        let plan = self.plans.plan(&read).map_err(|error| {
-            tracing::error!(id = query.id, %error, "a decided query could not be planned");
+        let reviewed =
+            self.read_and_review(read, &reviewers, resolved, &decision, &facts, draft, apart).await?;
+        draft.row_decisions(review::row_counts(resolved, &decision, &reviewed.settled));
+        Ok((decision, reviewed))
+    }
+
+    /// Reads as many rows as it takes to find `read.limit` records that may be seen, and to know whether there are more: what
+    /// a review leaves out takes nobody's place, and counts for nothing.
+    #[expect(clippy::too_many_arguments, reason = "all of it belongs to one query")]
+    async fn read_and_review<'a>(
+        &self,
+        mut read: Read<&str>,
+        reviewers: &Reviewers<'_, 'a>,
+        resolved: &Resolved<'_>,
+        decision: &Decision,
+        facts: &[String],
+        draft: &mut Draft,
+        apart: bool,
+    ) -> Result<Reviewed, Stop<'a>> {
+        let limit = usize::try_from(read.limit).unwrap_or(usize::MAX);
+        loop {
+            let rows = self.read_rows(&read, &resolved.query.id, apart).await?;
+            let settled = self.review(reviewers, resolved, decision, &rows, facts, draft)?;
+            let records =
+                rows.rows.iter().zip(&settled).enumerate().filter(|(_, (row, _))| row.group.is_none());
+            let count = records.clone().count();
+            let seen: Vec<usize> = records
+                .filter(|(_, (_, own))| own.drops.is_empty() && self.may_be_found(resolved, own))
+                .map(|(place, _)| place)
+                .collect();
+            let beyond = seen.get(limit).copied();
+            if beyond.is_some() || !rows.more || (seen.len() == count && count == limit) {
+                let more = beyond.is_some() || rows.more;
+                return Ok(Reviewed { rows, settled, more, end: beyond.unwrap_or(usize::MAX) });
+            }
+            if read.limit >= CANDIDATES_MAX {
+                let message = "More persons match than can be looked at: narrow the search.";
+                let reason = Reason::new("host", "host.search-too-broad", message);
+                return Err(Stop::Refused(Arc::new(decision.clone()), BTreeSet::from([reason])));
+            }
+            read.limit = read.limit.saturating_mul(4).saturating_add(1).min(CANDIDATES_MAX);
+        }
+    }
+
+    async fn read_rows<'a>(&self, read: &Read<&str>, id: &str, apart: bool) -> Result<Rows, Stop<'a>> {
+        let plan = self.plans.plan(read).map_err(|error| {
+            tracing::error!(id, %error, "a decided query could not be planned");
             Stop::Failed("internal")
         })?;
-        let read = if apart {
+        let rows = if apart {
             let source = Arc::clone(&self.source);
             tokio::spawn(async move { source.read(&plan).await })
                 .await
@@ -205,36 +256,10 @@ impl App {
         } else {
             self.source.read(&plan).await
         };
-        let rows = read.map_err(|error| {
-            tracing::error!(id = query.id, %error, "the register could not be read");
+        rows.map_err(|error| {
+            tracing::error!(id, %error, "the register could not be read");
             Stop::Failed("register_unavailable")
-        })?;
-        let inputs = rows::inputs(&rows, &facts);
-        let mut reviews = Vec::new();
-        for (ruler, reviewer) in reviewers {
-            let reviewer = &reviewer.activated;
-            let most = reviewer.review_fuel(inputs.len());
-            let (said, fuel) = rulings::at_length(most, || reviewer.review(query, &inputs));
-            let told = |said: &str| format!("review: {said}");
-            match said {
-                Ok(rulings) => {
-                    let said = if rulings.is_empty() { "abstain" } else { "narrow" };
-                    draft.ruling(&reviewer.policy.name, &reviewer.policy.rule, told(said), fuel);
-                    reviews.push((reviewer, rulings));
-                }
-                Err(fault) => {
-                    draft.ruling(
-                        &reviewer.policy.name,
-                        &reviewer.policy.rule,
-                        told(&fault_name(&fault)),
-                        fuel,
-                    );
-                    return Err(Stop::Faulted(*ruler, fault));
-                }
-            }
-        }
-        let settled = rows::settle(query, &decision, &rows, &reviews);
-        Ok((decision, Reviewed { rows, settled }))
+        })
     }
 
     /// Why a decision that refuses nothing shows nothing all the same: every field asked for is hidden, or the query
@@ -303,7 +328,8 @@ impl App {
             places: &places,
             groups: &groups,
             decision,
-            search: &resolved.search,
+            may_be_found: &|row| self.may_be_found(resolved, row),
+            end: reviewed.end,
         };
         let (mut ids, mut records) = (Vec::new(), Vec::new());
         for (place, record) in shaper.records(&reviewed.rows, &reviewed.settled) {
@@ -318,7 +344,7 @@ impl App {
             fields,
             obligations: decision.obligations.iter().filter(|o| o.code == "inform-client").cloned().collect(),
             records,
-            more: reviewed.rows.more || !reviewed.rows.cut.is_empty(),
+            more: reviewed.more || !reviewed.rows.cut.is_empty(),
         };
         (answer, ids)
     }
@@ -355,7 +381,7 @@ impl App {
         Err(NoAnswer::Invalid { id: Some(id), status, problems })
     }
 
-    async fn refuse<T>(
+    pub(super) async fn refuse<T>(
         &self,
         draft: Draft,
         id: String,
@@ -375,7 +401,7 @@ impl App {
     }
 
     /// Makes a record durable. When that fails, nothing else may be told, and what was done meanwhile is thrown away.
-    async fn write<T: Send>(
+    pub(super) async fn write<T: Send>(
         &self,
         record: Record,
         id: &str,
@@ -393,12 +419,6 @@ impl App {
             unavailable()
         })
     }
-}
-
-/// What was read, and what may be seen of each row.
-pub(super) struct Reviewed {
-    rows: Rows,
-    settled: Vec<paasla_core::RowDecision>,
 }
 
 fn wants_usage<'a>(rulers: impl Iterator<Item = Ruler<'a>>) -> bool {

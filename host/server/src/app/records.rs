@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The audit entry of a query, as it grows from step to step.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use paasla_core::{ClientId, Decision, Outcome, Query, Record, RulingSummary};
+use paasla_core::{ClientId, Decision, Outcome, Query, Record, RowCount, RulingSummary};
 
 use super::ask::Caller;
 
@@ -36,9 +36,12 @@ impl Draft {
             query: None,
             decision: None,
             rulings: Vec::new(),
+            row_decisions: Vec::new(),
+            register: None,
             subjects: Vec::new(),
             usage_basis: None,
             usage_holder: None,
+            stands_for: None,
             returned: 0,
             cost: 0,
             duration_us: 0,
@@ -57,9 +60,23 @@ impl Draft {
         self.record.subjects = hashes;
     }
 
-    /// Notes what the rules were told.
-    pub(crate) fn query(&mut self, query: &Arc<Query>) {
+    /// Notes what the rules were told: the query, and the digest of the register that they were told of.
+    pub(crate) fn query(&mut self, query: &Arc<Query>, register: &str) {
         self.record.query = Some(Arc::clone(query));
+        self.record.register = Some(register.to_owned());
+    }
+
+    /// Notes what one policy is told of rows, by name.
+    pub(crate) fn told(&mut self, policy: &str, names: BTreeSet<String>) {
+        let known = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
+        if let Some(summary) = known {
+            summary.told = names.into_iter().collect();
+        }
+    }
+
+    /// Notes what was decided of rows.
+    pub(crate) fn row_decisions(&mut self, counts: Vec<RowCount>) {
+        self.record.row_decisions = counts;
     }
 
     /// Notes what one policy did. A policy that speaks twice (decide, review) has one entry.
@@ -76,6 +93,7 @@ impl Draft {
                 rule: rule.to_owned(),
                 said,
                 fuel,
+                told: Vec::new(),
             }),
         }
     }
@@ -91,6 +109,11 @@ impl Draft {
         self.record.usage_holder = (*holder != self.record.client).then(|| holder.clone());
         self.record.returned = u32::try_from(returned).unwrap_or(u32::MAX);
         self.end(Outcome::Answered, 200, vec!["ok".to_owned()])
+    }
+
+    /// Notes that it stands for so many refusals.
+    pub(crate) fn stands_for(&mut self, refusals: u64) {
+        self.record.stands_for = Some(refusals);
     }
 
     /// Any other end.

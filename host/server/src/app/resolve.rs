@@ -14,7 +14,8 @@ use paasla_register::{Description, FieldDescription, FieldType, KeyError};
 
 use super::{
     active::Active,
-    ask::{Ask, Key, Stated},
+    ask::{Ask, Stated},
+    nearest::nearest,
     problem::Problem,
 };
 
@@ -61,8 +62,8 @@ pub(crate) fn resolve<'a>(
     let Active { rulebook, index, .. } = active;
     let service = service(active, ask)?;
     let mut problems = Vec::new();
-    let names = names(service, &ask.select, &mut problems);
-    let (keys, subjects) = keys(description, service, &ask.keys, &mut problems);
+    let names = names(service, ask, &mut problems);
+    let (keys, subjects) = keys(description, service, ask, &mut problems);
     let mut term = |kind, stated: &Option<Stated>, code, what: &str| {
         let stated = stated.as_ref()?;
         let term = index.term(&rulebook.vocabulary, kind, &stated.text);
@@ -75,6 +76,10 @@ pub(crate) fn resolve<'a>(
     let purpose = term(ConceptKind::Purpose, &ask.purpose, "purpose_unknown", "purpose");
     let basis = term(ConceptKind::LegalBasis, &ask.legal_basis, "legal_basis_unknown", "legal basis");
     let ground = term(ConceptKind::SpecialGround, &ask.special_ground, "special_ground_unknown", "ground");
+    if ask.limit.is_some_and(|limit| limit > service.max_records) {
+        let message = format!("one query may ask for at most {} records here", service.max_records);
+        problems.push(Problem::new("number_out_of_range", ask.places.limit, message));
+    }
     if !problems.is_empty() {
         return Err(Unresolved::Invalid(400, problems));
     }
@@ -86,7 +91,7 @@ pub(crate) fn resolve<'a>(
         purpose: purpose.map(|known| &known.term),
         basis: basis.map(|known| &known.term),
     };
-    let matched = index.grant_for(rulebook, wanted).map_err(no_grant)?;
+    let matched = index.grant_for(rulebook, wanted).map_err(|none| no_grant(none, ask.places.context))?;
     let standing = |stated: Option<&Known>, kind, iri: String| {
         let known = stated.or_else(|| index.term(&rulebook.vocabulary, kind, &iri));
         known.cloned().unwrap_or_else(|| Known { root: iri.clone(), term: Term { iri, broader: Vec::new() } })
@@ -128,6 +133,7 @@ pub(crate) fn resolve<'a>(
     let query = Arc::new(Query {
         id: id.to_owned(),
         instant: ask.caller.instant,
+        utc_offset: description.utc_offset_at(ask.caller.instant),
         date,
         channel: ask.caller.channel.to_owned(),
         service: service.name.clone(),
@@ -147,7 +153,7 @@ pub(crate) fn resolve<'a>(
         grant: grant.view(),
         facts: Vec::new(),
     });
-    let limit = ask.limit.unwrap_or(service.max_records).min(service.max_records);
+    let limit = ask.limit.unwrap_or(service.max_records);
     Ok(Resolved { service, query, asked, names, keys, search, limit, holder: &grant.client, usage_basis })
 }
 
@@ -197,7 +203,8 @@ fn service<'a>(active: &'a Active, ask: &Ask) -> Result<&'a Service, Unresolved>
 }
 
 /// The names of the fields asked, each as the service writes it.
-fn names<'s>(service: &'s Service, select: &[Stated], problems: &mut Vec<Problem>) -> Vec<&'s str> {
+fn names<'s>(service: &'s Service, ask: &Ask, problems: &mut Vec<Problem>) -> Vec<&'s str> {
+    let select = &ask.select;
     let mut names = Vec::with_capacity(select.len());
     let mut seen = vec![false; service.fields.len()];
     // Most ask in the order of the service: each name is looked for behind the one before it first.
@@ -220,13 +227,15 @@ fn names<'s>(service: &'s Service, select: &[Stated], problems: &mut Vec<Problem
                 ));
             }
             None => {
-                let message = format!("the service has no such field; it has: {}", service.fields.join(", "));
+                let meant = nearest(&stated.text, service.fields.iter().map(String::as_str));
+                let message =
+                    format!("the service has no such field{meant}; its OpenAPI document lists all it has");
                 problems.push(Problem::new("field_unknown", &*stated.place, message));
             }
         }
     }
     if select.is_empty() {
-        problems.push(Problem::new("field_missing", "/select", "ask for at least one field"));
+        problems.push(Problem::new("field_missing", ask.places.select, "ask for at least one field"));
     }
     names
 }
@@ -235,9 +244,10 @@ fn names<'s>(service: &'s Service, select: &[Stated], problems: &mut Vec<Problem
 fn keys(
     description: &Description,
     service: &Service,
-    keys: &[Key],
+    ask: &Ask,
     problems: &mut Vec<Problem>,
 ) -> (Vec<(String, Vec<Value>)>, Subjects) {
+    let keys = &ask.keys;
     let mut read = Vec::new();
     let mut persons = None;
     for key in keys {
@@ -258,7 +268,7 @@ fn keys(
             }
         }
         let most = usize::try_from(service.max_subjects).unwrap_or(usize::MAX);
-        if values.len() > most {
+        if key.sent > most {
             let message = format!("one query may name at most {most} values here; ask in several queries");
             problems.push(Problem::new("subjects_too_many", &*key.field.place, message));
         }
@@ -273,7 +283,7 @@ fn keys(
     }
     if keys.is_empty() {
         let message = format!("say whom to look up; the service looks up by: {}", service.keys.join(", "));
-        problems.push(Problem::new("key_missing", "/where", message));
+        problems.push(Problem::new("key_missing", ask.places.keys, message));
     }
     let subjects = match persons {
         Some(count) => Subjects { kind: "keys".to_owned(), count: u32::try_from(count).unwrap_or(u32::MAX) },
@@ -291,7 +301,7 @@ fn key_problem(error: KeyError, place: &str) -> Problem {
     Problem::new(code, place, error.to_string())
 }
 
-fn no_grant(none: NoGrant) -> Unresolved {
+fn no_grant(none: NoGrant, place: &str) -> Unresolved {
     let refused = |code: &str, message: &str| Unresolved::Refused(Reason::new("grant", code, message));
     match none {
         NoGrant::Service => refused("grant.none", "The client has no access right to this service."),
@@ -305,7 +315,7 @@ fn no_grant(none: NoGrant) -> Unresolved {
             400,
             vec![Problem::new(
                 "purpose_ambiguous",
-                "/context",
+                place,
                 "the client has access rights for several purposes or legal bases here: state which one is meant",
             )],
         ),

@@ -6,12 +6,7 @@ use paasla_core::{Decision, Policy, Query, Ruling};
 use paasla_engine::{Activated, RuleFault, Spent, decide_all, decide_all_leaving};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::{
-    active::{Ruler, Version},
-    quarantine,
-    query::Stop,
-    records::Draft,
-};
+use super::{active::Ruler, quarantine, query::Stop, records::Draft, review::Reviewer};
 
 /// The fuel from which on a ruling may take long: it burns in some ten milliseconds.
 const LONG: u64 = 20_000_000;
@@ -71,9 +66,10 @@ pub(super) fn decide<'a>(
 pub(super) fn reviewers<'r, 'a>(
     rulers: &'r [Ruler<'a>],
     decision: &Decision,
-) -> impl Iterator<Item = (&'r Ruler<'a>, &'a Version)> {
+) -> impl Iterator<Item = Reviewer<'r, 'a>> {
     let by_name = |name: &String| rulers.iter().find(|ruler| ruler.at_work.policy().name == *name);
-    decision.reviewers.iter().filter_map(by_name).filter_map(|ruler| Some((ruler, ruler.version?)))
+    let reviewer = |ruler: &'r Ruler<'a>| Some(Reviewer { ruler, version: ruler.version? });
+    decision.reviewers.iter().filter_map(by_name).filter_map(reviewer)
 }
 
 pub(super) fn fault_name(fault: &RuleFault) -> String {

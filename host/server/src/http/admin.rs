@@ -2,11 +2,13 @@
 //! The door of those who change governance: `/admin/v1/...`, JSON in and out, a bearer token with every request.
 //!
 //! Every route stands in one list, [`routes`], with the roles that it needs: there is no way to add one without.
-//! Control data holds no personal data, so problems here say which name is wrong.
+//! Control data holds no personal data, so problems here say which name is wrong. What somebody sees is decided by
+//! [`App`], which every handler tells who asks.
 
 mod body;
 mod changes;
 mod guard;
+mod json;
 mod keys;
 mod policies;
 mod rulebook;
@@ -39,57 +41,122 @@ pub struct Route {
     pub roles: &'static [Role],
     /// Whether it changes something: then it leaves a change in the store.
     pub changes: bool,
+    /// What is done there, as changes name it.
+    pub action: &'static str,
+    kind: Kind,
     handler: MethodRouter<Arc<App>>,
+}
+
+/// What a request takes of what all share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It looks at something.
+    Read,
+    /// It changes something.
+    Act,
+    /// It brings a component in.
+    Upload,
 }
 
 const ANYBODY: &[Role] = &Role::ALL;
 
-fn reads(path: &'static str, roles: &'static [Role], handler: MethodRouter<Arc<App>>) -> Route {
-    Route { method: "GET", path, roles, changes: false, handler }
+fn reads(
+    path: &'static str,
+    action: &'static str,
+    roles: &'static [Role],
+    handler: MethodRouter<Arc<App>>,
+) -> Route {
+    Route { method: "GET", path, roles, changes: false, action, kind: Kind::Read, handler }
 }
 
-fn changes(path: &'static str, roles: &'static [Role], handler: MethodRouter<Arc<App>>) -> Route {
-    Route { method: "POST", path, roles, changes: true, handler }
+fn changes(
+    path: &'static str,
+    action: &'static str,
+    roles: &'static [Role],
+    handler: MethodRouter<Arc<App>>,
+) -> Route {
+    Route { method: "POST", path, roles, changes: true, action, kind: Kind::Act, handler }
+}
+
+fn uploads(
+    path: &'static str,
+    action: &'static str,
+    roles: &'static [Role],
+    handler: MethodRouter<Arc<App>>,
+) -> Route {
+    Route { kind: Kind::Upload, ..changes(path, action, roles, handler) }
 }
 
 /// Every route of this door.
 #[must_use]
 pub fn routes() -> Vec<Route> {
     vec![
-        reads("/admin/v1/rules", ANYBODY, get(rules::list)),
-        changes("/admin/v1/rules", &[RuleAuthor], post(rules::upload)),
-        reads("/admin/v1/rules/{digest}", ANYBODY, get(rules::one)),
-        reads("/admin/v1/rules/{digest}/component", ANYBODY, get(rules::component)),
+        reads("/admin/v1/rules", "rule.read", ANYBODY, get(rules::list)),
+        uploads("/admin/v1/rules", "rule.upload", &[RuleAuthor], post(rules::upload)),
+        reads("/admin/v1/rules/{digest}", "rule.read", ANYBODY, get(rules::one)),
+        reads("/admin/v1/rules/{digest}/component", "rule.read", ANYBODY, get(rules::component)),
         changes(
             "/admin/v1/rules/{digest}/signatures",
+            "rule.sign",
             &[RuleAuthor, RuleApprover, Operator],
             post(rules::sign),
         ),
-        reads("/admin/v1/policies", ANYBODY, get(policies::list)),
-        changes("/admin/v1/policies", &[RuleAuthor, DataManager], post(policies::create)),
-        reads("/admin/v1/policies/{name}", ANYBODY, get(policies::one)),
-        reads("/admin/v1/policies/{name}/diff", ANYBODY, get(policies::diff)),
-        reads("/admin/v1/policies/{name}/versions/{version}/diff", ANYBODY, get(policies::diff_of_version)),
-        changes("/admin/v1/policies/{name}/shadow", &[RuleAuthor, DataManager], post(policies::shadow)),
-        changes("/admin/v1/policies/{name}/approve", &[RuleApprover], post(policies::approve)),
-        changes("/admin/v1/policies/{name}/reject", &[RuleApprover, DataManager], post(policies::reject)),
-        changes("/admin/v1/policies/{name}/activate", &[DataManager], post(policies::activate)),
-        changes("/admin/v1/policies/{name}/retire", &[DataManager], post(policies::retire)),
-        changes("/admin/v1/policies/{name}/lift", &[Operator], post(policies::lift)),
-        reads("/admin/v1/rulebook", ANYBODY, get(rulebook::now)),
-        reads("/admin/v1/rulebook/generations", ANYBODY, get(rulebook::generations)),
-        changes("/admin/v1/rulebook/rollback", &[DataManager, Operator], post(rulebook::roll_back)),
-        reads("/admin/v1/keys", ANYBODY, get(keys::list)),
-        changes("/admin/v1/keys", &[Operator], post(keys::add)),
-        changes("/admin/v1/keys/{id}/revoke", &[Operator], post(keys::revoke)),
-        reads("/admin/v1/changes", &[Auditor, Operator, DataManager], get(changes::list)),
+        reads("/admin/v1/policies", "policy.read", ANYBODY, get(policies::list)),
+        changes("/admin/v1/policies", "policy.create", &[RuleAuthor, DataManager], post(policies::create)),
+        reads("/admin/v1/policies/{name}", "policy.read", ANYBODY, get(policies::one)),
+        reads("/admin/v1/policies/{name}/diff", "policy.read", ANYBODY, get(policies::diff)),
+        reads(
+            "/admin/v1/policies/{name}/versions/{version}/diff",
+            "policy.read",
+            ANYBODY,
+            get(policies::diff_of_version),
+        ),
+        changes(
+            "/admin/v1/policies/{name}/shadow",
+            "policy.shadow",
+            &[RuleAuthor, DataManager],
+            post(policies::shadow),
+        ),
+        changes(
+            "/admin/v1/policies/{name}/approve",
+            "policy.approve",
+            &[RuleApprover],
+            post(policies::approve),
+        ),
+        changes(
+            "/admin/v1/policies/{name}/reject",
+            "policy.reject",
+            &[RuleApprover, DataManager],
+            post(policies::reject),
+        ),
+        changes(
+            "/admin/v1/policies/{name}/activate",
+            "policy.activate",
+            &[DataManager],
+            post(policies::activate),
+        ),
+        changes("/admin/v1/policies/{name}/retire", "policy.retire", &[DataManager], post(policies::retire)),
+        changes("/admin/v1/policies/{name}/lift", "policy.lift", &[Operator], post(policies::lift)),
+        reads("/admin/v1/rulebook", "rulebook.read", ANYBODY, get(rulebook::now)),
+        reads("/admin/v1/rulebook/generations", "rulebook.read", ANYBODY, get(rulebook::generations)),
+        changes(
+            "/admin/v1/rulebook/rollback",
+            "rulebook.rollback",
+            &[DataManager, Operator],
+            post(rulebook::roll_back),
+        ),
+        reads("/admin/v1/keys", "key.read", ANYBODY, get(keys::list)),
+        changes("/admin/v1/keys", "key.add", &[Operator], post(keys::add)),
+        changes("/admin/v1/keys/{id}/revoke", "key.revoke", &[Operator], post(keys::revoke)),
+        reads("/admin/v1/changes", "change.read", &[Auditor, Operator, DataManager], get(changes::list)),
     ]
 }
 
 /// The door. Put it into the same layers as the others.
 pub fn router(app: &Arc<App>) -> Router {
     let guarded = |router: Router<Arc<App>>, route: Route| {
-        let guard = guard::Guard { app: Arc::clone(app), roles: route.roles };
+        let Route { roles, action, kind, .. } = route;
+        let guard = guard::Guard { app: Arc::clone(app), roles, action, kind };
         router.route(route.path, route.handler.layer(middleware::from_fn_with_state(guard, guard::let_in)))
     };
     routes().into_iter().fold(Router::new(), guarded).with_state(Arc::clone(app))

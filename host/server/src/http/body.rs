@@ -52,6 +52,13 @@ async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, (u16, Problem)> {
     Err((413, Problem::new("body_too_large", "", format!("the body is larger than {limit} bytes"))))
 }
 
+/// Throws away a body that nobody reads, for a moment: so that a caller who is still sending gets to read the answer.
+pub(super) async fn discard(body: Body, limit: usize) {
+    if !axum::body::HttpBody::is_end_stream(&body) {
+        drain(body, limit).await;
+    }
+}
+
 async fn drain(mut body: Body, most: usize) {
     let swallow = async {
         let mut swallowed = 0_usize;

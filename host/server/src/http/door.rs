@@ -61,22 +61,15 @@ pub(super) trait Words {
     fn answer(gate: &dyn Gatehouse, answer: &Answer<'_>) -> impl Serialize;
 }
 
-/// Takes one request through a door, if there is a place for it. `problems` are those of the URL.
+/// Takes one request through a door. `problems` are those of the URL.
+///
+/// First what the head tells: whether there is somebody to hold to account, who may ask at all, and whose share of the
+/// places is not used up. Then the body, and only when it is there a place.
 pub(super) async fn pass<W: Words>(
-    doors: &Arc<Doors>,
-    words: W,
-    problems: Problems,
-    request: Request,
-) -> Response {
-    admission::admit(doors, |place| within(doors, words, problems, request, place)).await
-}
-
-async fn within<W: Words>(
     doors: &Arc<Doors>,
     words: W,
     mut problems: Problems,
     request: Request,
-    place: Place,
 ) -> Response {
     let (arrived, instant) = (Instant::now(), doors.gate.now());
     let (parts, sent) = request.into_parts();
@@ -88,25 +81,46 @@ async fn within<W: Words>(
         return Document::invalid(None, status, &problems).into_response();
     };
     let caller = || caller(W::CHANNEL, client.clone(), &envelope, arrived, instant);
-    if let Err(problem) = body::check_type(&parts.headers) {
-        problems.decisive(415, problem);
-    }
-    let body = read(doors, sent, &mut problems).await;
-    let ask = body.and_then(|body| {
-        let parsed = strict_json::parse(&body, DEPTH).map_err(|problem| problems.push(problem));
-        words.ask(&*doors.gate, &envelope, caller(), &parsed.ok()?, &mut problems)
-    });
-    match ask {
-        Some(ask) if problems.is_empty() => answer::<W>(doors, place.clone(), ask).await,
-        None if problems.is_empty() => problem::internal().into_response(),
-        understood => {
-            if let Some(ask) = understood {
-                problems.extend(doors.gate.check(&ask));
-            }
-            let (status, problems) = problems.finish();
-            reject(doors, Some(place.clone()), caller(), words.service(), status, problems).await
+    let admitted = async {
+        if !doors.gate.has_right(&client) {
+            return Err(refuse_stranger(doors, caller(), words.service()).await);
         }
-    }
+        let share = doors.admission.share(client.member());
+        share.ok_or_else(|| admission::share_used_up().into_response())
+    };
+    let share = match admitted.await {
+        Ok(share) => share,
+        Err(response) => {
+            body::discard(sent, doors.settings.body_limit).await;
+            return response;
+        }
+    };
+    let work = async {
+        if let Err(problem) = body::check_type(&parts.headers) {
+            problems.decisive(415, problem);
+        }
+        let body = read(doors, sent, &mut problems).await;
+        let Some(place) = doors.admission.enter(share) else {
+            return admission::overloaded().into_response();
+        };
+        let ask = body.and_then(|body| {
+            let parsed = strict_json::parse(&body, DEPTH).map_err(|problem| problems.push(problem));
+            words.ask(&*doors.gate, &envelope, caller(), &parsed.ok()?, &mut problems)
+        });
+        match ask {
+            Some(ask) if problems.is_empty() => answer::<W>(doors, place, ask).await,
+            None if problems.is_empty() => problem::internal().into_response(),
+            understood => {
+                if let Some(ask) = understood {
+                    problems.extend(doors.gate.check(&ask));
+                }
+                let (status, problems) = problems.finish();
+                reject(doors, Some(place), caller(), words.service(), status, problems).await
+            }
+        }
+    };
+    let answered = tokio::time::timeout(doors.settings.request_timeout, work).await;
+    answered.unwrap_or_else(|_| admission::timed_out().into_response())
 }
 
 /// Turns away a request that no route takes. It is recorded when it came to a door from an identified client.
@@ -127,7 +141,15 @@ pub(super) async fn turn_away(
     let Some(client) = envelope.client.clone() else {
         return Document::invalid(None, status.as_u16(), &[problem]).into_response();
     };
+    let has_right = doors.gate.has_right(&client);
+    let share = doors.admission.share(client.member());
     let caller = caller(channel, client, &envelope, arrived, instant);
+    if !has_right {
+        return refuse_stranger(doors, caller, None).await;
+    }
+    if share.is_none() {
+        return admission::share_used_up().into_response();
+    }
     reject(doors, None, caller, None, status.as_u16(), vec![problem]).await
 }
 
@@ -195,6 +217,17 @@ fn put<W: Words>(gate: &dyn Gatehouse, answer: &Answer<'_>) -> serde_json::Resul
     let mut body = Vec::with_capacity(USUAL);
     serde_json::to_writer(&mut body, &W::answer(gate, answer))?;
     Ok(body)
+}
+
+/// Refuses a client that has no right to anything, whatever it asks.
+async fn refuse_stranger(
+    doors: &Arc<Doors>,
+    caller: Caller,
+    service: Option<(String, Option<u32>)>,
+) -> Response {
+    let gate = Arc::clone(&doors.gate);
+    let work = async move { gate.refuse_stranger(caller, service).await };
+    to_the_end(work).await.map_or_else(broken, NoAnswer::into_response)
 }
 
 async fn reject(

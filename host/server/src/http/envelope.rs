@@ -2,7 +2,7 @@
 //! Everything the headers of a request say (PR-REST 1.0.4 §4.3), before the body is looked at.
 
 use axum::http::HeaderMap;
-use paasla_core::ClientId;
+use paasla_core::{ClientId, text};
 use uuid::Uuid;
 
 use super::{
@@ -75,7 +75,7 @@ fn identifier(headers: &HeaderMap, name: &'static str, problems: &mut Problems) 
 }
 
 fn request_id(headers: &HeaderMap, problems: &mut Problems) -> Option<String> {
-    let id = headers::single(headers, REQUEST, LONGEST, problems)?;
+    let id = headers::single_or_empty(headers, REQUEST, LONGEST, problems)?;
     if id.len() != 36 || Uuid::try_parse(&id).is_err() {
         problems.add("header_invalid", REQUEST, "the header X-Road-Request-Id must be a UUID with hyphens");
         return None;
@@ -96,7 +96,7 @@ fn official(headers: &HeaderMap, problems: &mut Problems) -> Option<String> {
 
 fn represented(headers: &HeaderMap, problems: &mut Problems) -> Option<String> {
     let parts = identifier(headers, PARTY, problems)?;
-    let fits = |part: &String| !part.is_empty() && !part.chars().any(|c| c == '/' || c.is_control());
+    let fits = |part: &String| !part.is_empty() && !part.chars().any(|c| c == '/' || text::is_invisible(c));
     if parts.len() > 2 || !parts.iter().all(fits) {
         let message = "the header X-Road-Represented-Party must be [partyClass/]partyCode";
         problems.add("header_invalid", PARTY, message);
@@ -110,10 +110,13 @@ fn reason(headers: &HeaderMap, required: bool, problems: &mut Problems) -> Optio
         if required {
             let message = "the header RR-Request-Reason is required: `oigustatud` or `avalik`";
             problems.add("reason_missing", REASON, message);
+            return None;
         }
-        return None;
+        if !headers.contains_key(REASON) {
+            return None;
+        }
     }
-    match headers::single(headers, REASON, LONGEST, problems)?.as_str() {
+    match headers::single_or_empty(headers, REASON, LONGEST, problems)?.as_str() {
         "avalik" => Some(Reason::PublicTask),
         "oigustatud" => Some(Reason::LegitimateInterest),
         _ => {
@@ -124,7 +127,7 @@ fn reason(headers: &HeaderMap, required: bool, problems: &mut Problems) -> Optio
     }
 }
 
-/// Whether a header was not sent, or only empty.
+/// Whether a header was not sent, or there is nothing to see in it.
 fn is_blank(headers: &HeaderMap, name: &str) -> bool {
-    headers.get_all(name).iter().all(|value| value.as_bytes().trim_ascii().is_empty())
+    headers.get_all(name).iter().all(|value| std::str::from_utf8(value.as_bytes()).is_ok_and(text::is_blank))
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One header at a time, read strictly: UTF-8, no control characters, one value (PR-REST §4.3; checklist of the
+//! One header at a time, read strictly: UTF-8, only what can be seen, one value (PR-REST §4.3; checklist of the
 //! inbound trust in docs). Several equal values count as one; several that differ are refused.
 
 use axum::http::{HeaderMap, HeaderValue, header::AsHeaderName};
+use paasla_core::text::{is_blank, is_invisible};
 use percent_encoding::percent_decode;
 
 use super::problems::Problems;
@@ -21,7 +22,7 @@ pub(super) fn single(
 }
 
 /// The single value of a header as it was sent, maybe empty. None when it was not sent, or is noted as faulty.
-fn single_or_empty(
+pub(super) fn single_or_empty(
     headers: &HeaderMap,
     name: &'static str,
     most: usize,
@@ -32,7 +33,8 @@ fn single_or_empty(
         problems.add("header_not_utf8", name, format!("the header {name} is not valid UTF-8"));
         return None;
     };
-    let text = text.trim_matches([' ', '\t']);
+    // Blanks at both ends are no part of a value (RFC 9110 §5.5), whichever they are.
+    let text = text.trim();
     check(text, name, most, problems).then(|| text.to_owned())
 }
 
@@ -44,7 +46,7 @@ pub(super) fn single_decoded(
 ) -> Option<String> {
     let sent = single_or_empty(headers, name, LONGEST, problems)?;
     let decoded = decode(&sent, name, problems)?;
-    if decoded.trim().is_empty() {
+    if is_blank(&decoded) && !decoded.chars().any(char::is_control) {
         problems.add("header_empty", name, format!("the header {name} is empty; fill it in or leave it out"));
         return None;
     }
@@ -120,6 +122,11 @@ fn check(text: &str, name: &'static str, most: usize, problems: &mut Problems) -
     if text.chars().any(char::is_control) {
         let message = format!("the header {name} holds a control character");
         problems.add("header_control_character", name, message);
+        return false;
+    }
+    if text.chars().any(is_invisible) {
+        let message = format!("the header {name} holds a character that nobody sees");
+        problems.add("header_invisible_character", name, message);
         return false;
     }
     true

@@ -33,7 +33,10 @@ impl Document {
     /// A problem that a door, not the app, tells of.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let title = match status.as_u16() {
+            401 => "The host does not know who asks",
+            403 => "This is not allowed",
             404 => "There is nothing here",
+            409 => "This does not fit where things stand",
             400..500 => "The request is wrong",
             _ => "There is no answer now",
         };
@@ -98,6 +101,12 @@ pub(super) fn unrecorded() -> Document {
         .retry_after(Duration::from_secs(5))
 }
 
+/// Refused again, and only counted.
+fn too_often(retry_after: Duration) -> Document {
+    let detail = "this client has no access right, and asks too often; further refusals are counted, not recorded one by one";
+    Document::new(StatusCode::TOO_MANY_REQUESTS, "refused_too_often", detail).retry_after(retry_after)
+}
+
 /// Something broke that should not.
 pub(super) fn internal() -> Document {
     Document::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the host failed; nothing was disclosed")
@@ -153,6 +162,7 @@ impl IntoResponse for NoAnswer {
         let document = match self {
             Self::Invalid { id, status, problems } => Document::invalid(id, status, &problems),
             Self::Refused { id, generation, reasons } => Document::refused(id, generation, &reasons),
+            Self::TooOften { retry_after } => too_often(retry_after),
             Self::Failed { id, code, retry_after } => Document::failed(id, code, retry_after),
         };
         document.into_response()

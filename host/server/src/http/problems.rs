@@ -3,6 +3,11 @@
 
 use crate::app::problem::Problem;
 
+/// Whether a place is another one or in it.
+fn is_within(place: &str, other: &str) -> bool {
+    place.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// How many problems one answer lists.
 const LISTED: usize = 100;
 
@@ -33,10 +38,8 @@ impl Problems {
     /// was left out for being wrong must not be reported as missing.
     pub(super) fn extend(&mut self, found: Vec<Problem>) {
         for problem in found {
-            let touches = |known: &Problem| {
-                known.place.starts_with(&problem.place) || problem.place.starts_with(&known.place)
-            };
-            if !self.list.iter().any(|known| touches(known) && !known.place.is_empty()) {
+            let is_cause = |known: &Problem| is_within(&known.place, &problem.place);
+            if !self.list.iter().any(is_cause) {
                 self.push(problem);
             }
         }

@@ -5,6 +5,7 @@
 //! (TulevaEE/onboarding-service and kemit-ee/ljvis-2); where these do not use a name, it is ours, and `words` says so.
 
 mod answer;
+pub(super) mod openapi;
 mod query;
 mod words;
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The shape a body must have, checked against its tree. Every check notes its problem and goes on.
 //!
-//! Places are JSON pointers (RFC 6901). A member whose name is the caller's own is never named: its step is `[n]`, the
-//! n-th member of the object, counted from 1.
+//! Places are JSON pointers (RFC 6901). A member whose name is the caller's own is never named: its place is that of the
+//! object, and the message says which member of it, counted from 0 as the items of a list are.
+//!
+//! A member that may be left out may also be `null`: many serialisers write that for what is not set.
 
 use std::borrow::Cow;
+
+use paasla_core::text::{is_blank, is_invisible};
 
 use super::{problems::Problems, strict_json::Tree};
 
@@ -25,11 +29,13 @@ impl<'a> Members<'a> {
         let object = object(tree, pointer, problems)?;
         let mut members: Vec<(&'static str, &'a Tree<'a>)> =
             Vec::with_capacity(object.len().min(known.len()));
-        for (index, (name, value)) in object.iter().enumerate() {
-            let number = index + 1;
+        for (number, (name, value)) in object.iter().enumerate() {
             match known.iter().find(|known| *known == name) {
                 Some(name) if members.iter().any(|(earlier, _)| earlier == name) => {
-                    let message = format!("member {number} of {} repeats an earlier one", whole(pointer));
+                    let message = format!(
+                        "member {number} of {}, counted from 0, repeats an earlier one",
+                        whole(pointer)
+                    );
                     problems.add("member_duplicate", format!("{pointer}/{name}"), message);
                 }
                 Some(name) => {
@@ -37,17 +43,23 @@ impl<'a> Members<'a> {
                 }
                 None => {
                     let listed = known.join(", ");
-                    let message =
-                        format!("member {number} of {} is unknown; known are: {listed}", whole(pointer));
-                    problems.add("member_unknown", format!("{pointer}/[{number}]"), message);
+                    let message = format!(
+                        "member {number} of {}, counted from 0, is unknown; known are: {listed}",
+                        whole(pointer)
+                    );
+                    problems.add("member_unknown", pointer, message);
                 }
             }
         }
         Some(Self { pointer: pointer.to_owned(), members })
     }
 
-    /// A member that may be left out, with its place.
+    /// A member that may be left out or `null`, with its place.
     pub(super) fn optional(&self, name: &'static str) -> Option<(&'a Tree<'a>, String)> {
+        self.find(name).filter(|(tree, _)| **tree != Tree::Null)
+    }
+
+    fn find(&self, name: &'static str) -> Option<(&'a Tree<'a>, String)> {
         let member = self.members.iter().find(|(known, _)| *known == name);
         member.map(|(_, tree)| (*tree, self.place(name)))
     }
@@ -58,7 +70,7 @@ impl<'a> Members<'a> {
         name: &'static str,
         problems: &mut Problems,
     ) -> Option<(&'a Tree<'a>, String)> {
-        let found = self.optional(name);
+        let found = self.find(name);
         if found.is_none() {
             let message = format!("{} has no member `{name}`; it is required", whole(&self.pointer));
             problems.add("member_missing", self.place(name), message);
@@ -121,7 +133,7 @@ pub(super) fn list<'a>(
     Some(items)
 }
 
-/// A text of 1 to `most` characters without control characters.
+/// A text of 1 to `most` characters, all of which can be seen.
 pub(super) fn text<'a>(
     tree: &'a Tree<'_>,
     pointer: &str,
@@ -135,13 +147,13 @@ pub(super) fn text<'a>(
     check_text(text, pointer, most, problems).then_some(&**text)
 }
 
-/// Whether a text has 1 to `most` characters and no control characters.
+/// Whether a text has 1 to `most` characters, all of which can be seen.
 pub(super) fn check_text(text: &str, pointer: &str, most: usize, problems: &mut Problems) -> bool {
     // As nearly all are.
     if !text.is_empty() && text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return true;
     }
-    if text.trim().is_empty() {
+    if is_blank(text) && !text.chars().any(char::is_control) {
         problems.add("text_empty", pointer, format!("{pointer} is an empty string; give a text"));
     } else if text.chars().count() > most {
         let message = format!("{pointer} is longer than {most} characters; shorten it");
@@ -149,20 +161,17 @@ pub(super) fn check_text(text: &str, pointer: &str, most: usize, problems: &mut 
     } else if text.chars().any(char::is_control) {
         let message = format!("{pointer} holds a control character; leave it out");
         problems.add("text_control_character", pointer, message);
+    } else if text.chars().any(is_invisible) {
+        let message = format!("{pointer} holds a character that nobody sees; leave it out");
+        problems.add("text_invisible_character", pointer, message);
     } else {
         return true;
     }
     false
 }
 
-/// A whole number from `least` to `most`.
-pub(super) fn whole_number(
-    tree: &Tree<'_>,
-    pointer: &str,
-    least: u32,
-    most: u32,
-    problems: &mut Problems,
-) -> Option<u32> {
+/// A whole number from 1 on.
+pub(super) fn positive(tree: &Tree<'_>, pointer: &str, problems: &mut Problems) -> Option<u32> {
     let number = match tree {
         Tree::Integer(number) => u32::try_from(*number).ok(),
         Tree::Number => None,
@@ -171,9 +180,10 @@ pub(super) fn whole_number(
             return None;
         }
     };
-    let fitting = number.filter(|number| (least..=most).contains(number));
+    let fitting = number.filter(|number| *number >= 1);
     if fitting.is_none() {
-        let message = format!("{pointer} must be a whole number from {least} to {most}");
+        let message =
+            format!("{pointer} must be a whole number of at least 1, and no more than the service allows");
         problems.add("number_out_of_range", pointer, message);
     }
     fitting

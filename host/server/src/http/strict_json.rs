@@ -2,7 +2,7 @@
 //! JSON read into a tree that forgets nothing: members keep their order and their duplicates, so that one pass over
 //! it can report every problem. RFC 8259 leaves duplicate names to the reader; here they are never lost.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::{
     Deserialize,
@@ -58,6 +58,7 @@ impl fmt::Debug for Tree<'_> {
 /// # Errors
 /// One problem, when the bytes are not one JSON value of at most `depth` levels.
 pub fn parse(bytes: &[u8], depth: usize) -> Result<Tree<'_>, Problem> {
+    let bytes = without_mark(bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::new("body_empty", "", "the body is empty; send a JSON object"));
     }
@@ -77,6 +78,47 @@ pub fn parse(bytes: &[u8], depth: usize) -> Result<Tree<'_>, Problem> {
             format!("the body is not valid JSON; the reader stopped at line {line}, column {column}");
         Problem::new("json_syntax", "", message)
     })
+}
+
+/// The same without a byte order mark before it, which RFC 8259 §8.1 lets a reader pass over.
+#[must_use]
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// The places of members that repeat an earlier one of their object, as JSON pointers.
+#[must_use]
+pub fn duplicates(tree: &Tree<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    look_for_duplicates(tree, "", &mut found);
+    found
+}
+
+fn look_for_duplicates(tree: &Tree<'_>, place: &str, found: &mut Vec<String>) {
+    match tree {
+        Tree::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                look_for_duplicates(item, &format!("{place}/{index}"), found);
+            }
+        }
+        Tree::Object(members) => {
+            let mut seen = HashSet::with_capacity(members.len());
+            for (name, value) in members {
+                let place = format!("{place}/{}", escaped(name));
+                look_for_duplicates(value, &place, found);
+                if !seen.insert(name) {
+                    found.push(place);
+                }
+            }
+        }
+        Tree::Null | Tree::Truth(_) | Tree::Integer(_) | Tree::Number | Tree::Text(_) => {}
+    }
+}
+
+/// A name as a step of a JSON pointer (RFC 6901 §3).
+#[must_use]
+pub fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// How many levels may still follow.
@@ -172,9 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn duplicates_are_found_at_any_depth() {
+        let tree = parse(br#"{"a":[{},{"b":1,"c/~":2,"b":3,"c/~":4}],"a":{"d":0,"e":{"d":0}}}"#, 4).unwrap();
+        assert_eq!(duplicates(&tree), ["/a/1/b", "/a/1/c~1~0", "/a"]);
+        assert!(duplicates(&parse(br#"[{"a":{"a":1}},{"a":2}]"#, 4).unwrap()).is_empty());
+    }
+
+    #[test]
     fn each_fault_has_its_own_code() {
         assert_eq!(code(b""), "body_empty");
         assert_eq!(code(b" \n"), "body_empty");
+        assert_eq!(code(b"\xef\xbb\xbf"), "body_empty");
+        assert_eq!(code(b"\xef\xbb\xbf\xef\xbb\xbf{}"), "json_syntax");
+        assert_eq!(parse(b"\xef\xbb\xbf{}", 4), Ok(Tree::Object(Vec::new())));
         assert_eq!(code(b"\xff{}"), "body_not_utf8");
         assert_eq!(code(b"{\"a\":}"), "json_syntax");
         assert_eq!(code(b"{} {}"), "json_syntax");

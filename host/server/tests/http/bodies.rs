@@ -4,7 +4,7 @@
 use axum::body::{Body, Bytes};
 use serde_json::json;
 
-use crate::fake::{MARK, RR_BODY, XROAD_BODY, refused, rr, xroad};
+use crate::fake::{Fake, House, MARK, RR_BODY, XROAD_BODY, refused, rr, xroad};
 
 /// Sends a body to the register's own door.
 async fn query(body: impl Into<Body>) -> Vec<String> {
@@ -26,7 +26,9 @@ async fn what_is_no_json_is_told_by_line_and_column_only() {
         (b"{\"49001010093\":tru}", "json_syntax"),
         (b"{\"select\":[\"\x00\"]}", "json_syntax"),
         (b"\x00", "json_syntax"),
-        (b"\xef\xbb\xbf{}", "json_syntax"),
+        (b"\xef\xbb\xbf", "body_empty"),
+        (b"\xef\xbb\xbf49001010093,", "json_syntax"),
+        (b"\xfe\xff\x00{\x00}", "body_not_utf8"),
         (b"{\"49001010093\":\"\xff\"}", "body_not_utf8"),
         (b"{\"select\":[\"\xc3\x28\"]}", "body_not_utf8"),
     ] {
@@ -46,7 +48,7 @@ async fn wrong_shapes_are_all_told_at_once() {
     let body = json!({
         "select": [1, "", "a\u{0}b", "givenName", "givenName", "x".repeat(101)],
         "where": { "personalCode": [MARK, 5, ""], "birthDate": 7, MARK: { MARK: MARK }, "": "x", "sex": [] },
-        "limit": 10_001,
+        "limit": 0,
         "context": { "purpose": MARK, "legalBasis": 4, MARK: MARK, "agent": "a\nb" },
         MARK: MARK,
     });
@@ -81,10 +83,76 @@ async fn limits_are_whole_numbers_in_range() {
         ("1e3", "number_out_of_range"),
         ("99999999999999999999", "number_out_of_range"),
         ("\"49001010093\"", "type_wrong"),
-        ("null", "type_wrong"),
+        ("[]", "type_wrong"),
     ] {
         let body = format!(r#"{{"select":["a"],"where":{{"k":"v"}},"limit":{limit}}}"#);
         assert_eq!(query(body).await, [code], "{limit}");
+    }
+}
+
+/// Serialisers of Java and .NET write `null` for what is not set, and Windows a byte order mark before all of it.
+#[tokio::test]
+async fn what_may_be_left_out_may_be_null() {
+    let house = House::new(Fake::default());
+    let body = r#"{"select":["a"],"where":{"k":"v"},"limit":null,"context":null}"#;
+    for mark in ["", "\u{feff}"] {
+        let ask = house.asked(xroad(format!("{mark}{body}")).build()).await;
+        assert!(ask.limit.is_none() && ask.purpose.is_none());
+    }
+    let context = r#"{"purpose":null,"legalBasis":null,"provision":null,"case":null,"agent":null,"specialCategoryGround":null}"#;
+    house.asked(xroad(body.replace("\"context\":null", &format!("\"context\":{context}"))).build()).await;
+    let body = r#"{"isikukoodid":["1"],"andmevaljad":{"isikuandmed":["Eesnimi"],"suhted":null}}"#;
+    let ask = house.asked(rr(format!("\u{feff}{body}")).build()).await;
+    assert_eq!(ask.select.len(), 1);
+    // What must be there may not, and a key that is dropped would find more persons.
+    assert_eq!(query(r#"{"select":null,"where":{"k":null}}"#).await, ["type_wrong", "type_wrong"]);
+    assert_eq!(
+        persons(r#"{"isikukoodid":null,"andmevaljad":{"suhted":null}}"#).await,
+        ["type_wrong", "list_empty"]
+    );
+}
+
+/// Places are JSON pointers that lead to what they name in the body that was sent.
+#[tokio::test]
+async fn places_are_json_pointers_into_the_body() {
+    let body = json!({
+        "select": ["a", 1],
+        "where": { "personalCode": ["x", 1], "birthDate": { "a": 1 }, MARK: [1] },
+        "context": { "purpose": "no iri", MARK: 1 },
+        "limit": 0,
+        MARK: 1,
+    });
+    let house = House::new(Fake::default());
+    let got = house.send(xroad(body.to_string()).build()).await;
+    let problems = got.json["problems"].as_array().unwrap();
+    let places: Vec<_> = problems.iter().map(|problem| problem["place"].as_str().unwrap()).collect();
+    for place in &places {
+        assert!(body.pointer(place).is_some(), "{place}");
+    }
+    let expected = [
+        "",
+        "/select/1",
+        "/where/personalCode/1",
+        "/where/birthDate",
+        "/where",
+        "/limit",
+        "/context",
+        "/context/purpose",
+    ];
+    assert_eq!(places, expected);
+    assert!(!got.text.contains(MARK));
+    let numbers: Vec<_> =
+        problems.iter().filter_map(|problem| problem["message"].as_str()?.split("member ").nth(1)).collect();
+    assert!(numbers[0].starts_with("4 ") && numbers[1].starts_with("1 "), "{numbers:?}");
+}
+
+#[tokio::test]
+async fn what_nobody_sees_is_no_text() {
+    for unseen in ["\u{a0}", "\u{200b}", "\u{3000}", "\u{2060}", "\u{feff}\u{ad}"] {
+        let body = json!({ "select": ["a"], "where": { "sex": unseen }, "context": { "agent": unseen } });
+        assert_eq!(query(body.to_string()).await, ["text_empty", "text_empty"], "{unseen:?}");
+        let body = json!({ "select": ["a"], "where": { "sex": "v" }, "context": { "agent": format!("a{unseen}b\u{202e}") } });
+        assert_eq!(query(body.to_string()).await, ["text_invisible_character"], "{unseen:?}");
     }
 }
 

@@ -16,12 +16,14 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use http_body_util::BodyExt;
-use paasla_core::{FieldDecision, Reason, ReasonText, Visibility};
+use paasla_core::{ClientId, FieldDecision, Reason, ReasonText, Visibility};
+use paasla_register::description::{Contact, Licence};
 use paasla_server::{
     app::{
         answer::{Answer, AnswerField, Cell},
         ask::{Ask, Caller},
         health::Readiness,
+        openapi::{FieldText, Publisher},
         problem::{NoAnswer, Problem},
     },
     http::{Doors, Gatehouse, Put, Sent, Settings, router},
@@ -94,6 +96,10 @@ impl Gatehouse for Fake {
         self.records.then(|| ID.to_owned())
     }
 
+    fn is_field(&self, name: &str) -> bool {
+        matches!(name, "personalCode" | "birthDate" | "sex")
+    }
+
     fn now(&self) -> i64 {
         1_700_000_000_000
     }
@@ -115,12 +121,31 @@ impl Gatehouse for Fake {
         Some((list.to_owned(), label.to_owned()))
     }
 
+    fn has_right(&self, client: &ClientId) -> bool {
+        !client.as_str().starts_with("EE/COM/1/")
+    }
+
+    async fn refuse_stranger(&self, caller: Caller, service: Option<(String, Option<u32>)>) -> NoAnswer {
+        let rejected = Rejected { caller, service, status: 403, problems: Vec::new() };
+        self.rejected.lock().unwrap().push(rejected);
+        NoAnswer::Refused { id: ID.to_owned(), generation: 7, reasons: [reason()].into() }
+    }
+
     fn check(&self, _: &Ask) -> Vec<Problem> {
         Vec::new()
     }
 
     fn readiness(&self) -> Readiness {
         self.readiness.clone()
+    }
+
+    fn about(&self, _: &str, _: &str) -> Option<FieldText> {
+        Some(FieldText { title: "A field".to_owned(), text: "Väli".to_owned() })
+    }
+
+    fn publisher(&self, _: &str) -> Option<Publisher> {
+        let contact = Contact { name: "Register".to_owned(), ..Contact::default() };
+        Some(Publisher { contact, licence: Licence::default() })
     }
 
     fn openapi(&self, service: &str) -> Option<Value> {

@@ -15,7 +15,7 @@ fn good() -> Ready {
 
 #[tokio::test]
 async fn without_a_client_there_is_no_record() {
-    let cases: [(&str, &[u8], &str); 10] = [
+    let cases: [(&str, &[u8], &str); 11] = [
         ("", b"", "client_missing"),
         ("set", b"", "client_missing"),
         ("set", b"EE/GOV", "client_invalid"),
@@ -26,6 +26,7 @@ async fn without_a_client_there_is_no_record() {
         ("set", b"EE/GOV/49001010093%4", "header_percent_encoding"),
         ("set", b"EE/GOV/49001010093%zz", "header_percent_encoding"),
         ("set", b"EE/GOV/49001010093%ff", "header_not_utf8"),
+        ("set", b"EE/GOV/49001010093/a%E2%81%A0", "client_invalid"),
     ];
     for (how, value, code) in cases {
         let ready =
@@ -84,6 +85,14 @@ async fn the_official_is_required_and_kept_as_given() {
     assert_eq!(codes(good().with("X-Road-UserId", "4".repeat(256))).await, ["header_too_long"]);
     assert_eq!(codes(good().with("X-Road-UserId", b"EE\xff")).await, ["header_not_utf8"]);
     assert_eq!(codes(rr(RR_BODY).without("X-Road-UserId")).await, ["user_missing"]);
+    for unseen in ["\u{a0}", "\u{200b}", "\u{3000}", "\u{2060}", "\u{feff} \u{ad}"] {
+        assert_eq!(codes(good().with("X-Road-UserId", unseen)).await, ["user_missing"], "{unseen:?}");
+    }
+    for name in ["X-Road-UserId", "X-Road-Id", "X-Road-Issue"] {
+        for unseen in ["EE\u{200b}49001010093", "\u{202e}49001010093", "49001010093\u{2060}"] {
+            assert_eq!(codes(good().with(name, unseen)).await, ["header_invisible_character"], "{name}");
+        }
+    }
     let house = House::new(Fake::default());
     for given in ["EE49001010093", "49001010093", "kasutaja%20üks"] {
         let ask = house.asked(good().with("X-Road-UserId", given).build()).await;
@@ -109,7 +118,9 @@ async fn the_other_headers_are_read_or_ignored() {
     assert_eq!(caller.case.as_deref(), Some("12-3/456"));
     assert_eq!(caller.represented.as_deref(), Some("COM/1234 x"));
     assert_eq!((caller.channel, caller.instant), ("xroad", 1_700_000_000_000));
-    assert_eq!(codes(good().with("X-Road-Request-Id", "49001010093")).await, ["header_invalid"]);
+    for wrong in ["49001010093", ""] {
+        assert_eq!(codes(good().with("X-Road-Request-Id", wrong)).await, ["header_invalid"]);
+    }
     for party in ["a/b/49001010093", "/49001010093", "a%2F49001010093"] {
         assert_eq!(
             codes(good().with("X-Road-Represented-Party", party)).await,
@@ -135,7 +146,9 @@ async fn a_reason_is_required_at_the_compatible_door_only() {
     assert_eq!(codes(rr(RR_BODY).without("RR-Request-Reason")).await, ["reason_missing"]);
     assert_eq!(codes(rr(RR_BODY).with("RR-Request-Reason", "")).await, ["reason_missing"]);
     assert_eq!(codes(rr(RR_BODY).with("RR-Request-Reason", MARK)).await, ["reason_invalid"]);
-    assert_eq!(codes(good().with("RR-Request-Reason", "Avalik")).await, ["reason_invalid"]);
+    for wrong in ["Avalik", "", " "] {
+        assert_eq!(codes(good().with("RR-Request-Reason", wrong)).await, ["reason_invalid"]);
+    }
     let house = House::new(Fake::default());
     assert_eq!(house.asked(good().build()).await.legal_basis, None);
     for (reason, basis) in [("avalik", "eu-gdpr:A6-1-e"), ("oigustatud", "eu-gdpr:A6-1-f")] {

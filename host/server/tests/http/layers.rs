@@ -102,16 +102,62 @@ async fn one_query_too_many_is_told_at_once_and_health_still_answers() {
     let house = House::with(Fake { delay: Duration::from_secs(2), ..Fake::default() }, settings);
     let third = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let third = house.send(xroad(XROAD_BODY).build()).await;
+        let third = house.send(xroad(XROAD_BODY).with("X-Road-Client", "EE/GOV/70000564").build()).await;
         assert_eq!(house.send(Ready::bare("GET", "/health/live").build()).await.status, 200);
         assert!(!house.doors.idle(Duration::from_millis(1)).await);
         third
     };
+    let other = || xroad(XROAD_BODY).with("X-Road-Client", "EE/GOV/70000563").build();
     let (first, second, third) =
-        tokio::join!(house.send(xroad(XROAD_BODY).build()), house.send(xroad(XROAD_BODY).build()), third);
+        tokio::join!(house.send(xroad(XROAD_BODY).build()), house.send(other()), third);
     assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 200));
     check_problem(&third);
     assert_eq!((third.status.as_u16(), third.json["code"].as_str()), (503, Some("overloaded")));
     assert_eq!(third.headers["retry-after"], "1");
     assert_eq!(house.send(xroad(XROAD_BODY).build()).await.status, 200);
+}
+
+/// One member's queries are in nobody's way but their own, subsystems together; and a body that does not come holds no
+/// place.
+#[tokio::test]
+async fn a_member_has_a_share_of_the_places() {
+    let settings = Settings { concurrency: 4, body_deadline: Duration::from_secs(60), ..Settings::default() };
+    let house = House::with(Fake::default(), settings);
+    let stuck = || {
+        axum::body::Body::from_stream(futures_util::stream::pending::<std::io::Result<axum::body::Bytes>>())
+    };
+    let from = |member: &str, body| xroad(body).with("X-Road-Client", member).build();
+    let never = async {
+        let slow: Vec<_> = (0..8).map(|n| house.send(from(&format!("EE/GOV/{n}/slow"), stuck()))).collect();
+        futures_util::future::join_all(slow).await
+    };
+    let asked = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let got = house.send(from("EE/GOV/70000562/other", XROAD_BODY.into())).await;
+        assert_eq!(got.status, 200, "eight slow bodies hold none of four places");
+        let got = house.send(from("EE/GOV/3/other", XROAD_BODY.into())).await;
+        check_problem(&got);
+        assert_eq!((got.status.as_u16(), got.json["code"].as_str()), (503, Some("overloaded")));
+        assert!(got.headers.contains_key("retry-after"));
+    };
+    tokio::select! {
+        _ = never => panic!("no such body comes"),
+        () = asked => {}
+    }
+}
+
+/// Whoever may ask nothing is refused by the head alone.
+#[tokio::test]
+async fn a_stranger_is_refused_before_the_body() {
+    for (path, body) in
+        [(QUERY, "nonsense"), (PERSONS, ""), ("/xroad/nothing", ""), ("/xroad/isikud/v0/query", "{}")]
+    {
+        let house = House::new(Fake::default());
+        let got =
+            house.send(Ready::post(path).with("X-Road-Client", "EE/COM/1/anybody").body(body).build()).await;
+        check_problem(&got);
+        assert_eq!((got.status.as_u16(), got.json["code"].as_str()), (403, Some("query_refused")), "{path}");
+        assert_eq!(house.fake.rejected.lock().unwrap().len(), 1);
+        assert!(house.fake.asks.lock().unwrap().is_empty());
+    }
 }

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use paasla_server::http::{Settings, serve};
+use paasla_core::Visibility;
+use paasla_server::{
+    app::answer::{Answer, AnswerRecord},
+    http::{Settings, serve},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -16,7 +20,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::fake::{Fake, House, MARK, XROAD_BODY, small};
+use crate::fake::{Fake, House, MARK, XROAD_BODY, empty, field, small, text};
 
 /// A server on a socket.
 struct Served {
@@ -91,7 +95,8 @@ async fn first(stream: &mut TcpStream) -> String {
 }
 
 fn quick() -> serve::Settings {
-    serve::Settings { head_deadline: Duration::from_secs(1), ..serve::Settings::default() }
+    let soon = Duration::from_secs(1);
+    serve::Settings { head_deadline: soon, idle_deadline: soon, ..serve::Settings::default() }
 }
 
 /// Heads may take as long as a test may.
@@ -197,7 +202,7 @@ async fn garbage_after_a_request_is_no_request() {
         format!("{MARK}\r\n\r\n"),
         "GET / HTTP/9.9\r\n\r\n".to_owned(),
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
-        format!("GET /{} HTTP/1.1\r\n\r\n", MARK.repeat(10_000)),
+        format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", MARK.repeat(10_000)),
         format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", MARK.repeat(10_000)),
         head(5).replace("Content-Length: 5", "Content-Length: 5\r\nContent-Length: 6"),
         head(5).replace("Content-Length: 5", "Content-Length: 5\r\nTransfer-Encoding: x"),
@@ -280,4 +285,123 @@ async fn a_stop_does_not_wait_for_ever() {
     assert!(until_closed(&mut busy).await.is_empty());
     assert!(served.house.doors.idle(Duration::from_secs(60)).await, "its record is finished all the same");
     assert_eq!(Arc::clone(&served.house.fake).finished.load(Ordering::SeqCst), 1);
+}
+
+fn closing() -> String {
+    whole().replace("Host: h", "Host: h\r\nConnection: close")
+}
+
+/// What two readers of a message could read differently is refused, and its connection ends (RFC 9110, RFC 9112).
+#[tokio::test]
+async fn a_head_with_two_readings_ends_its_connection() {
+    let served = served(Fake::default(), small(), quick()).await;
+    let chunked = |coding: &str| {
+        let head = head(0).replace("Content-Length: 0", &format!("Transfer-Encoding: {coding}"));
+        format!("{head}{:x}\r\n{XROAD_BODY}\r\n0\r\n\r\n", XROAD_BODY.len())
+    };
+    let host = |host: &str| whole().replace("Host: h\r\n", host);
+    let cases = [
+        (host(""), 400, "host_invalid"),
+        (host("Host: h\r\nHost: h\r\n"), 400, "host_invalid"),
+        (host("Host: h\r\nHost: other\r\n"), 400, "host_invalid"),
+        (host("Host: h, other\r\n"), 400, "host_invalid"),
+        (host("Host: a@h\r\n"), 400, "host_invalid"),
+        (chunked("identity, chunked, chunked"), 400, "transfer_encoding_invalid"),
+        (chunked("chunked\r\nTransfer-Encoding: chunked"), 400, "transfer_encoding_invalid"),
+        (chunked("gzip, chunked"), 501, "transfer_encoding_unsupported"),
+        (chunked("identity, chunked"), 501, "transfer_encoding_unsupported"),
+        (host("Host: h\r\nExpect: 200-ok\r\n"), 417, "expectation_failed"),
+        (host("Host: h\r\nExpect: 100-continue, x\r\n"), 417, "expectation_failed"),
+    ];
+    for (raw, status, code) in cases {
+        // Whatever follows on the connection is not read.
+        let answer = served.exchange(format!("{raw}{}", whole()).as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(code), "{raw} {answer}");
+        assert!(answer.contains("connection: close") && !answer.contains("HTTP/1.1 200"), "{raw} {answer}");
+    }
+    assert!(served.house.fake.asks.lock().unwrap().is_empty());
+    let good = [
+        closing(),
+        closing().replace("Host: h", "Host: h:8080"),
+        closing().replace("Host: h", "Host:"),
+        closing().replace("Host: h", "Host: [::1]:80"),
+        closing().replace("Host: h\r\n", "").replace("HTTP/1.1", "HTTP/1.0"),
+        chunked("Chunked").replace("Host: h", "Host: h\r\nConnection: close"),
+        closing().replace("Host: h", "Host: h\r\nExpect: 100-Continue"),
+    ];
+    for raw in &good {
+        let answer = served.exchange(raw.as_bytes()).await;
+        assert!(answer.contains("200 OK\r\n"), "{raw} {answer}");
+    }
+    assert_eq!(served.house.fake.asks.lock().unwrap().len(), good.len());
+}
+
+/// Who has sent all that they will send still reads.
+#[tokio::test]
+async fn a_caller_who_only_stops_sending_gets_the_answer() {
+    let fake = Fake { delay: Duration::from_millis(100), ..Fake::default() };
+    let served = served(fake, small(), quick()).await;
+    let mut stream = served.connect().await;
+    stream.write_all(whole().as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let answer = until_closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(
+        timeout(Duration::from_secs(60), served.house.doors.idle(Duration::from_secs(60))).await.unwrap()
+    );
+}
+
+/// A connection kept for the next request is not slow: it has a time of its own, unless others wait for its place.
+#[tokio::test]
+async fn a_kept_connection_outlasts_a_slow_head() {
+    let settings = serve::Settings { head_deadline: Duration::from_secs(2), ..serve::Settings::default() };
+    let served = served(Fake::default(), small(), settings).await;
+    let mut stream = served.connect().await;
+    for _ in 0..3 {
+        stream.write_all(whole().as_bytes()).await.unwrap();
+        let answer = first(&mut stream).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\n") && !answer.contains("connection: close"),
+            "{answer}"
+        );
+        // Much longer than a head may take.
+        sleep(Duration::from_millis(400)).await;
+    }
+    // But the head that then comes has to come.
+    stream.write_all(&whole().as_bytes()[..20]).await.unwrap();
+    assert_eq!(until_closed(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn the_last_answer_before_the_end_says_so() {
+    let settings = serve::Settings { connections: 1, ..serve::Settings::default() };
+    let served = served(Fake::default(), small(), settings).await;
+    for _ in 0..3 {
+        let mut stream = served.connect().await;
+        stream.write_all(whole().as_bytes()).await.unwrap();
+        // Nobody else gets a place, so this one is given back.
+        let answer = until_closed(&mut stream).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("connection: close"),
+            "{answer}"
+        );
+    }
+}
+
+/// Whoever does not read the answer does not hold the connection for ever.
+#[tokio::test]
+async fn an_answer_that_is_not_read_is_given_up() {
+    let large = || {
+        let cells = vec![(0, text(&"x".repeat(1 << 20)))];
+        let records = vec![AnswerRecord { cells, groups: Vec::new() }];
+        Answer { fields: vec![field("givenName", Visibility::Show)], records, ..empty() }
+    };
+    let fake = Fake { reply: Box::new(move |_| Ok(large())), ..Fake::default() };
+    let served = served(fake, small(), quick()).await;
+    let mut stream = served.connect().await;
+    let many = whole().repeat(200);
+    let (mut reader, mut writer) = stream.split();
+    let send = async { while writer.write_all(many.as_bytes()).await.is_ok() {} };
+    timeout(Duration::from_secs(60), send).await.expect("it is never given up");
+    let _ = reader.read(&mut [0; 1]).await;
 }

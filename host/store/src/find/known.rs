@@ -2,7 +2,7 @@
 //! What is known of a folder's segments: those that have an index, and those that have none.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io, iter,
     ops::{Range, RangeInclusive},
     sync::Arc,
@@ -45,16 +45,15 @@ pub(super) struct Known {
 impl Known {
     /// Looks through the folder: which indexes there are, and of which segments there is none.
     pub(super) fn list(&mut self, folder: &Dir) -> io::Result<()> {
-        let (mut indexes, mut last) = (Vec::new(), 0);
+        let (mut indexes, mut segments) = (Vec::new(), BTreeSet::new());
         for entry in folder.entries()? {
             let entry = entry?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
             if let Some(segments) = segments_of(name) {
-                last = last.max(*segments.end());
                 indexes.push(segments);
             } else if let Some(number) = log::number_of(name) {
-                last = last.max(number);
+                segments.insert(number);
             } else if name.ends_with(build::UNFINISHED) {
                 let written = entry.metadata().and_then(|metadata| metadata.modified());
                 let age = written.ok().and_then(|written| written.into_std().elapsed().ok());
@@ -67,23 +66,29 @@ impl Known {
         indexes.sort_unstable_by_key(|segments| (*segments.start(), *segments.end()));
         let mut open = std::mem::take(&mut self.open);
         self.indexes.clear();
-        let mut segment = 1;
-        while segment <= last {
+        let mut next = 1;
+        let starts = indexes.iter().map(|segments| *segments.start()).chain(segments.iter().copied());
+        for segment in starts.collect::<BTreeSet<u32>>() {
+            if segment < next {
+                continue;
+            }
             let here = indexes.iter().rev().filter(|segments| *segments.start() == segment);
             let found = here.into_iter().find_map(|segments| open_index(folder, segments).transpose());
             match found.transpose()? {
                 Some(index) => {
-                    segment = index.head.last.saturating_add(1);
+                    next = index.head.last.saturating_add(1);
                     self.indexes.push(Arc::new(index));
                 }
-                None => {
+                None if segments.contains(&segment) => {
                     let tail = open.remove(&segment).unwrap_or_else(|| Tail::new(segment));
                     self.open.insert(segment, tail);
-                    segment += 1;
+                    next = segment.saturating_add(1);
                 }
+                // An index that cannot be used, of segments that are not there.
+                None => {}
             }
         }
-        self.next = segment;
+        self.next = self.next.max(next);
         self.is_listed = true;
         // What was merged and could not be removed then.
         for merged in indexes {

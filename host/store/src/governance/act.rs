@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Acts: what one change writes.
 
-use paasla_core::Rulebook;
+use paasla_core::{Rulebook, is_same_person};
 use serde::{Deserialize, Serialize};
 
 use super::{key::TrustKey, token::Token, version::PolicyVersion};
-use crate::rule::StoredRule;
+use crate::{fault::LogFault, rule::StoredRule};
 
 /// One thing that a change writes.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub enum Act {
         rule: String,
         /// Who brought it.
         by: String,
+        /// For which institution they act; none for the ministry's people.
+        institution: Option<String>,
     },
     /// Adds a signature, or replaces the one of the same key.
     PutSignature(Signature),
@@ -32,6 +34,8 @@ pub enum Act {
     SetVersion(PolicyVersion),
     /// Ends the quarantine of every version of the policy of this name; signed with the change's name and reason.
     LiftQuarantine(String),
+    /// Notes that something is wrong with the log of records that is a loss, and is accepted: it is no longer told.
+    AcceptLoss(LogFault),
     /// Installs a rulebook as the next generation, if the active generation is `expected` (0: none yet). Unlike
     /// [`crate::Store::install`] it makes a new generation also when the content is that of the active one.
     Install {
@@ -58,13 +62,22 @@ pub struct Admission {
     /// Who brought it again, after the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_by: Vec<String>,
+    /// The institutions of those who brought it again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_for: Vec<String>,
 }
 
 impl Admission {
+    /// Whether people of an institution brought it, first or later.
+    #[must_use]
+    pub fn was_brought_for(&self, institution: &str) -> bool {
+        self.institution.as_deref() == Some(institution) || self.also_for.iter().any(|own| own == institution)
+    }
+
     /// Whether somebody brought it, first or later.
     #[must_use]
     pub fn was_brought_by(&self, who: &str) -> bool {
-        self.by == who || self.also_by.iter().any(|other| other == who)
+        is_same_person(&self.by, who) || self.also_by.iter().any(|other| is_same_person(other, who))
     }
 }
 

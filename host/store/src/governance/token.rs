@@ -14,7 +14,7 @@ pub struct Token {
     pub id: String,
     /// SHA-256 of its text, lower-case hex.
     pub hash: String,
-    /// Who holds it: stands in every change they make.
+    /// Who holds it: a [`Person`](paasla_core::Person) as text. Stands in every change they make.
     pub holder: String,
     /// What they may do.
     pub roles: Vec<Role>,
@@ -77,11 +77,47 @@ impl FromStr for Role {
     }
 }
 
+/// Whether a token is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    /// It is.
+    Good,
+    /// Its time is up.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl TokenState {
+    /// In one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 impl Token {
+    /// Whether it is good at this instant, or why not.
+    #[must_use]
+    pub fn state(&self, now: i64) -> TokenState {
+        if self.revoked_at.is_some() {
+            return TokenState::Revoked;
+        }
+        if self.expires_at.is_some_and(|expires| expires <= now) {
+            TokenState::Expired
+        } else {
+            TokenState::Good
+        }
+    }
+
     /// Whether it is good at this instant.
     #[must_use]
     pub fn is_good(&self, now: i64) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires| now < expires)
+        self.state(now) == TokenState::Good
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How records lie in a segment. Numbers are big-endian.
 //!
-//! A segment begins with [`MAGIC`]. Then come batches; where the next one would begin there are zeros, or nothing. A
+//! A segment begins with a head (`head.rs`). Then come batches; where the next one would begin there are zeros, or nothing. A
 //! batch is: how many entries (4 bytes), how many bytes they take (4), SHA-256 over these two numbers and the hashes of
 //! the entries (32), and the entries. An entry is: its length (4 bytes), its hash (32), its bytes. The hash of an entry
 //! is that of a leaf in a Merkle tree, SHA-256 over a zero byte and the bytes (RFC 6962, section 2.1).
@@ -11,9 +11,6 @@
 
 use paasla_core::Entry;
 use sha2::{Digest as _, Sha256};
-
-/// What every segment begins with; its version is the last byte.
-pub(crate) const MAGIC: [u8; 16] = *b"paasla records 1";
 
 /// Bytes before the entries of a batch, and before the bytes of an entry.
 pub(crate) const BATCH_HEAD: usize = 4 + 4 + HASH;
@@ -28,7 +25,7 @@ const HASH: usize = 32;
 pub(crate) struct BatchHead {
     pub(crate) entries: u32,
     pub(crate) bytes: u32,
-    check: [u8; HASH],
+    pub(crate) check: [u8; HASH],
 }
 
 /// What is said of an entry before its bytes.

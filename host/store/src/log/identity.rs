@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which file it is, whatever its name.
 
-use std::{fs::File, io, path::Path};
+use std::{io, os::fd::AsFd, path::Path};
 
 use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
 
@@ -17,14 +17,19 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Of an open file.
-    pub(crate) fn of(file: &File) -> io::Result<Self> {
+    /// Of an open file or folder.
+    pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
         Ok(statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::INO)?.into())
     }
 
     /// Of the file with this name.
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
         Ok(statx(CWD, path, AtFlags::empty(), StatxFlags::INO)?.into())
+    }
+
+    /// Of the file with this name in a folder.
+    pub(crate) fn within(folder: impl AsFd, name: &str) -> io::Result<Self> {
+        Ok(statx(folder, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::INO)?.into())
     }
 }
 

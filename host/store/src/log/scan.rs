@@ -12,8 +12,11 @@ use cap_std::fs::{Dir, OpenOptions};
 
 use super::{
     Place,
-    frame::{BATCH_HEAD, BatchHead, ENTRY_HEAD, EntryHead, MAGIC},
-    segment::{FIRST, name},
+    folder::name,
+    frame::{BATCH_HEAD, ENTRY_HEAD, EntryHead},
+    head::{Id, Start},
+    identity::Identity,
+    reader::Reader,
 };
 
 /// What is behind the batches that were read.
@@ -31,7 +34,8 @@ pub(crate) enum Rest {
 const MADE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Reads the batches of a segment that are on the disk, from `from` on (0: from its beginning), until about `most` bytes
-/// were read, and says where the next look begins. None when there is no such segment.
+/// were read, and says where the next look begins. What is no whole batch is passed over, and told. None when there is no
+/// such segment.
 pub(crate) fn scan(
     folder: &Dir,
     segment: u32,
@@ -39,7 +43,8 @@ pub(crate) fn scan(
     most: u64,
     mut each: impl FnMut(Place, &[u8]),
 ) -> io::Result<Option<(u64, Rest)>> {
-    let file = match folder.open_with(name(segment), OpenOptions::new().read(true).write(true)) {
+    let name = name(segment);
+    let file = match folder.open_with(&name, OpenOptions::new().read(true).write(true)) {
         Ok(file) => file.into_std(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -48,33 +53,72 @@ pub(crate) fn scan(
     if !ended {
         // Somebody writes: what can be read may not be on the disk yet.
         file.sync_data()?;
+    } else if !Identity::within(folder, &name)
+        .is_ok_and(|there| Identity::of(&file).is_ok_and(|own| own == there))
+    {
+        // Its writer took it away between the two.
+        return Ok(None);
     }
     let metadata = file.metadata()?;
-    let length = metadata.len();
-    let mut magic = [0; MAGIC.len()];
-    if from == 0 && (length < FIRST || file.read_exact_at(&mut magic, 0).is_err() || magic != MAGIC) {
-        // Whoever makes a segment locks it before it has any byte, but not before it is there.
-        let is_old =
-            || metadata.modified().is_ok_and(|made| made.elapsed().is_ok_and(|age| age > MADE_WITHIN));
-        if magic.iter().any(|byte| *byte != 0) {
-            tracing::error!(segment, "a segment of the log does not begin as one; nothing of it is read");
+    let reader = Reader { file: &file, length: metadata.len() };
+    let rest = if ended { Rest::Ended } else { Rest::Open };
+    let mut at = from;
+    if from == 0 {
+        let start = Start::read(&file, reader.length)?;
+        match start {
+            Start::Empty => {
+                // Whoever makes a segment locks it before it has any byte, but not before it is there.
+                let is_old = || {
+                    metadata.modified().is_ok_and(|made| made.elapsed().is_ok_and(|age| age > MADE_WITHIN))
+                };
+                let rest = if ended && (reader.length > 0 || is_old()) { Rest::Ended } else { Rest::Open };
+                return Ok(Some((0, rest)));
+            }
+            Start::Head(head) if head.number != segment => {
+                tracing::error!(
+                    segment,
+                    is = head.number,
+                    "a file of the log holds another segment; it is not read"
+                );
+                // The right one may be put back: nothing is written of it.
+                return Ok(Some((0, Rest::Open)));
+            }
+            Start::Damaged => tracing::error!(segment, "a segment of the log does not begin as one"),
+            Start::First(_) | Start::Head(_) => {}
         }
-        let rest = if ended && (length > 0 || is_old()) { Rest::Ended } else { Rest::Open };
-        return Ok(Some((0, rest)));
+        at = start.first();
     }
-    let mut at = from.max(FIRST);
     let began = at;
+    let mut each = |offset, bytes: &[u8]| each(Place { segment, offset }, bytes);
     loop {
         if at - began >= most {
             return Ok(Some((at, Rest::More)));
         }
-        let Some(next) = batch(&file, segment, at, length, &mut each)? else { break };
-        at = next;
+        if let Some(next) = reader.batch(at, &mut each)? {
+            at = next;
+            continue;
+        }
+        // Where somebody writes there is nothing yet, as a rule.
+        let behind = if ended || !is_zero(&file, at, reader.length)? { reader.behind(at)? } else { None };
+        let Some(behind) = behind else { break };
+        // What was just being written may be whole by now.
+        at = match reader.batch(at, &mut each)? {
+            Some(next) => next,
+            None => {
+                tracing::error!(
+                    segment,
+                    at,
+                    behind,
+                    "a part of a segment of the log is not as it was written; what is behind it is read"
+                );
+                behind
+            }
+        };
     }
     if ended {
-        trim(&file, segment, at, length)?;
+        trim(&reader, segment, at)?;
     }
-    Ok(Some((at, if ended { Rest::Ended } else { Rest::Open })))
+    Ok(Some((at, rest)))
 }
 
 /// One record; none unless it is as it was written.
@@ -96,32 +140,14 @@ pub(crate) fn at(folder: &Dir, place: Place) -> io::Result<Option<Vec<u8>>> {
     Ok(head.is_of(&bytes).then_some(bytes))
 }
 
-/// Reads the entries of the batch that begins at `at`, and says where it ends. None when there is none, or not all of it.
-fn batch(
-    file: &File,
-    segment: u32,
-    at: u64,
-    end: u64,
-    each: &mut impl FnMut(Place, &[u8]),
-) -> io::Result<Option<u64>> {
-    let mut head = [0; BATCH_HEAD];
-    let begins = at + BATCH_HEAD as u64;
-    if begins > end {
-        return Ok(None);
-    }
-    file.read_exact_at(&mut head, at)?;
-    let Some(head) = BatchHead::read(&head) else { return Ok(None) };
-    if u64::from(head.bytes) > end - begins {
-        return Ok(None);
-    }
-    let mut bytes = vec![0; usize::try_from(head.bytes).unwrap_or(0)];
-    file.read_exact_at(&mut bytes, begins)?;
-    let Some(found) = head.entries(&bytes) else { return Ok(None) };
-    for (offset, entry) in found {
-        let Ok(offset) = u32::try_from(begins + offset as u64) else { return Ok(None) };
-        each(Place { segment, offset }, entry);
-    }
-    Ok(Some(begins + u64::from(head.bytes)))
+/// The id of a segment; none when there is no such segment, or nothing in it yet.
+pub(crate) fn id(folder: &Dir, segment: u32) -> io::Result<Option<Id>> {
+    let file = match folder.open(name(segment)) {
+        Ok(file) => file.into_std(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(Start::read(&file, file.metadata()?.len())?.id())
 }
 
 /// Whether nobody writes to a segment any more. If so its lock is ours as long as the file is open.
@@ -133,25 +159,24 @@ fn is_left(file: &File) -> io::Result<bool> {
     }
 }
 
+/// Whether a batch does not begin at `at`: there are zeros, or nothing.
+fn is_zero(file: &File, at: u64, length: u64) -> io::Result<bool> {
+    let mut head = [0; BATCH_HEAD];
+    let most = usize::try_from(length.saturating_sub(at)).unwrap_or(BATCH_HEAD).min(BATCH_HEAD);
+    let Some(head) = head.get_mut(..most) else { return Ok(true) };
+    file.read_exact_at(head, at)?;
+    Ok(head.iter().all(|byte| *byte == 0))
+}
+
 /// Cuts zeros off the end of a segment that nobody writes to any more. Anything else stays: it is what was left of a
 /// batch when its writer was killed, and nobody was told that it is there.
-fn trim(file: &File, segment: u32, at: u64, length: u64) -> io::Result<()> {
-    const PART: usize = 1 << 20;
-    let mut part = vec![0; PART];
-    let mut from = at;
-    while from < length {
-        let most = usize::try_from(length - from).unwrap_or(PART).min(PART);
-        let Some(part) = part.get_mut(..most) else { break };
-        file.read_exact_at(part, from)?;
-        if part.iter().any(|byte| *byte != 0) {
-            tracing::error!(
-                segment,
-                at,
-                "a segment of the log ends with a batch that is not whole; it is left"
-            );
-            return Ok(());
-        }
-        from += most as u64;
+fn trim(reader: &Reader<'_>, segment: u32, at: u64) -> io::Result<()> {
+    if at >= reader.length {
+        return Ok(());
     }
-    file.set_len(at)
+    if !reader.is_zeros(at)? {
+        tracing::error!(segment, at, "a segment of the log ends with a batch that is not whole; it is left");
+        return Ok(());
+    }
+    reader.file.set_len(at)
 }

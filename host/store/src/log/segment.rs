@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One file of a log, by whom it is written.
 
-use std::{
-    fs::{DirBuilder, File},
-    io,
-    os::unix::fs::{DirBuilderExt as _, FileExt as _},
-    path::{Path, PathBuf},
+use std::{fs::File, io, os::unix::fs::FileExt as _, path::PathBuf};
+
+use cap_std::fs::{OpenOptions, OpenOptionsExt as _};
+
+use super::{
+    direct::Direct,
+    folder::{Folder, Making, name, numbers, sync},
+    head::{FIRST, Head, Start},
+    identity::Identity,
 };
-
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, OpenOptions, OpenOptionsExt as _},
-};
-
-use super::{direct::Direct, frame::MAGIC, identity::Identity};
-
-/// Where the first batch begins.
-pub(crate) const FIRST: u64 = MAGIC.len() as u64;
 
 /// How many zeros are written at a time: the kernel keeps in one piece what was written in one, and counts all of it
 /// whenever a part is changed.
@@ -47,35 +41,42 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Makes the next segment of a folder, which will have so many bytes.
-    pub(crate) fn make(path: &Path, length: u64) -> io::Result<Self> {
-        let folder = folder(path)?;
-        let mut number = 1;
-        for entry in folder.entries()? {
-            let taken = entry?.file_name().to_str().and_then(number_of);
-            number = number.max(taken.map_or(1, |taken| taken.saturating_add(1)));
-        }
+    /// Makes the next segment of a folder, which will have so many bytes. Its number is above that of all there ever were.
+    /// When it cannot be made whole, nothing is left of it.
+    pub(crate) fn make(of: &Folder, length: u64) -> io::Result<Self> {
+        let folder = &of.open()?;
+        let _making = Making::begin(folder)?;
+        let last = numbers(folder)?.last().copied().unwrap_or(0).max(of.above);
+        let number = last.checked_add(1).ok_or_else(|| {
+            io::Error::other(format!("there is no number above that of {}: take that file away", name(last)))
+        })?;
+        let before = folder.open(name(last)).map(cap_std::fs::File::into_std);
+        let before = match before {
+            Ok(file) => Start::read(&file, file.metadata()?.len())?.id(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let head = Head::new(number, before)?.bytes();
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
-        let file = loop {
-            match folder.open_with(name(number), &options) {
-                Ok(file) => break file.into_std(),
-                // Somebody else was quicker.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < u32::MAX => {
-                    number += 1
-                }
-                Err(error) => return Err(error),
+        let file = folder.open_with(name(number), &options)?.into_std();
+        let made = (|| {
+            // Before it has its first bytes: what has them and no lock is taken for one that does not grow.
+            file.lock()?;
+            file.write_all_at(&head, 0)?;
+            file.sync_all()?;
+            sync(folder)?;
+            Identity::of(&file)
+        })();
+        let identity = match made {
+            Ok(identity) => identity,
+            Err(error) => {
+                let _ = folder.remove_file(name(number));
+                return Err(error);
             }
         };
-        // Before it has its first bytes: what has them and no lock is taken for one that does not grow.
-        file.lock()?;
-        file.write_all_at(&MAGIC, 0)?;
-        file.sync_all()?;
-        // cap-std's own handle is for names only.
-        File::open(path)?.sync_all()?;
-        let identity = Identity::of(&file)?;
-        let path = path.join(name(number));
-        let direct = Direct::open(&path, &MAGIC, LONG).filter(|direct| direct.leads_to(identity));
+        let path = of.path.join(name(number));
+        let direct = Direct::open(&path, &head, LONG).filter(|direct| direct.leads_to(identity));
         Ok(Self { number, path, file, identity, length, written: FIRST, zeroed: FIRST, direct })
     }
 
@@ -155,35 +156,26 @@ impl Segment {
     pub(crate) fn end(self) -> io::Result<()> {
         self.file.set_len(self.written)
     }
+
+    /// Cuts off what a write that failed has left. A segment with nothing else in it goes, unless there is one behind it.
+    pub(crate) fn give_up(self, folder: &Folder) -> io::Result<()> {
+        if self.written > FIRST {
+            self.file.set_len(self.written)?;
+            return self.file.sync_all();
+        }
+        let folder = &folder.open()?;
+        let _making = Making::begin(folder)?;
+        let is_last = numbers(folder)?.last() == Some(&self.number);
+        let name = name(self.number);
+        if is_last && Identity::within(folder, &name)? == self.identity {
+            folder.remove_file(&name)?;
+            sync(folder)?;
+        }
+        Ok(())
+    }
 }
 
 /// How long a segment must be for a batch of so many bytes.
 pub(crate) fn length_for(bytes: usize) -> u64 {
     FIRST + bytes as u64
-}
-
-/// Makes the folder if there is none, readable by its owner only.
-pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => {
-            let around = path.parent().filter(|around| !around.as_os_str().is_empty());
-            File::open(around.unwrap_or(Path::new(".")))?.sync_all()
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder(path).map(drop),
-        Err(error) => Err(error),
-    }
-}
-
-pub(crate) fn folder(path: &Path) -> io::Result<Dir> {
-    Dir::open_ambient_dir(path, ambient_authority())
-}
-
-/// The name of the segment with this number.
-pub(crate) fn name(number: u32) -> String {
-    format!("{number:010}.log")
-}
-
-/// The number of the segment with this name.
-pub(crate) fn number_of(name: &str) -> Option<u32> {
-    name.strip_suffix(".log")?.parse().ok()
 }

@@ -99,7 +99,7 @@ pub(super) async fn look_at(path: &Path) -> Result<SqliteConnection, StoreError>
     options(path).read_only(true).connect().await.map_err(failure)
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)

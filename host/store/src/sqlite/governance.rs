@@ -40,14 +40,16 @@ impl Governance for SqliteStore {
     async fn changes(
         &self,
         target: Option<&str>,
+        institution: Option<&str>,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Change>, StoreError> {
         let rows: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT id, content FROM change WHERE ($1 IS NULL OR target = $1) AND id < $2 \
-             ORDER BY id DESC LIMIT $3",
+            "SELECT id, content FROM change WHERE ($1 IS NULL OR target = $1) \
+             AND ($2 IS NULL OR content ->> '$.institution' = $2) AND id < $3 ORDER BY id DESC LIMIT $4",
         )
         .bind(target)
+        .bind(institution)
         .bind(before.unwrap_or(i64::MAX))
         .bind(i64::from(limit))
         .fetch_all(self.database.readers()?)

@@ -3,8 +3,12 @@
 
 use sqlx::{AssertSqlSafe, SqlitePool};
 
-use super::failure::failure;
-use crate::{error::StoreError, log::Written};
+use super::{database::Database, failure::failure};
+use crate::{
+    error::StoreError,
+    fault::{FaultKind, LogFault},
+    log::{Id, NotedSegment, NotedSegments, Written},
+};
 
 /// How far the log is noted.
 pub(super) struct Noted {
@@ -21,7 +25,7 @@ pub(super) const NOTED: &str = "(SELECT json_array((SELECT coalesce(max(number),
 impl Noted {
     pub(super) fn of(column: &str) -> Result<Self, StoreError> {
         let read = serde_json::from_str(column);
-        let (last, open) = read.map_err(|_| StoreError::Corrupt { what: "segment", key: "all".into() })?;
+        let (last, open) = read.map_err(|_| corrupt())?;
         Ok(Self { open, last })
     }
 
@@ -41,4 +45,46 @@ impl Noted {
             None => segment <= self.last,
         }
     }
+}
+
+/// What is noted of every segment.
+pub(super) async fn segments(readers: &SqlitePool) -> Result<NotedSegments, StoreError> {
+    let rows: Vec<(i64, i64, Option<Vec<u8>>)> =
+        sqlx::query_as("SELECT number, noted, id FROM segment").fetch_all(readers).await.map_err(failure)?;
+    let segment = |(number, noted, id): (i64, i64, Option<Vec<u8>>)| {
+        let id = id.map(Id::try_from).transpose().ok()?;
+        Some((u32::try_from(number).ok()?, NotedSegment { to: u64::try_from(noted).ok()?, id }))
+    };
+    rows.into_iter().map(segment).collect::<Option<_>>().ok_or_else(corrupt)
+}
+
+/// Notes the ids of segments that were noted without.
+pub(super) async fn put_ids(database: &Database, ids: &[(u32, Id)]) -> Result<(), StoreError> {
+    let mut transaction = database.begin().await?;
+    for (number, id) in ids {
+        sqlx::query("UPDATE segment SET id = $2 WHERE number = $1 AND id IS NULL")
+            .bind(i64::from(*number))
+            .bind(id.to_vec())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failure)?;
+    }
+    transaction.commit().await
+}
+
+/// What is wrong with the log and was accepted.
+pub(super) async fn accepted(readers: &SqlitePool) -> Result<Vec<LogFault>, StoreError> {
+    let rows: Vec<(i64, i64, String)> = sqlx::query_as("SELECT first, last, content FROM accepted_loss")
+        .fetch_all(readers)
+        .await
+        .map_err(failure)?;
+    let fault = |(first, last, content): (i64, i64, String)| {
+        let kind: FaultKind = serde_json::from_str(&content).ok()?;
+        Some(LogFault { segments: u32::try_from(first).ok()?..=u32::try_from(last).ok()?, kind })
+    };
+    rows.into_iter().map(fault).collect::<Option<_>>().ok_or_else(corrupt)
+}
+
+fn corrupt() -> StoreError {
+    StoreError::Corrupt { what: "segment", key: "all".into() }
 }

@@ -11,7 +11,7 @@ use std::{
     fs::{self, OpenOptions},
     io,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -24,12 +24,20 @@ use paasla_core::{ClientId, Counted, Entry, Record};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use tokio::sync::{Mutex, Notify};
 
-use super::{database::Database, failure::failure, noted::Noted, opened::Opened, usage};
+use super::{
+    aside,
+    database::Database,
+    failure::failure,
+    noted::{self, Noted},
+    opened::Opened,
+    unavailable, usage,
+};
 use crate::{
     error::StoreError,
+    fault::LogFault,
     filter::RecordFilter,
-    find::{Finder, Hit, Wanted, key},
-    log::{self, Log, LogError, Rest, Written},
+    find::{self, Finder, Hit, Wanted, key},
+    log::{self, Depth, Id, Log, LogError, Rest, Written},
     usage::Usage,
 };
 
@@ -54,7 +62,8 @@ struct Recent {
 #[derive(Debug)]
 pub(super) struct Records {
     log: Log,
-    folder: Opened,
+    /// Its folder. None while something is wrong with the log that nobody has accepted.
+    folder: Option<Opened>,
     /// Whether the last records could not be written.
     is_failing: AtomicBool,
     finder: Finder,
@@ -67,31 +76,80 @@ pub(super) struct Records {
     noting: Mutex<()>,
     /// Told of every batch.
     told: Notify,
+    /// Whether segments may be missing.
+    has_gaps: bool,
 }
 
 impl Records {
-    /// The records beside this database. Whatever is in the log is noted, if the database lets it.
+    /// The records beside this database. Whatever is in the log is noted, if the database lets it, unless something is
+    /// wrong with the log: then nothing is written to it, and nothing noted. A folder is made if there never was one.
     pub(super) async fn open(beside: &Path, database: Database) -> Result<Arc<Self>, StoreError> {
-        let mut folder = beside.as_os_str().to_owned();
-        folder.push("-records");
-        let (log, folder) = aside(move || {
-            let log = Log::open(folder.clone().into())?;
-            Ok((log, Opened::at("folder of records", Path::new(&folder))?))
+        let readers = database.readers()?;
+        let (segments, accepted) = (noted::segments(readers).await?, noted::accepted(readers).await?);
+        let above = segments.last_key_value().map_or(0, |(number, _)| *number);
+        let has_gaps = !accepted.is_empty();
+        let without_id: Vec<u32> =
+            segments.iter().filter(|(_, noted)| noted.id.is_none()).map(|(number, _)| *number).collect();
+        let path = folder(beside);
+        let (log, faults, folder, ids) = aside(move || {
+            let log = Log::open(path.clone(), false, above)?;
+            let faults = log.check(&segments, &accepted, Depth::New)?;
+            if !faults.is_empty() {
+                return Ok((log, faults, None, Vec::new()));
+            }
+            let log = Log::open(path.clone(), true, above)?;
+            let opened = Opened::at("folder of records", &path)?;
+            let folder = log.folder()?;
+            let id = |number| Ok(log::id(&folder, number)?.map(|id| (number, id)));
+            let ids = without_id.into_iter().filter_map(|number| id(number).transpose());
+            let ids = ids.collect::<io::Result<Vec<_>>>()?;
+            Ok((log, faults, Some(opened), ids))
         })
         .await?;
         let records = Arc::new(Self {
             log,
             folder,
             is_failing: AtomicBool::new(false),
-            finder: Finder::default(),
+            finder: Finder::new(above),
             database,
             pruned_at: AtomicI64::new(i64::MIN),
             recent: std::sync::Mutex::default(),
             noting: Mutex::default(),
             told: Notify::new(),
+            has_gaps,
         });
+        if records.folder.is_none() {
+            tracing::error!(
+                faults = faults.len(),
+                "the folder of records is not as it was written: `paasla serve` says what is wrong; records are neither \
+                 written nor counted"
+            );
+        }
         Self::note_if_possible(&records).await?;
+        if !ids.is_empty()
+            && let Err(error) = noted::put_ids(&records.database, &ids).await
+        {
+            tracing::warn!(%error, "what tells segments of the log apart could not be noted; it is tried at the next start");
+        }
         Ok(records)
+    }
+
+    /// What is wrong with the log and was not accepted, every byte of it read.
+    pub(super) async fn check(records: &Arc<Self>) -> Result<Vec<LogFault>, StoreError> {
+        let readers = records.database.readers()?;
+        let (segments, accepted) = (noted::segments(readers).await?, noted::accepted(readers).await?);
+        let of = Arc::clone(records);
+        aside(move || of.log.check(&segments, &accepted, Depth::Whole)).await
+    }
+
+    /// Has the indexes made anew of segments with which something is wrong.
+    pub(super) async fn drop_indexes(records: &Arc<Self>, faults: &[LogFault]) -> Result<(), StoreError> {
+        let (of, faults) = (Arc::clone(records), faults.to_vec());
+        aside(move || match of.log.folder() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            folder => find::drop_indexes(&folder?, &faults),
+        })
+        .await
     }
 
     /// Notes what is written, until the task is aborted.
@@ -107,7 +165,7 @@ impl Records {
     }
 
     pub(super) fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        let written = self.folder.check().and_then(|()| self.append_all(entries));
+        let written = self.folder().and_then(Opened::check).and_then(|()| self.append_all(entries));
         let is_failing = matches!(written, Err(StoreError::Unavailable(_) | StoreError::Replaced { .. }));
         self.is_failing.store(is_failing, Ordering::Relaxed);
         written
@@ -115,15 +173,17 @@ impl Records {
 
     /// Whether records can be written, as far as can be seen without writing any. After they could not, it is tried.
     pub(super) async fn look(records: &Arc<Self>) -> Result<(), StoreError> {
-        records.folder.check()?;
+        let folder = records.folder()?.clone();
+        folder.check()?;
         let of = Arc::clone(records);
         aside(move || {
-            let folder = of.folder.path();
+            let folder = folder.path();
             if statvfs(folder)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
                 return Err(io::ErrorKind::ReadOnlyFilesystem.into());
             }
             if of.is_failing.load(Ordering::Relaxed) {
                 try_to_write(folder)?;
+                of.is_failing.store(false, Ordering::Relaxed);
             }
             Ok(())
         })
@@ -132,8 +192,14 @@ impl Records {
 
     /// How many bytes are free where the records are.
     pub(super) fn free_bytes(&self) -> Option<u64> {
-        let disk = statvfs(self.folder.path()).ok()?;
+        let disk = statvfs(self.folder.as_ref()?.path()).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// The folder to write to.
+    fn folder(&self) -> Result<&Opened, StoreError> {
+        let faulty = || unavailable(io::Error::other("the folder of records is not as it was written"));
+        self.folder.as_ref().ok_or_else(faulty)
     }
 
     fn append_all(&self, entries: &[Entry]) -> Result<(), StoreError> {
@@ -237,6 +303,14 @@ impl Records {
             Self::note_segment(records, number, Some(indexed)).await?;
         }
         let mut next = noted.last + 1;
+        if records.has_gaps {
+            let of = Arc::clone(records);
+            for number in aside(move || log::numbers(&of.log.folder()?)).await? {
+                if i64::from(number) >= next && Self::note_segment(records, number.into(), None).await? {
+                    next = i64::from(number) + 1;
+                }
+            }
+        }
         while Self::note_segment(records, next, None).await? {
             next += 1;
         }
@@ -266,7 +340,9 @@ impl Records {
             let to = i64::try_from(to).unwrap_or(i64::MAX);
             let ended = rest == Rest::Ended;
             if noted != Some(to) || ended {
-                if !Self::note(records, number, noted, to, ended, &counted).await? {
+                let of = Arc::clone(records);
+                let id = aside(move || log::id(&of.log.folder()?, segment)).await?;
+                if !Self::note(records, number, noted, to, ended, id, &counted).await? {
                     // Another program did; it goes on from where it came to.
                     return Ok(true);
                 }
@@ -319,6 +395,7 @@ impl Records {
         from: Option<i64>,
         to: i64,
         ended: bool,
+        id: Option<Id>,
         counted: &[Counted],
     ) -> Result<bool, StoreError> {
         let mut transaction = records.database.begin().await?;
@@ -331,12 +408,14 @@ impl Records {
             return Ok(false);
         }
         usage::add(&mut transaction, &records.pruned_at, counted).await?;
-        let upsert = "INSERT INTO segment (number, noted, ended) VALUES ($1, $2, $3) \
-                      ON CONFLICT (number) DO UPDATE SET noted = excluded.noted, ended = excluded.ended";
+        let upsert = "INSERT INTO segment (number, noted, ended, id) VALUES ($1, $2, $3, $4) \
+                      ON CONFLICT (number) DO UPDATE SET noted = excluded.noted, ended = excluded.ended, \
+                      id = coalesce(excluded.id, id)";
         sqlx::query(upsert)
             .bind(number)
             .bind(to)
             .bind(ended)
+            .bind(id.map(Vec::from))
             .execute(&mut *transaction)
             .await
             .map_err(failure)?;
@@ -361,6 +440,9 @@ impl Records {
 
     /// Notes all that is in the log. That somebody else holds the database is no error: it can be done at any time.
     async fn note_if_possible(records: &Arc<Self>) -> Result<(), StoreError> {
+        if records.folder.is_none() {
+            return Ok(());
+        }
         match Self::note_all(records).await {
             Err(error @ StoreError::Unavailable(_)) => {
                 tracing::warn!(%error, "what records count could not be noted; it is done when the database lets it");
@@ -382,6 +464,13 @@ fn try_to_write(folder: &Path) -> io::Result<()> {
     written
 }
 
+/// The folder beside this database.
+pub(super) fn folder(database: &Path) -> PathBuf {
+    let mut folder = database.as_os_str().to_owned();
+    folder.push("-records");
+    folder.into()
+}
+
 /// A record that was found; none unless it is as it was written.
 fn read(folder: &Dir, hit: Hit) -> io::Result<Option<Record>> {
     let bytes = match log::at(folder, hit.place) {
@@ -391,16 +480,4 @@ fn read(folder: &Dir, hit: Hit) -> io::Result<Option<Record>> {
     // The reader's own error is dropped: it may quote what it could not read.
     let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
     Ok(record.filter(|record| record.instant == hit.instant))
-}
-
-/// Runs what waits for files on a thread that may wait.
-async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, StoreError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| StoreError::Unavailable(Box::new(error)))?.map_err(unavailable)
-}
-
-fn unavailable(error: io::Error) -> StoreError {
-    StoreError::Unavailable(Box::new(error))
 }

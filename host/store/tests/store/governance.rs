@@ -60,7 +60,7 @@ async fn with_rule(store: &dyn Store) -> Rulebook {
 }
 
 async fn numbers(store: &dyn Store) -> Vec<i64> {
-    store.changes(None, None, 100).await.unwrap().iter().map(|change| change.id).collect()
+    store.changes(None, None, None, 100).await.unwrap().iter().map(|change| change.id).collect()
 }
 
 pub(crate) async fn a_change_goes_with_its_record_or_not_at_all(home: &impl Home) {
@@ -79,11 +79,11 @@ pub(crate) async fn a_change_goes_with_its_record_or_not_at_all(home: &impl Home
     let again = store.commit(&[install(&rulebook, 1)], &change("again", "rulebook")).await.unwrap();
     assert_eq!(again.generation, Some(2));
     let other = home.open().await;
-    let all = other.changes(None, None, 100).await.unwrap();
+    let all = other.changes(None, None, None, 100).await.unwrap();
     let told: Vec<_> = all.iter().map(|one| (one.what.action.as_str(), one.generation)).collect();
     assert_eq!(told, [("again", Some(2)), ("seed", Some(1))]);
-    assert_eq!(other.changes(Some("nothing"), None, 100).await.unwrap(), []);
-    assert_eq!(other.changes(None, Some(again.change), 100).await.unwrap(), all[1..]);
+    assert_eq!(other.changes(Some("nothing"), None, None, 100).await.unwrap(), []);
+    assert_eq!(other.changes(None, None, Some(again.change), 100).await.unwrap(), all[1..]);
 }
 
 pub(crate) async fn of_two_changes_at_once_one_wins(home: &impl Home) {
@@ -116,8 +116,14 @@ pub(crate) async fn tokens_keys_and_signatures_are_kept(home: &impl Home) {
         revoked_at: None,
     };
     let signature = Signature { rule: digest.clone(), key: "k".into(), signature: "ff".into(), at: NOW };
-    let admission =
-        Admission { by: "mari".into(), institution: None, at: NOW, cases: 3, also_by: Vec::new() };
+    let admission = Admission {
+        by: "mari".into(),
+        institution: None,
+        at: NOW,
+        cases: 3,
+        also_by: Vec::new(),
+        also_for: Vec::new(),
+    };
     let acts = [
         Act::PutToken(token("a")),
         Act::PutToken(token("b")),
@@ -145,9 +151,15 @@ pub(crate) async fn tokens_keys_and_signatures_are_kept(home: &impl Home) {
     assert_eq!(store.admission(&digest).await.unwrap(), Some(admission.clone()));
     // Who brings it again is noted once, beside the first.
     for by in ["jaan", "mari", "jaan"] {
-        store.commit(&[Act::AddBringer { rule: digest.clone(), by: by.into() }], &note).await.unwrap();
+        store
+            .commit(&[Act::AddBringer { rule: digest.clone(), by: by.into(), institution: None }], &note)
+            .await
+            .unwrap();
     }
-    store.commit(&[Act::AddBringer { rule: "nothing".into(), by: "mari".into() }], &note).await.unwrap();
+    store
+        .commit(&[Act::AddBringer { rule: "nothing".into(), by: "mari".into(), institution: None }], &note)
+        .await
+        .unwrap();
     let both = Admission { also_by: vec!["jaan".into()], ..admission };
     assert!(both.was_brought_by("jaan") && both.was_brought_by("mari") && !both.was_brought_by("liis"));
     assert_eq!(store.admission(&digest).await.unwrap(), Some(both));

@@ -96,7 +96,7 @@ async fn a_batch_that_is_not_whole_is_none() {
     let batches: Vec<Vec<Record>> = (0..3).map(|_| vec![record(), record()]).collect();
     let bytes = left(&home, &batches).await;
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    let begins = end - (end - 16) / 3;
+    let begins = end - (end - 64) / 3;
     for cut in (begins + 1..end).step_by(241).chain([begins + 1, begins + 4, begins + 39, end - 1]) {
         // Both as if the rest had never reached the disk, and as if the file had ended there.
         for zeros in [true, false] {
@@ -130,7 +130,7 @@ async fn what_was_changed_is_not_read() {
     assert_eq!(store.record(&one.id).await.unwrap().as_ref(), Some(&one));
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     // After the head of the segment and the batch: the record's own.
-    for place in (16 + 40..=end).step_by(97) {
+    for place in (64 + 40..=end).step_by(97) {
         let mut changed = bytes.clone();
         changed[place] ^= 1;
         fs::write(&segments(&home)[0], changed).unwrap();
@@ -146,7 +146,7 @@ async fn what_was_changed_at_once_is_told() {
     let (store, one) = (home.open().await, record());
     append(&*store, std::slice::from_ref(&one)).unwrap();
     let good = fs::read(&segments(&home)[0]).unwrap();
-    for place in [57, 600] {
+    for place in [105, 600] {
         let mut bytes = good.clone();
         bytes[place] ^= 1;
         fs::write(&segments(&home)[0], bytes).unwrap();
@@ -272,6 +272,27 @@ async fn without_its_folder_nothing_is_written() {
     let refused = append(&*store, &[record()]);
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     append(&*store, &[record()]).unwrap();
+}
+
+/// An empty folder in the place of the one with the records is not taken for it, by whoever has that open.
+#[tokio::test]
+async fn another_folder_is_none_of_its_own() {
+    let home = SqliteHome::new();
+    let store = home.open().await;
+    append(&*store, &[record()]).unwrap();
+    let elsewhere = home.path().with_extension("elsewhere");
+    fs::rename(home.records(), &elsewhere).unwrap();
+    fs::create_dir(home.records()).unwrap();
+    for _ in 0..3 {
+        let refused = append(&*store, &[record()]);
+        assert!(matches!(refused, Err(StoreError::Replaced { .. })), "{refused:?}");
+    }
+    // Fails when there is something in it.
+    fs::remove_dir(home.records()).unwrap();
+    fs::rename(&elsewhere, home.records()).unwrap();
+    append(&*store, &[record()]).unwrap();
+    assert_eq!(count(&*store).await, 2, "what was refused is nowhere");
+    assert_eq!(count(&*home.open().await).await, 2);
 }
 
 /// What is read of a record's bytes is what was known when they were written.

@@ -6,6 +6,8 @@
 #![allow(missing_docs, reason = "a test has no public items")]
 
 mod crash;
+mod faults;
+mod full;
 mod governance;
 mod log;
 mod quarantine;

@@ -2,8 +2,8 @@
 //! Records, rulebooks and rules to test with.
 
 use paasla_core::{
-    ClientId, Decision, Entry, Grant, Mode, Outcome, Policy, Query, Reason, Record, Rulebook, RulingSummary,
-    Scope, Service, Subjects, Term, term::ConceptKind,
+    ClientId, Decision, Entry, Grant, Mode, Outcome, Policy, Query, Reason, Record, RowCount, Rulebook,
+    RulingSummary, Scope, Service, Subjects, Term, term::ConceptKind,
 };
 use paasla_store::{Store, StoreError, StoredRule};
 use sha2::{Digest as _, Sha256};
@@ -48,10 +48,20 @@ pub(crate) fn record() -> Record {
             rule: digest(b"rule"),
             said: "abstain".into(),
             fuel: u64::MAX,
+            told: vec!["subject.birth-date".into()],
         }],
+        row_decisions: vec![RowCount {
+            by: "minors".into(),
+            code: "minors.child-not-for-purpose".into(),
+            field: Some("birthDate".into()),
+            to: "hide".into(),
+            rows: 2,
+        }],
+        register: Some("ab".repeat(32)),
         subjects: vec!["aa".into(), "bb".into()],
         usage_basis: Some(PUBLIC_TASK.into()),
         usage_holder: None,
+        stands_for: None,
         returned: 1,
         cost: 12,
         duration_us: 345,
@@ -63,6 +73,7 @@ fn query(id: String) -> Query {
     Query {
         id,
         instant: NOW,
+        utc_offset: 120,
         date: "2026-09-21".parse().unwrap(),
         channel: "xroad".into(),
         service: "person".into(),
@@ -123,6 +134,7 @@ pub(crate) fn policy(name: &str, rule: &[u8], settings: &str) -> Policy {
         scope: Scope::default(),
         mode: Mode::Shadow,
         limits: Default::default(),
+        vouched_by: Default::default(),
     }
 }
 

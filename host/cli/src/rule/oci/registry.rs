@@ -53,8 +53,8 @@ impl Registry {
             ClientProtocol::Https
         };
         // A registry on this machine is asked for without TLS, and its password would go to a proxy in clear. A proxy that is
-        // set takes the place of those in the environment, and this one is for no host.
-        let no_proxy = place.is_here().then(|| "*".to_owned());
+        // set takes the place of those in the environment, and this one is for no host: neither for a name nor for an address.
+        let no_proxy = place.is_here().then(|| "*,0.0.0.0/0,::/0".to_owned());
         let config = ClientConfig {
             protocol,
             http_proxy: no_proxy.as_ref().map(|_| "http://127.0.0.1".to_owned()),

@@ -165,7 +165,7 @@ impl Workshop<'_> {
         if !missing.is_empty() {
             return Err(PolicyError::Facts(missing));
         }
-        let activated = self.engine.activate(rule, policy)?;
+        let activated = self.engine.activate(rule, policy, self.description.told())?;
         Ok(Arc::new(Version { activated, watch: self.pool.watch(policy) }))
     }
 }

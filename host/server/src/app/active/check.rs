@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use paasla_core::{Mode, Rulebook};
 use paasla_register::Description;
 
+use super::unmet::did_you_mean;
+
 pub(super) fn check(description: &Description, rulebook: &Rulebook) -> Vec<String> {
     let mut problems = Vec::new();
     let mut names = BTreeSet::new();
@@ -51,11 +53,16 @@ pub(super) fn check(description: &Description, rulebook: &Rulebook) -> Vec<Strin
         }
         let services: Vec<_> = rulebook.services.iter().filter(|s| s.name == grant.service).collect();
         if services.is_empty() {
-            wrong(format!("there is no service `{}`", grant.service));
+            let names = rulebook.services.iter().map(|service| service.name.as_str());
+            let meant = did_you_mean(&grant.service, names);
+            wrong(format!("there is no service `{}`{meant}", grant.service));
         }
-        for field in &grant.fields {
+        // Of a service that is not there no field is.
+        for field in grant.fields.iter().filter(|_| !services.is_empty()) {
             if field != "*" && !services.iter().any(|service| service.fields.contains(field)) {
-                wrong(format!("service `{}` has no field `{field}`", grant.service));
+                let names = services.iter().flat_map(|service| service.fields.iter().map(String::as_str));
+                let meant = did_you_mean(field, names);
+                wrong(format!("service `{}` has no field `{field}`{meant}", grant.service));
             }
         }
         if grant.purposes.is_empty() || grant.legal_bases.is_empty() {

@@ -2,7 +2,10 @@
 //! Who acts.
 
 use paasla_core::{ClientId, Scope};
-use paasla_store::{StoreError, governance::token::Role};
+use paasla_store::{
+    StoreError,
+    governance::token::{Role, TokenState},
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{now, refusal::Refusal};
@@ -11,7 +14,7 @@ use crate::app::App;
 /// Who acts, and what they may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// Their name, as it stands in changes.
+    /// The person (see [`paasla_core::Person`]), as they stand in changes.
     pub who: String,
     /// The token's id; none for the host itself.
     pub token: Option<String>,
@@ -58,10 +61,8 @@ impl Actor {
         match (&self.institution, owner) {
             (None, _) => Ok(()),
             (Some(institution), Some(owner)) if institution.to_string() == owner => Ok(()),
-            (Some(institution), _) => Err(Refusal::forbidden(
-                "policy_not_own",
-                format!("the policy `{policy}` is not one of {institution}, for which you act"),
-            )),
+            // As if it were not there.
+            (Some(_), _) => Err(Refusal::not_found("policy", policy)),
         }
     }
 
@@ -78,18 +79,33 @@ impl Actor {
 }
 
 impl App {
-    /// Who holds a token; none when there is no such token, or it is no longer good.
+    /// Who holds a token, or why nobody does.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn actor(&self, token: &str) -> Result<Option<Actor>, StoreError> {
+    pub async fn actor(&self, token: &str) -> Result<Result<Actor, NobodyKnown>, StoreError> {
         let found = self.store.token(&hex::encode(Sha256::digest(token))).await?;
-        let good = found.filter(|token| token.is_good(now()));
-        Ok(good.map(|token| Actor {
-            who: token.holder,
-            token: Some(token.id),
-            institution: token.institution,
-            roles: token.roles,
-        }))
+        let Some(token) = found else { return Ok(Err(NobodyKnown::Unknown)) };
+        Ok(match token.state(now()) {
+            TokenState::Good => Ok(Actor {
+                who: token.holder,
+                token: Some(token.id),
+                institution: token.institution,
+                roles: token.roles,
+            }),
+            TokenState::Expired => Err(NobodyKnown::Expired),
+            TokenState::Revoked => Err(NobodyKnown::Revoked),
+        })
     }
+}
+
+/// Why a token names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NobodyKnown {
+    /// There is no such token.
+    Unknown,
+    /// It was revoked.
+    Revoked,
+    /// Its time is up.
+    Expired,
 }

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use paasla_core::{Limits, Mode, Policy, Scope};
+use paasla_core::{Limits, Mode, Policy, Scope, Vouching};
 use paasla_engine::{
     digest_of as digest_of_bytes,
     travelling::{cases_in, run_case_files},
@@ -27,23 +27,24 @@ use super::{
     turn::Turn,
     view::{PolicyView, view},
 };
-use crate::app::App;
+use crate::app::{App, active::scope_unmet};
 
 /// Who does it, as it stands in changes.
 const FOLDER: &str = "drop folder";
 
-/// How a rule from the folder is to be at work. What is left out is as it was, or as it usually is.
+/// How a rule from the folder is to be at work: as the file says, and nothing else. What is left out is as it usually is,
+/// whatever it was before.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct DroppedPolicy {
     /// Settings.
-    pub settings: Option<serde_json::Value>,
+    pub settings: serde_json::Value,
     /// Which queries it speaks to.
-    pub scope: Option<Scope>,
+    pub scope: Scope,
     /// Whether its rulings count.
-    pub mode: Option<Mode>,
+    pub mode: Mode,
     /// Limits.
-    pub limits: Option<Limits>,
+    pub limits: Limits,
 }
 
 impl App {
@@ -82,16 +83,16 @@ impl App {
         let _turn = self.governor.turn.lock().await;
         self.catch_up().await?;
         let active = self.active.load_full();
-        let mut own = active.rulebook.policies.iter().filter(|policy| policy.name == name);
-        let mode = wanted.mode.or_else(|| own.clone().map(|policy| policy.mode).next()).unwrap_or_default();
-        let known = own.find(|policy| policy.mode == mode);
+        let DroppedPolicy { settings, scope, mode, limits } = wanted;
+        Refusal::all(scope_unmet(&active.rulebook, &scope, |_| true))?;
         let policy = Policy {
             name: name.to_owned(),
             rule: digest_of_bytes(&component),
-            settings: wanted.settings.or_else(|| Some(known?.settings.clone())).unwrap_or_default(),
-            scope: wanted.scope.or_else(|| Some(known?.scope.clone())).unwrap_or_default(),
-            limits: wanted.limits.or_else(|| Some(known?.limits.clone())).unwrap_or_default(),
+            settings,
+            scope,
+            limits,
             mode,
+            vouched_by: Vouching::Ministry,
         };
         let stored = StoredRule {
             digest: policy.rule.clone(),
@@ -101,8 +102,14 @@ impl App {
             summary: rule.about.summary.clone(),
         };
         let by = deed.actor.who.clone();
-        let admission =
-            Admission { by: by.clone(), institution: None, at: now(), cases: 0, also_by: Vec::new() };
+        let admission = Admission {
+            by: by.clone(),
+            institution: None,
+            at: now(),
+            cases: 0,
+            also_by: Vec::new(),
+            also_for: Vec::new(),
+        };
         let versions = self.store.versions(Some(name)).await?;
         let known = version_of(&versions, &policy);
         // As after a restart: nothing is new, and no generation is made for that.

@@ -4,14 +4,14 @@
 use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey as _};
 use paasla_core::{Mode, Policy, Scope};
 use paasla_store::{
-    Action, NewQuarantine, StoreError,
+    Action, NewQuarantine,
     governance::{act::Act, key::TrustKey, version::digest_of},
 };
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Deed, Revoked, actor::Actor, now, refusal::Refusal, turn::Turn, vouch};
-use crate::app::{App, quarantine::VersionId};
+use crate::app::{App, active::scope_unmet, quarantine::VersionId};
 
 /// A key as it is brought.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -38,14 +38,6 @@ pub struct RevokedKey {
 }
 
 impl App {
-    /// The trust list.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn keys(&self) -> Result<Vec<TrustKey>, StoreError> {
-        self.store.keys().await
-    }
-
     /// Puts a key into the trust list. One that is there already stays as it is.
     ///
     /// # Errors
@@ -65,6 +57,8 @@ impl App {
                 let message = "this is no Ed25519 public key: PEM or 32 bytes in hex are wanted";
                 Refusal::invalid("key_invalid", "/publicKey", message)
             })?;
+            let rulebook = self.rulebook();
+            Refusal::all(scope_unmet(&rulebook, &new.scope, |client| actor.sees_client(client)))?;
             let _turn = self.governor.turn.lock().await;
             if let Some(known) = self.store.keys().await?.into_iter().find(|key| key.id == id) {
                 if known.is_in_force() && known.scope == new.scope && known.owner == new.owner {

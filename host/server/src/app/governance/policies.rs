@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use paasla_core::{Limits, Mode, Policy, Rulebook, Scope};
+use paasla_core::{Limits, Mode, Policy, Rulebook, Scope, Vouching};
 use paasla_engine::ActivateError;
 use paasla_store::governance::{
     act::Act,
@@ -16,12 +16,13 @@ use super::{
     actor::Actor,
     now,
     refusal::Refusal,
+    shares::Place,
     view::{PolicyView, view},
     vouch,
 };
 use crate::app::{
     App,
-    active::{PolicyError, try_policy},
+    active::{PolicyError, scope_unmet, try_policy},
     aside::aside,
     problem::Problem,
 };
@@ -68,7 +69,8 @@ impl App {
     async fn create(&self, deed: Deed<'_>, new: NewPolicy) -> Result<PolicyView, Refusal> {
         deed.check_reason()?;
         let NewPolicy { name, rule, settings, scope, limits } = new;
-        let policy = Policy { name, rule, settings, scope, limits, mode: Mode::Enforce };
+        let vouched_by = self.vouching(deed.actor, &rule).await?;
+        let policy = Policy { name, rule, settings, scope, limits, mode: Mode::Enforce, vouched_by };
         deed.actor.check_scope(&policy.scope)?;
         let digest = digest_of(&policy);
         let usable =
@@ -77,8 +79,9 @@ impl App {
         self.check_name(deed.actor, &policy.name, &versions)?;
         if !versions.iter().any(|version| usable(&version)) {
             // Compiling takes long: nobody else's act waits for it. In the turn it comes out of the cache.
-            let _place = self.governor.examination().await?;
-            self.check_policy(&self.active.load().rulebook.clone(), &policy).await?;
+            let place = self.governor.places.examinations.place(deed.actor).await?;
+            let rulebook = self.active.load().rulebook.clone();
+            self.check_policy(deed.actor, &rulebook, &policy, Some(place)).await?;
         }
         let _turn = self.governor.turn.lock().await;
         let active = self.active.load_full();
@@ -87,7 +90,7 @@ impl App {
         if let Some(known) = versions.iter().rev().find(usable) {
             return Ok(view(&active, known));
         }
-        self.check_policy(&active.rulebook, &policy).await?;
+        self.check_policy(deed.actor, &active.rulebook, &policy, None).await?;
         let version = PolicyVersion {
             version: versions.last().map_or(0, |last| last.version).saturating_add(1),
             policy,
@@ -118,7 +121,11 @@ impl App {
             None => Ok(()),
             Some(owner) if owner == actor.owner() => Ok(()),
             Some(owner) => {
-                let whose = owner.unwrap_or_else(|| "the ministry".to_owned());
+                // An institution is not told whose it is.
+                let whose = match actor.institution {
+                    Some(_) => "somebody else".to_owned(),
+                    None => owner.unwrap_or_else(|| "the ministry".to_owned()),
+                };
                 let message = format!("the policy `{name}` belongs to {whose}: choose another name");
                 Err(Refusal::forbidden("policy_not_own", message))
             }
@@ -126,41 +133,64 @@ impl App {
     }
 
     /// Everything that is wrong with a policy.
-    pub(crate) async fn check_policy(&self, rulebook: &Rulebook, policy: &Policy) -> Result<(), Refusal> {
-        let mut problems = Vec::new();
-        for (place, service) in policy.scope.services.iter().enumerate() {
-            if rulebook.latest(service).is_none() {
-                let message = format!("there is no service `{service}`");
-                problems.push(Problem::new("service_unknown", format!("/scope/services/{place}"), message));
-            }
-        }
+    async fn check_policy(
+        &self,
+        actor: &Actor,
+        rulebook: &Rulebook,
+        policy: &Policy,
+        place: Option<Place>,
+    ) -> Result<(), Refusal> {
+        let mut problems = scope_unmet(rulebook, &policy.scope, |client| actor.sees_client(client));
         for limit in policy.limits.impossible() {
             let message =
                 format!("under this `{limit}` the rule could never rule, and every query would be refused");
             problems.push(Problem::new("limit_invalid", format!("/limits/{limit}"), message));
         }
-        let Some(rule) = self.store.rule(&policy.rule).await? else {
+        let admission = self.store.admission(&policy.rule).await?;
+        let is_there = self.sees_rule(actor, &policy.rule, admission.as_ref()).await?;
+        let Some(rule) = self.store.rule(&policy.rule).await?.filter(|_| is_there) else {
             let message = "there is no rule with this digest: bring it in with `paasla rule push`";
             problems.push(Problem::new("rule_unknown", "/rule", message));
             return Refusal::all(problems);
         };
-        problems.extend(self.vouched(policy).await?);
+        problems.extend(self.vouched(policy, actor.owner().as_deref()).await?);
         let work = {
             let (engine, description) = (self.governor.engine.clone(), Arc::clone(&self.description));
             let (rulebook, policy) = (rulebook.clone(), policy.clone());
-            move || try_policy(&engine, &description, &rulebook, &policy, &rule.bytes)
+            move || {
+                // Kept to the end, also when whoever asked has gone.
+                let _place = place;
+                try_policy(&engine, &description, &rulebook, &policy, &rule.bytes)
+            }
         };
         let tried = aside(work).await.ok_or_else(Refusal::internal)?;
         problems.extend(tried.err().map_or_else(Vec::new, unfit));
         Refusal::all(problems)
     }
 
+    /// Who vouches for a rule: the ministry if one of its keys in force signed it; where no signatures are asked for, whoever
+    /// brings the policy.
+    async fn vouching(&self, actor: &Actor, rule: &str) -> Result<Vouching, Refusal> {
+        if !self.governor.settings.signatures {
+            return Ok(if actor.owner().is_none() { Vouching::Ministry } else { Vouching::Institution });
+        }
+        let (keys, signatures) = (self.store.keys().await?, self.store.signatures(rule).await?);
+        Ok(vouch::vouching(&keys, &signatures, rule))
+    }
+
     /// Why nobody vouches for a policy; nothing when somebody does, or nobody must.
-    pub(crate) async fn vouched(&self, policy: &Policy) -> Result<Option<Problem>, Refusal> {
+    /// Of a policy of an institution no key is told that is another institution's.
+    pub(crate) async fn vouched(
+        &self,
+        policy: &Policy,
+        institution: Option<&str>,
+    ) -> Result<Option<Problem>, Refusal> {
         if !self.governor.settings.signatures {
             return Ok(None);
         }
-        let (keys, signatures) = (self.store.keys().await?, self.store.signatures(&policy.rule).await?);
+        let institution = institution.and_then(|institution| institution.parse().ok());
+        let keys = self.keys_for(&Actor { institution, ..Actor::host() }).await?;
+        let signatures = self.store.signatures(&policy.rule).await?;
         Ok(vouch::vouched(&keys, &signatures, &policy.rule, &policy.scope).err())
     }
 }

@@ -2,7 +2,6 @@
 //! The rulebook: what it is now, what it was, and back to what it was.
 
 use paasla_core::Rulebook;
-use paasla_store::{GenerationInfo, StoreError};
 
 use super::{Deed, actor::Actor, past, refusal::Refusal, turn::Turn};
 use crate::app::App;
@@ -21,14 +20,6 @@ impl App {
     #[must_use]
     pub fn rulebook(&self) -> Rulebook {
         self.active.load().rulebook.clone()
-    }
-
-    /// Every generation, newest first.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn generations(&self) -> Result<Vec<GenerationInfo>, StoreError> {
-        self.store.generations().await
     }
 
     /// Puts the content of an earlier generation to work again (that of the one before, if none is named), as a new one.

@@ -14,7 +14,7 @@ use paasla_store::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Deed, actor::Actor, now, refusal::Refusal, vouch};
+use super::{Deed, actor::Actor, now, refusal::Refusal, shares::Place, vouch};
 use crate::app::{App, aside::aside, problem::Problem};
 
 /// A signature as it is brought.
@@ -25,6 +25,9 @@ pub struct NewSignature {
     pub key: String,
     /// The signature (Ed25519, RFC 8032) on [`vouch::signed_text`], in hex.
     pub signature: String,
+    /// The rule that it is on, as `paasla rule sign` writes it down; must be the one that is brought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// A rule as it is brought.
@@ -77,19 +80,37 @@ pub struct SignatureView {
 }
 
 impl App {
-    /// Brings a rule in. One that is there already stays as it is; signatures that are new are added.
+    /// A place among those who bring rules in. Take it before the rule is read: that is what takes memory.
+    ///
+    /// # Errors
+    /// When none becomes free in time.
+    pub async fn upload_place(&self, actor: &Actor) -> Result<Place, Refusal> {
+        self.governor.places.uploads.place(actor).await
+    }
+
+    /// A place among those who act. Take it before the act is read.
+    ///
+    /// # Errors
+    /// When none becomes free in time.
+    pub async fn act_place(&self, actor: &Actor) -> Result<Place, Refusal> {
+        self.governor.places.acts.place(actor).await
+    }
+
+    /// Brings a rule in. One that is there already stays as it is; signatures that are new are added. The place is kept
+    /// until the rule has been looked at, also when whoever brought it has gone.
     ///
     /// # Errors
     /// With every problem: of the component, of each case, of each signature. Nothing is stored then.
     pub async fn upload(
         &self,
         actor: &Actor,
+        place: Place,
         new: NewRule,
         reason: &str,
     ) -> Result<(RuleView, bool), Refusal> {
         let digest = digest_of(&new.component);
         let deed = Deed { actor, action: "rule.upload", target: &digest, version: None, reason };
-        match self.bring_in(deed, &digest, new).await {
+        match self.bring_in(deed, &digest, new, place).await {
             Ok(done) => Ok(done),
             Err(refusal) => Err(self.refused(deed, refusal).await),
         }
@@ -100,17 +121,18 @@ impl App {
         deed: Deed<'_>,
         digest: &str,
         new: NewRule,
+        place: Place,
     ) -> Result<(RuleView, bool), Refusal> {
         deed.check_reason()?;
         let NewRule { component, cases, signatures } = new;
         let mut acts: Vec<Act> = Vec::new();
         // A rule that was admitted is there: the store refuses an admission without it.
         if self.store.admission(digest).await?.is_none() {
-            let (fresh, mut problems) = self.signed(digest, &signatures).await?;
+            let (fresh, mut problems) = self.signed(deed.actor, digest, &signatures).await?;
             let is_signed = !fresh.is_empty() || !self.store.signatures(digest).await?.is_empty();
             // Cases are run for nobody who must have a signature and has none that counts.
             let cases = (is_signed || !self.governor.settings.signatures).then_some(cases);
-            let (component, examined) = self.examined(component, cases).await?;
+            let (component, examined) = self.examined(component, cases, place).await?;
             let (about, cases) = examined.map_err(|wrong| {
                 problems.splice(..0, wrong).for_each(drop);
                 Refusal { status: 422, problems: std::mem::take(&mut problems) }
@@ -129,6 +151,7 @@ impl App {
                 at: now(),
                 cases: u64::try_from(cases).unwrap_or(u64::MAX),
                 also_by: Vec::new(),
+                also_for: Vec::new(),
             };
             acts.push(Act::PutRule(stored, admission));
         }
@@ -136,33 +159,39 @@ impl App {
         // Somebody may have brought it in meanwhile, or revoked a key.
         let known = self.store.rule(digest).await?;
         let admission = self.store.admission(digest).await?;
-        let is_known = admission.is_some();
+        // One that only others have brought is new to an institution.
+        let is_known = admission.is_some() && self.sees_rule(deed.actor, digest, admission.as_ref()).await?;
         if let Some(admission) = admission {
             acts.clear();
             // Whoever brings a rule that is there does not approve its policies either.
-            if !admission.was_brought_by(&deed.actor.who) {
-                acts.push(Act::AddBringer { rule: digest.to_owned(), by: deed.actor.who.clone() });
+            let (by, institution) = (deed.actor.who.clone(), deed.actor.owner());
+            let is_new_for = institution.as_ref().is_some_and(|own| !admission.was_brought_for(own));
+            if !admission.was_brought_by(&by) || is_new_for {
+                acts.push(Act::AddBringer { rule: digest.to_owned(), by, institution });
             }
         }
-        let (fresh, problems) = self.signed(digest, &signatures).await?;
+        let (fresh, problems) = self.signed(deed.actor, digest, &signatures).await?;
         Refusal::all(problems)?;
         acts.extend(fresh.into_iter().map(Act::PutSignature));
         if !acts.is_empty() {
-            let before = known.map(|rule| rule.digest);
+            let before =
+                known.filter(|_| is_known || deed.actor.institution.is_none()).map(|rule| rule.digest);
             self.store.commit(&acts, &deed.change(before, Some(digest.to_owned()))).await?;
         }
-        let view = self.rule(digest).await?.ok_or_else(Refusal::internal)?;
+        let view = self.rule(deed.actor, digest).await?.ok_or_else(Refusal::internal)?;
         Ok((view, !is_known))
     }
 
     /// Signatures that are not there yet, and why the rule is not signed as it must be.
     async fn signed(
         &self,
+        actor: &Actor,
         digest: &str,
         signatures: &[NewSignature],
     ) -> Result<(Vec<Signature>, Vec<Problem>), Refusal> {
-        let (fresh, mut problems) = self.fresh(digest, signatures).await?;
-        let unsigned = signatures.is_empty() && self.store.signatures(digest).await?.is_empty();
+        let place = |index| format!("/signatures/{index}");
+        let (fresh, mut problems) = self.fresh(actor, digest, signatures, place).await?;
+        let unsigned = signatures.is_empty() && self.signatures_for(actor, digest).await?.is_empty();
         if unsigned && self.governor.settings.signatures {
             let message = "a rule must be signed by a key of the trust list: sign it with `paasla rule sign`";
             problems.push(Problem::new("rule_unsigned", "/signatures", message));
@@ -170,14 +199,13 @@ impl App {
         Ok((fresh, problems))
     }
 
-    /// Looks at a component, a few at one time, and runs cases if they are given. The place is kept until that has
-    /// ended, also when whoever brought it has gone.
+    /// Looks at a component, and runs cases if they are given.
     async fn examined(
         &self,
         component: Vec<u8>,
         cases: Option<CaseFiles>,
+        place: Place,
     ) -> Result<(Vec<u8>, Result<(Arc<About>, usize), Vec<Problem>>), Refusal> {
-        let place = self.governor.examination().await?;
         // What comes of bytes that may not get in is kept nowhere.
         let engine = self.governor.engine.without_cache();
         let longest = self.governor.longest_cases();
@@ -213,15 +241,15 @@ impl App {
         let work = async {
             deed.check_reason()?;
             let _turn = self.governor.turn.lock().await;
-            self.rule(digest).await?.ok_or_else(|| Refusal::not_found("rule", digest))?;
-            let (fresh, problems) = self.fresh(digest, &[new]).await?;
+            self.rule(actor, digest).await?.ok_or_else(|| Refusal::not_found("rule", digest))?;
+            let (fresh, problems) = self.fresh(actor, digest, &[new], |_| String::new()).await?;
             Refusal::all(problems)?;
             let acts: Vec<Act> = fresh.into_iter().map(Act::PutSignature).collect();
             if !acts.is_empty() {
                 let digest = Some(digest.to_owned());
                 self.store.commit(&acts, &deed.change(digest.clone(), digest)).await?;
             }
-            self.rule(digest).await?.ok_or_else(Refusal::internal)
+            self.rule(actor, digest).await?.ok_or_else(Refusal::internal)
         };
         match work.await {
             Ok(view) => Ok(view),
@@ -229,16 +257,23 @@ impl App {
         }
     }
 
-    /// Signatures that are not there yet, and what is wrong with others.
+    /// Signatures that are not there yet, and what is wrong with others, each at its place in what was sent.
     async fn fresh(
         &self,
+        actor: &Actor,
         digest: &str,
         new: &[NewSignature],
+        place: impl Fn(usize) -> String,
     ) -> Result<(Vec<Signature>, Vec<Problem>), Refusal> {
-        let (keys, known) = (self.store.keys().await?, self.store.signatures(digest).await?);
+        let (keys, known) = (self.keys_for(actor).await?, self.store.signatures(digest).await?);
         let (mut fresh, mut problems) = (Vec::new(), Vec::new());
-        for (place, NewSignature { key, signature }) in new.iter().enumerate() {
-            let place = format!("/signatures/{place}");
+        for (index, NewSignature { key, signature, rule }) in new.iter().enumerate() {
+            let place = place(index);
+            if rule.as_deref().is_some_and(|rule| rule != digest) {
+                let message = "this signature is on another rule: take the one that was made of these bytes";
+                problems.push(Problem::new("signature_of_other_rule", format!("{place}/rule"), message));
+                continue;
+            }
             if let Some(problem) = vouch::problem(&keys, digest, key, signature, &place) {
                 problems.push(problem);
             } else if !known.iter().any(|known| known.key == *key) {
@@ -249,41 +284,58 @@ impl App {
         Ok((fresh, problems))
     }
 
-    /// Every rule.
+    /// The signatures on a rule, as far as the actor may know of their keys.
+    async fn signatures_for(&self, actor: &Actor, digest: &str) -> Result<Vec<Signature>, StoreError> {
+        let mut signatures = self.store.signatures(digest).await?;
+        if actor.institution.is_some() {
+            let keys = self.keys_for(actor).await?;
+            signatures.retain(|signature| keys.iter().any(|key| key.id == signature.key));
+        }
+        Ok(signatures)
+    }
+
+    /// Every rule that the actor may see.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn rules(&self) -> Result<Vec<RuleView>, StoreError> {
+    pub async fn rules(&self, actor: &Actor) -> Result<Vec<RuleView>, StoreError> {
         let mut views = Vec::new();
         for info in self.store.rules().await? {
-            views.push(self.rule_view(info).await?);
+            views.extend(self.rule_view(actor, info).await?);
         }
         Ok(views)
     }
 
-    /// One rule; none when it is not there.
+    /// One rule; none when it is not there, or not there for the actor.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn rule(&self, digest: &str) -> Result<Option<RuleView>, StoreError> {
+    pub async fn rule(&self, actor: &Actor, digest: &str) -> Result<Option<RuleView>, StoreError> {
         match self.store.rules().await?.into_iter().find(|info| info.digest == digest) {
-            Some(info) => self.rule_view(info).await.map(Some),
+            Some(info) => self.rule_view(actor, info).await,
             None => Ok(None),
         }
     }
 
-    /// A rule's bytes; none when it is not there.
+    /// A rule's bytes; none when it is not there, or not there for the actor.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    pub async fn component(&self, actor: &Actor, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let admission = self.store.admission(digest).await?;
+        if !self.sees_rule(actor, digest, admission.as_ref()).await? {
+            return Ok(None);
+        }
         Ok(self.store.rule(digest).await?.map(|rule| rule.bytes))
     }
 
-    async fn rule_view(&self, info: RuleInfo) -> Result<RuleView, StoreError> {
+    async fn rule_view(&self, actor: &Actor, info: RuleInfo) -> Result<Option<RuleView>, StoreError> {
         let admission = self.store.admission(&info.digest).await?;
-        let keys = self.store.keys().await?;
-        let signatures = self.store.signatures(&info.digest).await?;
+        if !self.sees_rule(actor, &info.digest, admission.as_ref()).await? {
+            return Ok(None);
+        }
+        let keys = self.keys_for(actor).await?;
+        let signatures = self.signatures_for(actor, &info.digest).await?;
         let signatures = signatures.into_iter().map(|signature| {
             let key = keys.iter().find(|key| key.id == signature.key);
             SignatureView {
@@ -294,7 +346,8 @@ impl App {
             }
         });
         let cases = admission.as_ref().map_or(0, |admission| admission.cases);
-        Ok(RuleView {
+        let admission = admission.filter(|admission| actor.sees_of(admission.institution.as_deref()));
+        Ok(Some(RuleView {
             digest: info.digest,
             name: info.name,
             version: info.version,
@@ -304,7 +357,7 @@ impl App {
             cases,
             by: admission.map(|admission| admission.by),
             signatures: signatures.collect(),
-        })
+        }))
     }
 }
 

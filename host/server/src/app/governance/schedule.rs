@@ -36,6 +36,7 @@ static WAITING: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 impl App {
     /// Looks whether something is due, and does it. For every second.
     pub async fn look_at_rulebook(&self) {
+        self.note_passed_over().await;
         let _turn = self.governor.turn.lock().await;
         match self.catch_up().await {
             Ok(()) => {}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The steps in a policy's life: shadow, approved, in force, retired; or rejected.
 
-use paasla_core::{Mode, Policy};
+use paasla_core::{Mode, Policy, is_same_person};
 use paasla_store::governance::{
     act::Act,
     version::{PolicyVersion, VersionState, digest_of, version_of},
@@ -16,7 +16,7 @@ use super::{
     turn::Turn,
     view::{Life, PolicyView, life, view},
 };
-use crate::app::{App, active::Active};
+use crate::app::{App, active::Active, aside::aside};
 
 /// A step in a policy's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +108,7 @@ impl App {
         deed.check_reason()?;
         self.catch_up().await?;
         let versions = self.store.versions(Some(deed.target)).await?;
+        deed.actor.check_sees_policy(deed.target, &versions)?;
         let active = self.active.load_full();
         if step == Step::Retire {
             return self.retire(deed, &active, &versions, options.version).await;
@@ -138,11 +139,31 @@ impl App {
         }
         check_place(active, versions, &version)?;
         self.refuse_unvouched(&version).await?;
+        self.refuse_unapproved_reader(&version).await?;
         self.install(deed, &version, vec![], |policies| {
             policies.retain(|own| !(own.name == version.policy.name && own.mode == Mode::Shadow));
             policies.push(Policy { mode: Mode::Shadow, ..version.policy.clone() });
         })
         .await
+    }
+
+    /// In shadow a rule runs on the queries of everybody in its scope: one that is told of rows must be approved first.
+    async fn refuse_unapproved_reader(&self, version: &PolicyVersion) -> Result<(), Refusal> {
+        if !self.governor.settings.four_eyes
+            || matches!(version.state, VersionState::Approved | VersionState::Served)
+        {
+            return Ok(());
+        }
+        let Some(rule) = self.store.rule(&version.policy.rule).await? else { return Ok(()) };
+        let engine = self.governor.engine.clone();
+        let loaded = aside(move || engine.load(&rule.bytes)).await.ok_or_else(Refusal::internal)?;
+        let about = loaded.map_err(|_| Refusal::internal())?.about;
+        if about.row_facts.is_empty() && about.reads.is_empty() {
+            return Ok(());
+        }
+        let message = "its rule is told of rows, so it sees people's data in shadow, too: `paasla policy approve` comes \
+                       first";
+        Err(wrong_state(version, message))
     }
 
     async fn approve(
@@ -162,7 +183,7 @@ impl App {
             let who = deed.actor.who.as_str();
             let brought_it = admission.is_some_and(|admission| admission.was_brought_by(who));
             let same_token = version.token.is_some() && version.token == deed.actor.token;
-            if same_token || version.by == who || brought_it {
+            if same_token || is_same_person(&version.by, who) || brought_it {
                 let message = "somebody other than who made the policy, and other than who brought in its rule, must \
                                approve it";
                 return Err(Refusal::forbidden("four_eyes", message));
@@ -346,7 +367,9 @@ impl App {
     }
 
     async fn refuse_unvouched(&self, version: &PolicyVersion) -> Result<(), Refusal> {
-        Refusal::all(self.vouched(&version.policy).await?.into_iter().collect())
+        Refusal::all(
+            self.vouched(&version.policy, version.institution.as_deref()).await?.into_iter().collect(),
+        )
     }
 }
 
@@ -369,7 +392,11 @@ fn check_place(active: &Active, versions: &[PolicyVersion], version: &PolicyVers
     let held = active.rulebook.policies.iter().filter(|own| own.name == *name);
     for owner in held.map(|own| past::owner_of(versions, own)) {
         if owner != version.institution {
-            let whose = owner.unwrap_or_else(|| "the ministry".to_owned());
+            // An institution is not told whose it is.
+            let whose = match version.institution {
+                Some(_) => "somebody else".to_owned(),
+                None => owner.unwrap_or_else(|| "the ministry".to_owned()),
+            };
             let message =
                 format!("the policy `{name}` that is at work belongs to {whose}: choose another name");
             return Err(Refusal::forbidden("policy_not_own", message));

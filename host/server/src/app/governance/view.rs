@@ -9,6 +9,7 @@ use paasla_store::{
 };
 use serde::Serialize;
 
+use super::actor::Actor;
 use crate::app::{App, active::Active};
 
 /// Where a version of a policy stands in its life.
@@ -31,6 +32,23 @@ pub enum Life {
     Retired,
     /// It will not come into force.
     Rejected,
+}
+
+impl Life {
+    /// In one word, as the API writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Checked => "checked",
+            Self::Shadow => "shadow",
+            Self::Approved => "approved",
+            Self::Scheduled => "scheduled",
+            Self::Enforced => "enforced",
+            Self::Quarantined => "quarantined",
+            Self::Retired => "retired",
+            Self::Rejected => "rejected",
+        }
+    }
 }
 
 /// One version of a policy.
@@ -90,11 +108,12 @@ impl From<&Start> for StartView {
 }
 
 impl App {
-    /// Every version of every policy, or of one, those included that came with a seeded rulebook.
+    /// Every version of every policy, or of one, those included that came with a seeded rulebook, as far as the actor may
+    /// see them.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn policies(&self, name: Option<&str>) -> Result<Vec<PolicyView>, StoreError> {
+    pub async fn policies(&self, actor: &Actor, name: Option<&str>) -> Result<Vec<PolicyView>, StoreError> {
         let versions = self.store.versions(name).await?;
         let active = self.active.load_full();
         let known: Vec<String> =
@@ -117,6 +136,7 @@ impl App {
         });
         let mut views: Vec<PolicyView> =
             seeded.chain(versions.iter().map(|version| view(&active, version))).collect();
+        views.retain(|view| actor.sees_of(view.institution.as_deref()));
         views.sort_by(|one, other| (&one.name, one.version).cmp(&(&other.name, other.version)));
         Ok(views)
     }

@@ -2,7 +2,7 @@
 //! Signatures on rules: which keys vouch for a rule, and for what.
 
 use ed25519_dalek::{Signature as Bytes, VerifyingKey};
-use paasla_core::Scope;
+use paasla_core::{Scope, Vouching};
 use paasla_store::governance::{act::Signature, key::TrustKey};
 
 use crate::app::problem::Problem;
@@ -99,6 +99,15 @@ pub(crate) fn vouched(
             ),
         ),
     })
+}
+
+/// Who vouches for a rule. A key that may vouch for certain clients only is an institution's.
+pub(crate) fn vouching(keys: &[TrustKey], signatures: &[Signature], rule: &str) -> Vouching {
+    let signed = |key: &&TrustKey| {
+        signatures.iter().any(|own| own.key == key.id && verifies(key, rule, &own.signature))
+    };
+    let mut ministry = keys.iter().filter(|key| key.is_in_force() && key.scope.clients.is_empty());
+    if ministry.any(|key| signed(&key)) { Vouching::Ministry } else { Vouching::Institution }
 }
 
 /// Whether nobody vouches any more for a rule in a scope, because keys were revoked; then why not. A rule for which

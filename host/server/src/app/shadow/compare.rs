@@ -2,8 +2,8 @@
 //! One query, decided by the rulebook and by the rulebook with a policy in shadow in force.
 //!
 //! Both are run on the same input, after the answer. A query counts as changed when the client would have been told
-//! something else about the data: refused instead of allowed or the other way round, more or less of a field, another
-//! value, other records. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the
+//! something else about the data: refused instead of allowed or the other way round, more or less of a field, other
+//! records. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the
 //! register is read for both.
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use paasla_core::{Decision, Field, FieldDecision, Reason, Value, Visibility};
+use paasla_core::{Decision, Field, FieldDecision, Reason, Visibility};
 use paasla_engine::RuleFault;
 use paasla_register::RecordId;
 use paasla_store::governance::shadow::{Difference, ShadowOutcome, ShadowSeen};
@@ -230,8 +230,6 @@ fn with_reasons(mut difference: Difference, was: &[String], would_be: &[String])
     };
     difference.reasons = match difference.kind.as_str() {
         "widened" => only(was, would_be),
-        // Put in by the one or by the other.
-        "replaced" if only(would_be, was).is_empty() => only(was, would_be),
         _ => only(would_be, was),
     };
     difference
@@ -302,32 +300,24 @@ fn cells(
     let one = |place: usize| {
         let name = was.fields.get(place)?.name;
         let (before, after) = (seen_in(was, was_row, place), seen_in(would_be, row, place));
-        let difference = seen_of(name, before.visibility, after.visibility).or_else(|| {
-            // As much of it, and yet another value: one of them was put in by a rule.
-            let seen = before.visibility.to_string();
-            let replaced =
-                Difference { field: Some(name.to_owned()), ..whole("replaced", &seen, &seen, Vec::new()) };
-            (before.value != after.value).then_some(replaced)
-        })?;
+        let difference = seen_of(name, before.visibility, after.visibility)?;
         Some((place, with_reasons(difference, &before.codes, &after.codes)))
     };
     places.into_iter().filter_map(one).collect()
 }
 
 /// What is seen of one field in one row, and why not more.
-struct Seen<'a> {
+struct Seen {
     visibility: Visibility,
     codes: Vec<String>,
-    value: Option<&'a Value>,
 }
 
-fn seen_in<'a>(answer: &'a Answer<'_>, row: &'a AnswerRow, place: usize) -> Seen<'a> {
+fn seen_in(answer: &Answer<'_>, row: &AnswerRow, place: usize) -> Seen {
     let cell = row.iter().find(|(own, _)| *own == place).map(|(_, cell)| cell);
     let narrowed = cell.and_then(|cell| cell.narrowed.as_ref());
     let decision = narrowed.or_else(|| answer.fields.get(place).map(|field| &field.decision));
     Seen {
         visibility: cell.map_or(Visibility::Hide, |cell| cell.visibility),
         codes: decision.map(|own| codes(&own.reasons)).unwrap_or_default(),
-        value: cell.map(|cell| &cell.value),
     }
 }

@@ -9,7 +9,7 @@ use paasla_store::{
 };
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{App, governance::actor::Actor};
 
 /// If this version had been in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,12 +50,13 @@ impl App {
     /// When the store cannot be read.
     pub async fn shadow_summary(
         &self,
+        actor: &Actor,
         name: &str,
         version: Option<u32>,
         before: Option<&str>,
         limit: u32,
     ) -> Result<Option<ShadowSummary>, StoreError> {
-        let policies = self.policies(Some(name)).await?;
+        let policies = self.policies(actor, Some(name)).await?;
         let in_shadow =
             policies.iter().find(|policy| policy.life == crate::app::governance::view::Life::Shadow);
         let chosen = match version {
@@ -63,9 +64,13 @@ impl App {
             None => in_shadow.or(policies.last()),
         };
         let Some(chosen) = chosen else { return Ok(None) };
-        let clients = self.store.shadow_counts(&chosen.digest).await?;
-        let by_client = self.store.shadow_tallies(&chosen.digest).await?;
-        let latest = self.store.shadow_changes(&chosen.digest, before, limit).await?;
+        let mut clients = self.store.shadow_counts(&chosen.digest).await?;
+        let mut by_client = self.store.shadow_tallies(&chosen.digest).await?;
+        let mut latest = self.store.shadow_changes(&chosen.digest, before, limit).await?;
+        // A policy of an institution speaks to its own clients only; should it not, nothing of others is told.
+        clients.retain(|count| actor.sees_client_named(&count.client));
+        by_client.retain(|tally| actor.sees_client_named(&tally.client));
+        latest.retain(|change| actor.sees_client_named(&change.client));
         let sum = |of: fn(&ShadowCount) -> u64| clients.iter().map(of).sum::<u64>();
         let (queries, changed) = (sum(|count| count.queries), sum(|count| count.changed));
         let (faults, missed) = (sum(|count| count.faults), sum(|count| count.missed));

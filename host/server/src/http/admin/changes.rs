@@ -3,19 +3,26 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::Uri};
+use axum::{Extension, extract::State, http::Uri};
 use paasla_store::governance::change::Change;
 use percent_encoding::percent_decode_str;
 
-use super::Answer;
-use crate::app::{App, governance::refusal::Refusal};
+use super::{Answer, json::Json};
+use crate::app::{
+    App,
+    governance::{actor::Actor, refusal::Refusal},
+};
 
 /// How many are listed unless told otherwise, and at most.
 const USUAL: u32 = 100;
 const MOST: u32 = 1_000;
 
 /// `?target=NAME&before=ID&limit=N`, all optional.
-pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer<Json<Vec<Change>>> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    uri: Uri,
+) -> Answer<Json<Vec<Change>>> {
     let (mut target, mut before, mut limit) = (None, None, USUAL);
     for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -30,5 +37,5 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer<Json<V
             _ => return Err(wrong("is not known: target, before and limit are").into()),
         }
     }
-    Ok(Json(app.changes(target.as_deref(), before, limit.min(MOST)).await?))
+    Ok(Json(app.changes(&actor, target.as_deref(), before, limit.min(MOST)).await?))
 }

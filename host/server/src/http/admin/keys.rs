@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Path, State},
     http::StatusCode,
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::{
     Answer,
     body::{Why, read},
+    json::Json,
 };
 use crate::app::{
     App,
@@ -34,8 +35,11 @@ struct Add {
     reason: String,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<TrustKey>>> {
-    Ok(Json(app.keys().await?))
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Json<Vec<TrustKey>>> {
+    Ok(Json(app.keys(&actor).await?))
 }
 
 pub(super) async fn add(

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Path, State},
     http::{StatusCode, Uri},
@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::{
     Answer,
     body::{Why, read},
+    json::Json,
     not_found, unread,
 };
 use crate::app::{
@@ -63,15 +64,19 @@ struct Take {
     reason: String,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<PolicyView>>> {
-    Ok(Json(app.policies(None).await.map_err(unread)?))
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Json<Vec<PolicyView>>> {
+    Ok(Json(app.policies(&actor, None).await.map_err(unread)?))
 }
 
 pub(super) async fn one(
     State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
 ) -> Answer<Json<Vec<PolicyView>>> {
-    let versions = app.policies(Some(&name)).await?;
+    let versions = app.policies(&actor, Some(&name)).await?;
     if versions.is_empty() { Err(not_found("policy", &name)) } else { Ok(Json(versions)) }
 }
 
@@ -87,22 +92,30 @@ pub(super) async fn create(
 
 pub(super) async fn diff(
     State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
     uri: Uri,
 ) -> Answer<Json<ShadowSummary>> {
-    summary(&app, &name, None, &uri).await
+    summary(&app, &actor, &name, None, &uri).await
 }
 
 pub(super) async fn diff_of_version(
     State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
     Path((name, version)): Path<(String, u32)>,
     uri: Uri,
 ) -> Answer<Json<ShadowSummary>> {
-    summary(&app, &name, Some(version), &uri).await
+    summary(&app, &actor, &name, Some(version), &uri).await
 }
 
 /// `?before=RECORD&limit=N`, both optional: which of the queries that would have been decided otherwise are listed.
-async fn summary(app: &App, name: &str, version: Option<u32>, uri: &Uri) -> Answer<Json<ShadowSummary>> {
+async fn summary(
+    app: &App,
+    actor: &Actor,
+    name: &str,
+    version: Option<u32>,
+    uri: &Uri,
+) -> Answer<Json<ShadowSummary>> {
     let (mut before, mut limit) = (None, USUAL);
     for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -118,7 +131,7 @@ async fn summary(app: &App, name: &str, version: Option<u32>, uri: &Uri) -> Answ
             _ => return Err(wrong("is not known: before and limit are").into()),
         }
     }
-    let summary = app.shadow_summary(name, version, before, limit.min(MOST)).await?;
+    let summary = app.shadow_summary(actor, name, version, before, limit.min(MOST)).await?;
     summary.map(Json).ok_or_else(|| not_found("policy", name))
 }
 
@@ -156,5 +169,5 @@ pub(super) async fn lift(
 ) -> Answer<Json<Vec<PolicyView>>> {
     let Why { reason } = read(body).await?;
     app.lift(&actor, &name, &reason).await?;
-    Ok(Json(app.policies(Some(&name)).await?))
+    Ok(Json(app.policies(&actor, Some(&name)).await?))
 }

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, body::Body, extract::State};
+use axum::{Extension, body::Body, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, body::read};
+use super::{Answer, body::read, json::Json};
 use crate::app::{App, governance::actor::Actor};
 
 #[derive(Deserialize)]
@@ -20,12 +20,23 @@ struct RollBack {
     reason: String,
 }
 
-pub(super) async fn now(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(json!(app.rulebook()))
+pub(super) async fn now(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Json<Value>> {
+    Ok(Json(json!(app.seen_rulebook(&actor).await?)))
 }
 
-pub(super) async fn generations(State(app): State<Arc<App>>) -> Answer<Json<Vec<Value>>> {
-    let all = app.generations().await?.into_iter().map(|info| {
+pub(super) async fn generations(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Json<Vec<Value>>> {
+    let is_ministry = actor.institution.is_none();
+    let all = app.generations(&actor).await?.into_iter().map(|info| {
+        if !is_ministry {
+            let at = jiff::Timestamp::from_millisecond(info.installed_at).ok();
+            return json!({ "generation": info.generation, "installedAt": at, "active": info.active });
+        }
         json!({
             "generation": info.generation,
             "installedAt": jiff::Timestamp::from_millisecond(info.installed_at).ok(),

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Path, State},
     http::{StatusCode, header},
@@ -15,7 +15,8 @@ use serde::Deserialize;
 
 use super::{
     Answer,
-    body::{Because, read, read_up_to},
+    body::{read, read_up_to},
+    json::Json,
     not_found, unread,
 };
 use crate::app::{
@@ -24,6 +25,7 @@ use crate::app::{
         actor::Actor,
         refusal::Refusal,
         rules::{NewRule, NewSignature, RuleView},
+        shares::Place,
     },
 };
 
@@ -41,22 +43,34 @@ pub(super) struct Upload {
     reason: String,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Json<Vec<RuleView>>> {
-    Ok(Json(app.rules().await.map_err(unread)?))
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Json<Vec<RuleView>>> {
+    Ok(Json(app.rules(&actor).await.map_err(unread)?))
 }
 
-pub(super) async fn one(State(app): State<Arc<App>>, Path(digest): Path<String>) -> Answer<Json<RuleView>> {
-    app.rule(&digest).await?.map(Json).ok_or_else(|| not_found("rule", &digest))
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    Path(digest): Path<String>,
+) -> Answer<Json<RuleView>> {
+    app.rule(&actor, &digest).await?.map(Json).ok_or_else(|| not_found("rule", &digest))
 }
 
-pub(super) async fn component(State(app): State<Arc<App>>, Path(digest): Path<String>) -> Answer<Response> {
-    let bytes = app.component(&digest).await?.ok_or_else(|| not_found("rule", &digest))?;
+pub(super) async fn component(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    Path(digest): Path<String>,
+) -> Answer<Response> {
+    let bytes = app.component(&actor, &digest).await?.ok_or_else(|| not_found("rule", &digest))?;
     Ok(([(header::CONTENT_TYPE, "application/wasm")], bytes).into_response())
 }
 
 pub(super) async fn upload(
     State(app): State<Arc<App>>,
     Extension(actor): Extension<Actor>,
+    Extension(place): Extension<Place>,
     body: Body,
 ) -> Answer<(StatusCode, Json<RuleView>)> {
     let Upload { component, cases, signatures, reason } = read_up_to(body, app.upload_bytes()).await?;
@@ -68,7 +82,7 @@ pub(super) async fn upload(
         )
     })?;
     let new = NewRule { component, cases, signatures };
-    let (view, is_new) = app.upload(&actor, new, &reason).await?;
+    let (view, is_new) = app.upload(&actor, place, new, &reason).await?;
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(view)))
 }
 
@@ -78,14 +92,18 @@ pub(super) async fn sign(
     Path(digest): Path<String>,
     body: Body,
 ) -> Answer<Json<RuleView>> {
-    let Because { reason, what } = read::<Because<Signed>>(body).await?;
-    Ok(Json(
-        app.sign(&actor, &digest, NewSignature { key: what.key, signature: what.signature }, &reason).await?,
-    ))
+    let Signed { rule, key, signature, reason } = read(body).await?;
+    Ok(Json(app.sign(&actor, &digest, NewSignature { key, signature, rule }, &reason).await?))
 }
 
+/// A signature as `paasla rule sign` writes it down, with a reason.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Signed {
+    #[serde(default)]
+    rule: Option<String>,
     key: String,
     signature: String,
+    #[serde(default)]
+    reason: String,
 }

@@ -9,7 +9,10 @@ use super::{
     words::{KEY, PARTS, Part},
 };
 use crate::{
-    app::ask::{Ask, Caller, Key, Stated},
+    app::{
+        ask::{Ask, Caller, Key, Places, Stated},
+        nearest::nearest,
+    },
     http::{
         Gatehouse,
         envelope::Envelope,
@@ -21,11 +24,15 @@ use crate::{
 };
 
 /// How many persons one request may name: the register's own limit.
-const PERSONS: usize = 20;
+pub(super) const PERSONS: usize = 20;
 /// How many names one list of fields may hold; each counts once.
 const NAMES: usize = 200;
 /// The longest text anywhere in a request.
 const LONGEST: usize = 100;
+
+/// Clients of this door state a purpose in a header, or nowhere.
+const PLACES: Places =
+    Places { select: "/andmevaljad", keys: "/isikukoodid", context: "X-Road-PDU-Purpose", limit: "" };
 
 /// What a body asks.
 pub(super) fn ask(
@@ -57,8 +64,9 @@ pub(super) fn ask(
         agent: None,
         hidden: envelope.statements.hidden,
         select,
-        keys: vec![Key { field: key, values }],
+        keys: vec![Key { field: key, sent: values.len(), values }],
         limit: None,
+        places: PLACES,
     })
 }
 
@@ -101,8 +109,11 @@ fn select(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Option<Vec<S
 fn field(part: &Part, item: &Tree<'_>, place: String, problems: &mut Problems) -> Option<Stated> {
     let name = shape::text(item, &place, LONGEST, problems)?;
     let Some(word) = part.words.iter().find(|word| word.wire == name) else {
-        let known: Vec<&str> = part.words.iter().map(|word| word.wire).collect();
-        let message = format!("{place} is no field of {}; known are: {}", part.wire, known.join(", "));
+        let meant = nearest(name, part.words.iter().map(|word| word.wire));
+        let message = format!(
+            "{place} is no field of {}{meant}; GET openapi.json beside this address lists them",
+            part.wire
+        );
         problems.add("field_unknown", place, message);
         return None;
     };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The answer to a query: what was decided, and the records.
 //!
-//! A hidden field is left out of the records, a redacted one is `null`, a masked one holds what the mask leaves. The
-//! decision says which is which: without it nobody could tell a redacted value from an absent one.
+//! A field that is hidden or redacted is left out of the records, and a masked one holds what the mask leaves. So `null`
+//! says one thing only: the register has no value. Why a field is left out the decision says.
 //!
 //! An answer is written as it is read, field by field, without a tree of it in memory: a tree costs several times what
 //! writing costs. So nothing below may put a name into one object twice. No field is asked for twice, and no group has
@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use paasla_core::{Attribute, FieldDecision, Obligation, Reason, Value, Visibility};
+use paasla_core::{Attribute, FieldDecision, Mask, Obligation, Reason, Value, Visibility};
 use serde::{Serialize, Serializer};
 
 use crate::app::answer::{Answer, AnswerField, AnswerRecord, Cell};
@@ -211,10 +211,11 @@ impl Serialize for Row<'_> {
     }
 }
 
-/// The value of a field that is not hidden.
+/// The value of a field of which anything is told.
 fn shown(index: usize, cells: &[(usize, Cell)]) -> Option<Plain<'_>> {
     let (_, cell) = cells.iter().find(|(of, _)| *of == index)?;
-    (cell.visibility != Visibility::Hide).then_some(Plain(&cell.value))
+    let is_told = !matches!(cell.visibility, Visibility::Hide | Visibility::Masked(Mask::Redact));
+    is_told.then_some(Plain(&cell.value))
 }
 
 /// A value as [`Value::to_json`] has it.

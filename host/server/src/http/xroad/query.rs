@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The body of a query: `select`, `where`, `limit`, `context`.
 //!
-//! Which fields and keys there are, of what type, and how many subjects a service allows, is for the app to say; here
-//! only the shape is checked. Names in `where` are the caller's own, so their place is `/where/[n]`.
+//! Which fields and keys there are, of what type, and how many subjects and records a service allows, is for the app to say; here
+//! only the shape is checked. A name in `where` that the register does not know is the caller's own: its place is `/where`.
 
 use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use crate::{
-    app::ask::{Ask, Caller, Key, Stated},
+    app::ask::{Ask, Caller, Key, Places, Stated},
     http::{
         Gatehouse,
         envelope::Envelope,
@@ -25,8 +25,6 @@ const FIELDS: usize = 200;
 const KEYS: usize = 20;
 /// How many values one key may have.
 const VALUES: usize = 10_000;
-/// How many records one query may ask for.
-const RECORDS: u32 = 10_000;
 /// The longest name of a field, and the longest value of a key.
 const LONGEST: (usize, usize) = (100, 500);
 
@@ -35,6 +33,8 @@ static SELECTED: LazyLock<Vec<String>> =
     LazyLock::new(|| (0..FIELDS).map(|index| format!("{SELECT}/{index}")).collect());
 
 const SELECT: &str = "/select";
+
+const PLACES: Places = Places { select: SELECT, keys: "/where", context: "/context", limit: "/limit" };
 
 /// What a body asks. `None` when it cannot be told at all; otherwise the problems say whether the ask may be used.
 pub(super) fn ask(
@@ -51,11 +51,9 @@ pub(super) fn ask(
         members.required("select", problems).map(|(tree, _)| select(tree, problems)).unwrap_or_default();
     let keys = members
         .required("where", problems)
-        .map(|(tree, place)| keys(tree, &place, problems))
+        .map(|(tree, place)| keys(gate, tree, &place, problems))
         .unwrap_or_default();
-    let limit = members
-        .optional("limit")
-        .and_then(|(tree, place)| shape::whole_number(tree, &place, 1, RECORDS, problems));
+    let limit = members.optional("limit").and_then(|(tree, place)| shape::positive(tree, &place, problems));
     let legal = legal::settle(gate, envelope, members.optional("context"), problems);
     caller.case = legal.case;
     Some(Ask {
@@ -71,6 +69,7 @@ pub(super) fn ask(
         select,
         keys,
         limit,
+        places: PLACES,
     })
 }
 
@@ -91,7 +90,7 @@ fn select(tree: &Tree<'_>, problems: &mut Problems) -> Vec<Stated> {
     fields
 }
 
-fn keys(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Key> {
+fn keys(gate: &dyn Gatehouse, tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Key> {
     let Some(members) = shape::object(tree, place, problems) else { return Vec::new() };
     if members.is_empty() {
         problems.add("list_empty", place, format!("{place} is empty; name at least one key and its value"));
@@ -103,25 +102,30 @@ fn keys(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Key> {
     }
     let mut seen = HashSet::new();
     let mut keys = Vec::new();
-    for (index, (name, value)) in members.iter().enumerate() {
-        let number = index + 1;
-        let place = format!("{place}/[{number}]");
+    for (number, (name, value)) in members.iter().enumerate() {
+        // No such name holds what a pointer would have to escape.
+        let known = gate.is_field(name).then(|| format!("{place}/{name}"));
+        let is_known = known.is_some();
+        let place = known.unwrap_or_else(|| place.to_owned());
         if !shape::check_text(name, &place, LONGEST.0, problems) {
             continue;
         }
         if !seen.insert(name) {
-            let message = format!("member {number} of /where repeats an earlier one; give a list of values");
+            let message = format!(
+                "member {number} of /where, counted from 0, repeats an earlier one; give a list of values"
+            );
             problems.add("member_duplicate", place, message);
             continue;
         }
-        let values = values(value, &place, problems);
-        keys.push(Key { field: Stated { text: name.to_string(), place: place.into() }, values });
+        let sent = if let Tree::List(items) = value { items.len() } else { 1 };
+        let values = values(value, &place, is_known, problems);
+        keys.push(Key { field: Stated { text: name.to_string(), place: place.into() }, sent, values });
     }
     keys
 }
 
-/// One value or several; the same one twice is asked once.
-fn values(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Stated> {
+/// One value or several; the same one twice is asked once. Only the values of a known key have places of their own.
+fn values(tree: &Tree<'_>, place: &str, is_known: bool, problems: &mut Problems) -> Vec<Stated> {
     let mut stated = Vec::new();
     match tree {
         Tree::Text(_) => {
@@ -132,7 +136,7 @@ fn values(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Stated> 
             let mut seen = HashSet::new();
             let items = shape::list(tree, place, 1, VALUES, problems).unwrap_or_default();
             for (index, item) in items.iter().enumerate() {
-                let place = format!("{place}/{index}");
+                let place = if is_known { format!("{place}/{index}") } else { place.to_owned() };
                 if let Some(text) = shape::text(item, &place, LONGEST.1, problems)
                     && seen.insert(text)
                 {

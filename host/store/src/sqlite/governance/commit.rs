@@ -55,7 +55,9 @@ async fn apply(
             let statement = "INSERT INTO admission (rule, content) VALUES ($1, $2) ON CONFLICT DO NOTHING";
             run(connection, statement, &[&stored.digest, &content]).await?;
         }
-        Act::AddBringer { rule, by } => add_bringer(connection, rule, by).await?,
+        Act::AddBringer { rule, by, institution } => {
+            add_bringer(connection, rule, by, institution.as_deref()).await?;
+        }
         Act::PutSignature(signature) => {
             let statement = "INSERT INTO signature (rule, key, content) VALUES ($1, $2, $3) \
                              ON CONFLICT (rule, key) DO UPDATE SET content = excluded.content";
@@ -89,6 +91,14 @@ async fn apply(
         Act::LiftQuarantine(policy) => {
             quarantine::lift_in(connection, policy, &change.who, &change.reason).await?;
         }
+        Act::AcceptLoss(fault) => {
+            let statement = "INSERT INTO accepted_loss (first, last, content) VALUES ($1, $2, $3) \
+                             ON CONFLICT DO NOTHING";
+            let (first, last) = (fault.segments.start(), fault.segments.end());
+            let content = written("loss", &first.to_string(), &fault.kind)?;
+            let query = sqlx::query(statement).bind(i64::from(*first)).bind(i64::from(*last)).bind(content);
+            query.execute(connection).await.map_err(failure)?;
+        }
         Act::Install { rulebook: content, expected } => {
             let by = &change.who;
             return rulebook::install_at(connection, content, *expected, by, &change.reason).await.map(Some);
@@ -97,7 +107,12 @@ async fn apply(
     Ok(None)
 }
 
-async fn add_bringer(connection: &mut SqliteConnection, rule: &str, by: &str) -> Result<(), StoreError> {
+async fn add_bringer(
+    connection: &mut SqliteConnection,
+    rule: &str,
+    by: &str,
+    institution: Option<&str>,
+) -> Result<(), StoreError> {
     let content: Option<String> = sqlx::query_scalar("SELECT content FROM admission WHERE rule = $1")
         .bind(rule)
         .fetch_optional(&mut *connection)
@@ -105,10 +120,12 @@ async fn add_bringer(connection: &mut SqliteConnection, rule: &str, by: &str) ->
         .map_err(failure)?;
     let Some(content) = content else { return Ok(()) };
     let mut admission: Admission = read("admission", rule, &content)?;
-    if admission.was_brought_by(by) {
-        return Ok(());
+    if !admission.was_brought_by(by) {
+        admission.also_by.push(by.to_owned());
     }
-    admission.also_by.push(by.to_owned());
+    if let Some(institution) = institution.filter(|institution| !admission.was_brought_for(institution)) {
+        admission.also_for.push(institution.to_owned());
+    }
     let content = written("admission", rule, &admission)?;
     run(connection, "UPDATE admission SET content = $2 WHERE rule = $1", &[&rule.to_owned(), &content]).await
 }

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Two institutions and the ministry in one host: nobody of an institution learns of another's anything, not even that it
+//! is there. Proved for every route: what is another's is answered as what there is not, and lists hold one's own only.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use ed25519_dalek::SigningKey;
+use paasla_server::http::admin::{Route, routes};
+use paasla_tests::{Ask, Got, Office, ask::agent, office};
+use serde_json::{Value, json};
+
+use super::scene::{Scene, needs, refuses, soon, without_names};
+
+/// Everything that a token may do; what is tried here fails for no want of a role.
+const EVERY: [&str; 5] = ["rule-author", "rule-approver", "data-manager", "auditor", "operator"];
+
+/// An institution with one of everything.
+struct Institution {
+    member: &'static str,
+    client: String,
+    token: String,
+    policy: &'static str,
+    key: SigningKey,
+    rule: String,
+    component: Vec<u8>,
+    /// What stands in what it does, and in nothing else.
+    words: [&'static str; 3],
+}
+
+/// Names that a path or a body may hold.
+struct Names {
+    policy: String,
+    rule: String,
+    key: String,
+}
+
+impl Institution {
+    fn new(
+        scene: &Scene,
+        member: &'static str,
+        client: &str,
+        policy: &'static str,
+        words: [&'static str; 3],
+    ) -> Result<Self> {
+        let [person, second, reason] = words;
+        let home = &scene.given.home;
+        let token = office::token(home, person, &EVERY, Some(member))?;
+        let second = office::token(home, second, &EVERY, Some(member))?;
+        let key = SigningKey::from_bytes(&[last(policy); 32]);
+        scene.office.trust(&key, &format!("the owner {reason}"), &json!({ "clients": [member] }))?;
+        let component = variant(scene.component("minimisation")?, last(policy));
+        let rule = office::digest(&component);
+        let because = |mut body: Value| {
+            body["reason"] = json!(reason);
+            body
+        };
+        let post = |token: &str, path: &str, body: Value| -> Result<()> {
+            office::good(&scene.office.post(token, path, &because(body))?).with_context(|| path.to_owned())
+        };
+        post(&token, "/rules", Office::upload(&component, Some(&key)))?;
+        let scope = json!({ "clients": [member] });
+        post(&token, "/policies", office::policy(policy, &rule, &without_names(), &scope))?;
+        post(&second, &format!("/policies/{policy}/approve"), json!({}))?;
+        post(&token, &format!("/policies/{policy}/shadow"), json!({}))?;
+        let client = client.to_owned();
+        Ok(Self { member, client, token, policy, key, rule, component, words })
+    }
+
+    fn names(&self) -> Names {
+        let key = office::key_id(&self.key);
+        Names { policy: self.policy.to_owned(), rule: self.rule.clone(), key }
+    }
+
+    /// What tells that this institution is there.
+    fn marks(&self) -> Vec<String> {
+        let names = self.names();
+        let mut marks = vec![self.member.to_owned(), names.policy, names.rule, names.key];
+        marks.extend(self.words.iter().map(|word| (*word).to_owned()));
+        marks
+    }
+}
+
+/// A byte that tells two apart.
+fn last(name: &str) -> u8 {
+    name.bytes().last().unwrap_or_default()
+}
+
+/// The same rule in other bytes: with a custom section, which means nothing.
+fn variant(mut component: Vec<u8>, byte: u8) -> Vec<u8> {
+    component.extend([0, 2, 1, byte]);
+    component
+}
+
+/// A name of which there is nothing, as long as the one it is compared with.
+fn absent(names: &Names) -> Names {
+    let other = |name: &str| -> String { name.chars().map(|_| '0').collect() };
+    Names { policy: other(&names.policy), rule: other(&names.rule), key: other(&names.key) }
+}
+
+/// What is sent to a route to try whether it tells of what is named. A route that is not here has no proof.
+fn body(route: &Route, own: &Institution, names: &Names) -> Result<Option<Value>> {
+    let why = json!({ "reason": "to see" });
+    Ok(match (route.method, route.path.trim_start_matches("/admin/v1")) {
+        (
+            "GET",
+            "/rules"
+            | "/rules/{digest}"
+            | "/rules/{digest}/component"
+            | "/policies"
+            | "/policies/{name}"
+            | "/policies/{name}/diff"
+            | "/policies/{name}/versions/{version}/diff"
+            | "/rulebook"
+            | "/rulebook/generations"
+            | "/keys"
+            | "/changes",
+        ) => None,
+        ("POST", "/rules") => {
+            let fresh = variant(own.component.clone(), b'+');
+            let mut body = Office::upload(&fresh, None);
+            body["signatures"] = json!([{ "key": names.key, "signature": "00".repeat(64) }]);
+            Some(body)
+        }
+        ("POST", "/rules/{digest}/signatures") => {
+            let sign = office::signature(&own.component, &own.key);
+            Some(json!({ "key": sign["key"], "signature": sign["signature"], "reason": "to see" }))
+        }
+        ("POST", "/policies") => {
+            let scope = json!({ "clients": [own.member] });
+            Some(office::policy("fresh", &names.rule, &without_names(), &scope))
+        }
+        ("POST", "/policies/{name}/shadow" | "/policies/{name}/approve" | "/policies/{name}/reject") => {
+            Some(why)
+        }
+        ("POST", "/policies/{name}/activate" | "/policies/{name}/retire" | "/policies/{name}/lift") => {
+            Some(why)
+        }
+        ("POST", "/rulebook/rollback") => Some(json!({ "to": 1, "reason": "to see" })),
+        ("POST", "/keys") => {
+            let key = SigningKey::from_bytes(&[99; 32]);
+            let public = hex::encode(key.verifying_key().as_bytes());
+            Some(json!({ "publicKey": public, "owner": names.policy, "reason": "to see" }))
+        }
+        ("POST", "/keys/{id}/revoke") => Some(why),
+        (method, path) => bail!("{method} {path}: no proof that it keeps institutions apart"),
+    })
+}
+
+/// What of its own an institution finds in a list: a list that holds nothing would prove nothing.
+fn of_its_own(route: &Route, own: &Institution) -> Result<Option<String>> {
+    Ok(match route.path.trim_start_matches("/admin/v1") {
+        "/rules" => Some(own.rule.clone()),
+        "/policies" => Some(own.policy.to_owned()),
+        "/rulebook" => Some(own.client.clone()),
+        "/rulebook/generations" => Some("\"active\":true".to_owned()),
+        "/keys" => Some(office::key_id(&own.key)),
+        "/changes" => Some(own.words[2].to_owned()),
+        path if path.contains('{') || route.method == "POST" => None,
+        path => bail!("{path}: nothing says what of its own an institution finds there"),
+    })
+}
+
+fn concrete(route: &Route, names: &Names) -> Result<String> {
+    let path = route.path.trim_start_matches("/admin/v1").replace("{name}", &names.policy);
+    let path = path.replace("{digest}", &names.rule).replace("{id}", &names.key).replace("{version}", "1");
+    ensure!(!path.contains('{'), "{path}: a parameter of which there is no proof");
+    Ok(path)
+}
+
+fn call(scene: &Scene, route: &Route, token: &str, path: &str, body: Option<&Value>) -> Result<Got> {
+    match body {
+        None => scene.office.get(Some(token), path),
+        Some(body) => scene.office.post(token, path, body),
+    }
+    .with_context(|| route.path.to_owned())
+}
+
+/// Whatever names another's is answered as what names nothing.
+fn learns_nothing(scene: &Scene, route: &Route, own: &Institution, others: &Names) -> Result<()> {
+    let nothing = absent(others);
+    let ask = |names: &Names| -> Result<(u16, String)> {
+        let (path, body) = (concrete(route, names)?, body(route, own, names)?);
+        let got = call(scene, route, &own.token, &path, body.as_ref())?;
+        let mut text = got.text;
+        for name in [&names.policy, &names.rule, &names.key] {
+            let short: String = name.chars().take(12).collect();
+            text = text.replace(name.as_str(), "…").replace(&short, "…");
+        }
+        Ok((got.status, text))
+    };
+    let (theirs, none) = (ask(others)?, ask(&nothing)?);
+    // A list names nothing; what it holds is looked at apart.
+    ensure!(
+        theirs == none || !route.path.contains('{') && route.method == "GET",
+        "{}: {theirs:?} {none:?}",
+        route.path
+    );
+    ensure!(!route.path.contains('{') || matches!(theirs.0, 403 | 404), "{}: {theirs:?}", route.path);
+    Ok(())
+}
+
+#[test]
+fn an_institution_learns_nothing_of_another() -> Result<()> {
+    let scene = Scene::new()?;
+    let world = &scene.given.world;
+    let (welfare, company) = (world.client("public_task"), world.client("legitimate_interest"));
+    let one =
+        Institution::new(&scene, "EE/GOV/70999911", welfare, "policy-a", ["aino-xq", "aet-xq", "because-a"])?;
+    let other = Institution::new(
+        &scene,
+        "EE/COM/10999921",
+        company,
+        "policy-b",
+        ["boris-xq", "berit-xq", "because-b"],
+    )?;
+    // The ministry watches both.
+    let rule = scene.minimisation()?;
+    scene.office.create("watched", &rule, &needs(&["pd:OfficialID"]), &json!({}))?;
+    scene.office.step("watched", "shadow")?;
+    let key = office::key_id(&scene.office.key);
+    let marks_of_ministry = ["watched", &rule, &key, "access-restriction", "70999943"].map(str::to_owned);
+    // The ministry's key vouches for everybody, so everybody may bring a signature by it.
+    let ministry = Names { policy: "watched".to_owned(), rule: rule.clone(), key: "0".repeat(64) };
+    for client in [welfare, company] {
+        let keys = json!({ "personalCode": world.persons.adult });
+        let ask = Ask::service("person", client, &super::scene::FIELDS, keys);
+        ensure!(ask.send(&agent(), &scene.host.base_url)?.status == 200);
+    }
+    for (policy, queries) in [("watched", 2), (one.policy, 1), (other.policy, 1)] {
+        soon(|| Ok(scene.office.see(&format!("/policies/{policy}/diff"))?["queries"] == queries))?;
+    }
+    let generation = scene.office.generation()?;
+
+    // Lists first: what an institution tries in vain stands among its own changes.
+    for (own, foreign) in [(&one, &other), (&other, &one)] {
+        let marks: Vec<String> = foreign.marks().into_iter().chain(marks_of_ministry.clone()).collect();
+        for route in &routes() {
+            let Some(found) = of_its_own(route, own)? else { continue };
+            let path = concrete(route, &own.names())?;
+            let got = call(&scene, route, &own.token, &path, None)?;
+            ensure!(got.status == 200 && got.text.contains(&found), "{path}: {}", got.text);
+            let told: Vec<&String> = marks.iter().filter(|mark| got.text.contains(mark.as_str())).collect();
+            ensure!(told.is_empty(), "{path} tells of {told:?}: {}", got.text);
+        }
+        // What it may see of its own, it does.
+        for path in ["", "/diff", "/versions/1/diff"] {
+            let got = scene.office.get(Some(&own.token), &format!("/policies/{}{path}", own.policy))?;
+            ensure!(got.status == 200 && !marks.iter().any(|mark| got.text.contains(mark)), "{}", got.text);
+        }
+        let diff = scene.office.get(Some(&own.token), &format!("/policies/{}/diff", own.policy))?;
+        ensure!(
+            diff.json["queries"] == 1 && diff.json["clients"][0]["client"] == own.client,
+            "{}",
+            diff.text
+        );
+        let own_rule = scene.office.get(Some(&own.token), &format!("/rules/{}/component", own.rule))?;
+        ensure!(own_rule.status == 200);
+    }
+    for (own, foreign) in [(&one, &other), (&other, &one)] {
+        for route in &routes() {
+            learns_nothing(&scene, route, own, &foreign.names())?;
+            learns_nothing(&scene, route, own, &ministry)?;
+        }
+    }
+    ensure!(scene.office.generation()? == generation, "nothing of that changed anything");
+    let both = scene.office.see("/policies/watched/diff")?;
+    ensure!(both["clients"].as_array().is_some_and(|all| all.len() == 2), "the ministry sees all: {both}");
+    scene.host.stop()
+}
+
+/// The same bytes, the same name, the same key: what an institution brings itself it gets, and learns of nobody by it.
+#[test]
+fn what_two_institutions_bring_tells_neither_of_the_other() -> Result<()> {
+    let scene = Scene::new()?;
+    let world = &scene.given.world;
+    let (welfare, company) = (world.client("public_task"), world.client("legitimate_interest"));
+    let one =
+        Institution::new(&scene, "EE/GOV/70999911", welfare, "policy-a", ["aino-xq", "aet-xq", "because-a"])?;
+    let other = Institution::new(
+        &scene,
+        "EE/COM/10999921",
+        company,
+        "policy-b",
+        ["boris-xq", "berit-xq", "because-b"],
+    )?;
+    let tells = |got: &Got| {
+        let marks = one.marks().into_iter().filter(|mark| *mark != one.rule && *mark != one.policy);
+        marks.filter(|mark| got.text.contains(mark)).collect::<Vec<_>>()
+    };
+    let unsigned = scene.office.post(&other.token, "/rules", &Office::upload(&one.component, None))?;
+    refuses(&unsigned, 422, "rule_unsigned", "/signatures")?;
+    ensure!(tells(&unsigned).is_empty(), "{}", unsigned.text);
+    let upload = Office::upload(&one.component, Some(&other.key));
+    let brought = scene.office.post(&other.token, "/rules", &upload)?;
+    ensure!(brought.status == 201 && tells(&brought).is_empty(), "{}", brought.text);
+    let seen = scene.office.get(Some(&other.token), &format!("/rules/{}", one.rule))?;
+    ensure!(seen.status == 200 && tells(&seen).is_empty(), "{}", seen.text);
+    let scope = json!({ "clients": [other.member] });
+    let make = |name: &str| {
+        let body = office::policy(name, &one.rule, &without_names(), &scope);
+        scene.office.post(&other.token, "/policies", &body)
+    };
+    office::good(&make("fresh")?)?;
+    let taken = make(one.policy)?;
+    refuses(&taken, 403, "policy_not_own", "token")?;
+    ensure!(tells(&taken).is_empty(), "{}", taken.text);
+    // A slip in a client's name is not mended with another's.
+    let slip = json!({ "clients": ["EE/COM/10999921/leping"] });
+    let got = scene.office.post(
+        &other.token,
+        "/policies",
+        &office::policy("slip", &one.rule, &without_names(), &slip),
+    )?;
+    refuses(&got, 422, "client_unknown", "/scope/clients/0")?;
+    ensure!(got.text.contains("EE/COM/10999921/lepingud") && tells(&got).is_empty(), "{}", got.text);
+    scene.host.stop()
+}
