@@ -86,6 +86,16 @@ impl Given {
         Ok(self.home.examples.join("control"))
     }
 
+    /// Moves the host, before it is started, to another folder.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn move_to(&mut self, folder: &Path) -> Result<()> {
+        files::copy(&self.home.folder, folder)?;
+        folder.clone_into(&mut self.home.folder);
+        Ok(())
+    }
+
     /// Starts the host on a free port.
     ///
     /// # Errors

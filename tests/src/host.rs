@@ -130,13 +130,29 @@ impl Home {
     /// # Errors
     /// When it does not come up; with the end of its log.
     pub fn start(&self, port: u16, stop: &AtomicBool) -> Result<Host> {
+        let log = File::create(self.log()).context("the host's log could not be made")?;
+        self.start_with(port, stop, |command| {
+            command.stderr(log);
+        })
+    }
+
+    /// The same with something else about its process: where its log goes, what is in its environment.
+    ///
+    /// # Errors
+    /// When it does not come up; with the end of its log.
+    pub fn start_with(
+        &self,
+        port: u16,
+        stop: &AtomicBool,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Result<Host> {
         let ready = self.folder.join("ready.json");
         files::remove(&ready)?;
-        let log = File::create(self.log()).context("the host's log could not be made")?;
         let mut command = self.command("serve");
         command.arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--ready-file").arg(&ready);
         command.arg("--stop-with-stdin").args(&self.serve_with);
-        command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        prepare(&mut command);
         let mut child = command.spawn().context("`paasla serve` could not be started")?;
         let stdin = child.stdin.take();
         let mut host = Host { child, stdin, base_url: String::new() };

@@ -3,6 +3,7 @@
 //! the same.
 
 pub mod ask;
+pub mod disk;
 pub mod files;
 pub mod given;
 pub mod host;
@@ -11,6 +12,7 @@ pub mod wait;
 pub mod world;
 
 pub use ask::{Ask, Got};
+pub use disk::Disk;
 pub use given::Given;
 pub use host::{Home, Host};
 pub use office::Office;

@@ -2,14 +2,12 @@
 //! The host's configuration: a TOML file, with environment variables over it (`PAASLA__REGISTER__DATABASE`).
 
 use std::{
-    fs,
-    io::Write as _,
     net::SocketAddr,
     num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use figment::{
     Figment,
     providers::{Env, Format as _, Toml},
@@ -89,7 +87,8 @@ pub(crate) struct Store {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Secrets {
-    /// A file with at least 32 random bytes in hex. Made when it is missing; whoever has it can undo pseudonyms.
+    /// A file with at least 32 random bytes in hex, readable by its owner only. Made for a new control database; whoever
+    /// has it can undo pseudonyms.
     pub(crate) file: PathBuf,
 }
 
@@ -191,34 +190,9 @@ impl Config {
     }
 }
 
-/// The secret, made on first use.
-///
-/// # Errors
-/// When the file cannot be read or made, or holds no secret.
-pub(crate) fn secret(file: &Path) -> Result<Vec<u8>> {
-    if !file.exists() {
-        let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
-        let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut fresh = tempfile::NamedTempFile::new_in(folder)
-            .with_context(|| format!("no secret could be made in {}", folder.display()))?;
-        writeln!(fresh, "{}", hex::encode(bytes))?;
-        // Temporary files are readable by their owner only, and the name is taken by one process alone.
-        match fresh.persist_noclobber(file) {
-            Ok(_) => tracing::info!(file = %file.display(), "made a new secret"),
-            Err(error) if file.exists() => drop(error),
-            Err(error) => bail!("the secret {} could not be written: {}", file.display(), error.error),
-        }
-    }
-    let text =
-        fs::read_to_string(file).with_context(|| format!("the secret {} cannot be read", file.display()))?;
-    let bytes = hex::decode(text.trim()).ok().filter(|bytes| bytes.len() >= 32);
-    bytes.with_context(|| format!("the secret {} must be at least 32 bytes in hex", file.display()))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{fs, time::Duration};
 
     use super::*;
 

@@ -11,10 +11,11 @@ use paasla_server::app::{App, Parts};
 use paasla_store::Store;
 
 use crate::{
-    config::{Cache, Config, secret},
+    config::{Cache, Config},
     failure::{Kind, of_kind},
     files::read_text,
-    records,
+    log, records,
+    secret::secret,
 };
 
 /// The register's description.
@@ -33,9 +34,9 @@ pub(crate) fn description(config: &Config) -> Result<Description> {
 ///
 /// # Errors
 /// When this machine cannot run it, or there is no cache.
-pub(crate) fn engine(config: &Config, gives_way: bool) -> Result<Engine> {
+pub(crate) fn engine(config: &Config, secret: &[u8], gives_way: bool) -> Result<Engine> {
     let Cache { folder, bytes } = &config.cache;
-    let cache = CodeCache::open(folder, &secret(&config.secrets.file)?, *bytes)
+    let cache = CodeCache::open(folder, secret, *bytes)
         .with_context(|| format!("the cache {} cannot be opened", folder.display()))?;
     Ok(Engine::new(config.engine.clone())?.with_compiler(compiler(gives_way)?).with_cache(cache))
 }
@@ -70,15 +71,17 @@ pub(crate) async fn app(config: &Config, gives_way: bool, accept_loss: Option<&s
     let rulebook = store.rulebook().await?.with_context(|| {
         format!("{} holds no rulebook yet: put one in with `paasla seed`", config.store.database.display())
     })?;
+    let secret = secret(&config.secrets.file, &*store).await?;
     let parts = Parts {
         description,
         source: Arc::new(source),
         store,
         ledger: LedgerConfig::default(),
         quarantine: config.quarantine.settings()?,
-        engine: engine(config, gives_way)?,
+        engine: engine(config, &secret, gives_way)?,
         governance: config.governance.clone(),
-        secret: secret(&config.secrets.file)?,
+        secret,
+        lost_lines: log::lost(),
     };
     Ok(App::start(parts, rulebook).await?)
 }

@@ -10,6 +10,7 @@ mod failure;
 mod files;
 mod host;
 mod key;
+mod log;
 mod names;
 mod out;
 mod policy;
@@ -18,18 +19,17 @@ mod records;
 mod restore;
 mod rule;
 mod rulebook;
+mod secret;
 mod seed;
 mod serve;
 mod show;
 mod watch;
 mod when;
 
-use std::{ffi::OsString, fs::File, io::Write as _, os::fd::AsFd as _, process::ExitCode};
+use std::{ffi::OsString, io::Write as _, process::ExitCode};
 
-use anstream::{AutoStream, ColorChoice};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use failure::{Failure, Kind};
-use tracing_subscriber::{EnvFilter, fmt::writer::BoxMakeWriter};
 
 /// Pääsla: a gatehouse between institutions and a register of personal data.
 #[derive(Debug, Parser)]
@@ -98,16 +98,7 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.status()));
         }
     };
-    let filter = EnvFilter::try_from_env("PAASLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    // As NO_COLOR, CLICOLOR, TERM and what standard error is say.
-    let colours = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(log())
-        .with_ansi(colours)
-        .with_target(false)
-        .init();
-    let done = match command {
+    let done = log::start(matches!(command, Command::Serve(_))).and_then(|()| match command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),
@@ -122,31 +113,26 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Arguments::command(), "paasla", &mut out::out());
             Ok(())
         }
-    };
+    });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            log::end("");
+            ExitCode::SUCCESS
+        }
         Err(error) => fail(&Failure::of(&error), json),
     }
 }
 
 /// Says why a command failed: to programs on standard output, to people on standard error.
 fn fail(failure: &Failure, json: bool) -> ExitCode {
-    // A stream that takes nothing changes nothing.
-    let _ = if json {
-        writeln!(out::out(), "{}", failure.json())
+    if json {
+        // A stream that takes nothing changes nothing.
+        let _ = writeln!(out::out(), "{}", failure.json());
+        log::end("");
     } else {
-        writeln!(std::io::stderr(), "{}", failure.text())
-    };
-    ExitCode::from(failure.kind.status())
-}
-
-/// Standard error without the lock that `std` has all threads take for it: a line is written in one call, and the kernel
-/// keeps lines apart.
-fn log() -> BoxMakeWriter {
-    match std::io::stderr().as_fd().try_clone_to_owned() {
-        Ok(file) => BoxMakeWriter::new(File::from(file)),
-        Err(_) => BoxMakeWriter::new(std::io::stderr),
+        log::end(&format!("{}\n", failure.text()));
     }
+    ExitCode::from(failure.kind.status())
 }
 
 #[cfg(test)]

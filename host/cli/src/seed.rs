@@ -36,6 +36,7 @@ use crate::{
     files::{read as read_file, read_text},
     host,
     proposal::{at_machine, change},
+    secret::secret,
     show,
 };
 
@@ -87,7 +88,9 @@ async fn seed(arguments: &Seed) -> Result<()> {
     }
     let config = Config::read(&arguments.config)?;
     let description = host::description(&config)?;
-    let engine = host::engine(&config, false)?;
+    let store = SqliteStore::open(&config.store.database).await?;
+    let secret = secret(&config.secrets.file, &store).await?;
+    let engine = host::engine(&config, &secret, false)?;
     let mut files = read(&arguments.from)?;
     let mut components = std::collections::BTreeMap::new();
     let mut stored = Vec::new();
@@ -115,7 +118,6 @@ async fn seed(arguments: &Seed) -> Result<()> {
         });
         components.insert(rule.digest.clone(), bytes);
     }
-    let store = SqliteStore::open(&config.store.database).await?;
     let done = async {
         let now = store.rulebook().await?;
         let combined = match &now {

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use paasla_server::app::health::LOOK_EVERY;
 use paasla_server::http::{Doors, Gatehouse, Settings, admin, layers, panics, routes, serve};
 use serde_json::json;
 use tokio::{
@@ -87,8 +88,15 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
                     tracing::warn!(%error, "the list of policies in quarantine cannot be read");
                 }
             };
-            tokio::join!(watched.look(), look_at_quarantine, watched.record_counted_refusals(false));
+            tokio::join!(look_at_quarantine, watched.record_counted_refusals(false));
             tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    });
+    let looked_at = Arc::clone(&app);
+    let health = tokio::spawn(async move {
+        loop {
+            looked_at.look().await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     });
     let governed = Arc::clone(&app);
@@ -114,6 +122,7 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let router = layers(&doors, routes(&doors).merge(admin::router(&app)));
     let finished = serve::serve(listener, router, &settings, until).await;
     watcher.abort();
+    health.abort();
     governor.abort();
     dropped.inspect(tokio::task::JoinHandle::abort);
     app.stopping();

@@ -8,7 +8,6 @@
 
 mod connections;
 pub mod description;
-mod keeping;
 pub mod key;
 pub mod mask;
 pub mod plan;

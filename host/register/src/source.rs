@@ -27,6 +27,9 @@ pub enum ReadError {
         /// The database's own code, e.g. an SQLSTATE.
         code: Option<String>,
     },
+    /// The database lacks tables or columns that the description names.
+    #[error("the register lacks what its description names: {0}")]
+    Missing(String),
     /// A value in the database is not of the described type, e.g. a date that does not exist.
     #[error("the register holds a value of field `{0}` that is not of its type")]
     Value(String),
@@ -50,10 +53,11 @@ pub trait Source: Send + Sync {
     /// When the database fails, is too slow, or holds values of other types than described.
     async fn read(&self, plan: &Plan) -> Result<Rows, ReadError>;
 
-    /// Whether the register can be read now.
+    /// Whether the register can be read now. If another file was put in its place, that one is read from now on, or
+    /// nothing as long as it cannot be.
     ///
     /// # Errors
-    /// When the database cannot be reached in time.
+    /// When the database cannot be reached in time, or lacks what the description names.
     async fn ready(&self) -> Result<(), ReadError>;
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A register in an SQLite file, opened for reading only.
+//! A register in an SQLite file, opened for reading only. Who puts another file in its place has that one read.
 
 use std::{
     collections::BTreeSet,
     fmt,
     path::PathBuf,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -28,13 +28,6 @@ use crate::{
     rows::Rows,
     source::{Fetch, ReadError, Source, run},
 };
-
-/// Reads that take no longer, on average, are done by whoever asks: to hand one over to another thread and wait for it
-/// takes as long.
-const QUICK: Duration = Duration::from_micros(500);
-
-/// What one of them may take. One that takes longer is begun anew where it keeps nobody else waiting.
-const BRIEF: Duration = Duration::from_millis(2);
 
 /// How to open a register.
 #[derive(Debug, Clone)]
@@ -102,13 +95,14 @@ fn listed(missing: &[Missing]) -> String {
 }
 
 /// A register in an SQLite file.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct SqliteRegister {
-    connections: Arc<Connections>,
-    busy_timeout: Duration,
-    read_timeout: Duration,
-    /// How long reads took lately, in nanoseconds; 0 before the first.
-    average: Arc<AtomicU64>,
+    config: SqliteConfig,
+    description: Description,
+    /// To the file that is read. Another file has others.
+    connections: RwLock<Arc<Connections>>,
+    /// Whether the file could be read, and had all that the description names, when it was last looked at.
+    is_sound: AtomicBool,
 }
 
 impl SqliteRegister {
@@ -118,16 +112,17 @@ impl SqliteRegister {
     /// When the file cannot be opened, or with everything that it lacks.
     pub async fn open(config: &SqliteConfig, description: &Description) -> Result<Self, OpenError> {
         let register = Self {
-            connections: Arc::new(Connections::new(config.path.clone(), config.connections)),
-            busy_timeout: config.busy_timeout,
-            read_timeout: config.read_timeout,
-            average: Arc::default(),
+            config: config.clone(),
+            description: description.clone(),
+            connections: RwLock::new(Arc::new(Connections::new(config.path.clone(), config.connections))),
+            is_sound: AtomicBool::new(true),
         };
-        let Some(place) = register.connections.place().await else { return Ok(register) };
+        let connections = register.current();
+        let Some(place) = connections.place().await else { return Ok(register) };
         let missing = aside(|| {
-            let mut held = register.connections.take(place)?;
-            let deadline = Instant::now() + register.read_timeout;
-            let missing = missing(held.until(deadline, register.busy_timeout)?, description)?;
+            let mut held = connections.take(place)?;
+            let deadline = Instant::now() + config.read_timeout;
+            let missing = missing(held.until(deadline, config.busy_timeout)?, description)?;
             held.give_back();
             Ok(missing)
         });
@@ -140,28 +135,41 @@ impl SqliteRegister {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.connections.close();
+        self.current().close();
     }
 
-    /// A connection, as soon as one is free.
-    async fn take(&self, deadline: Instant) -> Result<Held<'_>, ReadError> {
-        let place = tokio::time::timeout_at(deadline.into(), self.connections.place());
-        let place = place.await.map_err(|_| ReadError::Timeout)?;
-        let closed = || ReadError::Database { kind: "connection", code: None };
-        self.connections.take(place.ok_or_else(closed)?).map_err(|error| failure("connection", &error))
+    fn current(&self) -> Arc<Connections> {
+        Arc::clone(&self.connections.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn read_by(
-        &self,
-        held: &mut Held<'_>,
-        plan: &Plan,
-        deadline: Instant,
-        busy: Duration,
-    ) -> Result<Rows, ReadError> {
+    /// Looks at the file that the path leads to, which is read from now on if it has all that the description names.
+    async fn look(&self, deadline: Instant) -> Result<(), ReadError> {
+        let open = self.current();
+        let is_other = !open.are_current() && !open.are_closed();
+        let there = if is_other {
+            let Self { config: SqliteConfig { path, connections, .. }, .. } = self;
+            Arc::new(Connections::new(path.clone(), *connections))
+        } else {
+            open
+        };
+        let mut held = held(&there, deadline).await?;
+        let missing = aside(|| missing(held.until(deadline, self.config.busy_timeout)?, &self.description));
+        let missing = missing.map_err(|error| failure("query", &error))?;
+        held.give_back();
+        if !missing.is_empty() {
+            return Err(ReadError::Missing(listed(&missing)));
+        }
+        if is_other {
+            *self.connections.write().unwrap_or_else(PoisonError::into_inner) = there;
+            tracing::warn!("the register's file was replaced: the new one is read from now on");
+        }
+        Ok(())
+    }
+
+    fn read_by(&self, held: &mut Held, plan: &Plan, deadline: Instant) -> Result<Rows, ReadError> {
         let failed = |error| failure("connection", &error);
-        let is_one = plan.is_one_statement() || held.keeps();
-        let connection = held.until(deadline, busy).map_err(failed)?;
-        if is_one {
+        let connection = held.until(deadline, self.config.busy_timeout).map_err(failed)?;
+        if plan.is_one_statement() {
             return run(plan, &mut Reader { connection });
         }
         // One transaction for all statements, so that they see one state of the register; it ends when it is dropped.
@@ -170,65 +178,41 @@ impl SqliteRegister {
         transaction.rollback().map_err(failed)?;
         Ok(rows)
     }
-
-    /// Remembers how long a read took.
-    fn timed<T>(&self, read: impl FnOnce() -> T) -> T {
-        let began = Instant::now();
-        let rows = read();
-        let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
-        let average = match self.average.load(Ordering::Relaxed) {
-            0 => took,
-            before => before - before / 8 + took / 8,
-        };
-        // Of two at a time one may be forgotten: it is a size.
-        self.average.store(average, Ordering::Relaxed);
-        rows
-    }
-
-    fn is_quick(&self) -> bool {
-        let most = u64::try_from(QUICK.as_nanos()).unwrap_or(u64::MAX);
-        (1..=most).contains(&self.average.load(Ordering::Relaxed)) && others_go_on()
-    }
 }
 
 #[async_trait]
 impl Source for SqliteRegister {
     async fn read(&self, plan: &Plan) -> Result<Rows, ReadError> {
-        let deadline = Instant::now() + self.read_timeout;
-        let mut held = self.take(deadline).await?;
-        let brief = if self.is_quick() {
-            let brief = deadline.min(Instant::now() + BRIEF);
-            // A writer of another program is not waited for here.
-            self.timed(|| self.read_by(&mut held, plan, brief, Duration::ZERO)).ok()
-        } else {
-            None
+        if !self.is_sound.load(Ordering::Acquire) {
+            self.ready().await?;
+        }
+        let deadline = Instant::now() + self.config.read_timeout;
+        let mut held = match held(&self.current(), deadline).await {
+            // Another file may be where this one was.
+            Err(ReadError::Database { .. }) => {
+                self.ready().await?;
+                held(&self.current(), deadline).await?
+            }
+            held => held?,
         };
-        let rows = match brief {
-            Some(rows) => rows,
-            None => aside(|| self.timed(|| self.read_by(&mut held, plan, deadline, self.busy_timeout)))?,
-        };
+        let rows = aside(|| self.read_by(&mut held, plan, deadline))?;
         held.give_back();
         Ok(rows)
     }
 
     async fn ready(&self) -> Result<(), ReadError> {
-        let deadline = Instant::now() + self.read_timeout;
-        let mut held = self.take(deadline).await?;
-        let looked = aside(|| {
-            let connection = held.until(deadline, self.busy_timeout)?;
-            connection.prepare_cached("SELECT 1 FROM sqlite_schema LIMIT 1")?.query([])?.next().map(drop)
-        });
-        looked.map_err(|error| failure("query", &error))?;
-        held.give_back();
-        Ok(())
+        let looked = self.look(Instant::now() + self.config.read_timeout).await;
+        self.is_sound.store(looked.is_ok(), Ordering::Release);
+        looked
     }
 }
 
-/// Whether other tasks go on while this thread reads.
-fn others_go_on() -> bool {
-    Handle::try_current().is_ok_and(|own| {
-        own.runtime_flavor() == RuntimeFlavor::MultiThread && own.metrics().num_workers() > 1
-    })
+/// A connection, as soon as one is free.
+async fn held(connections: &Arc<Connections>, deadline: Instant) -> Result<Held, ReadError> {
+    let place = tokio::time::timeout_at(deadline.into(), connections.place());
+    let place = place.await.map_err(|_| ReadError::Timeout)?;
+    let closed = || ReadError::Database { kind: "connection", code: None };
+    connections.take(place.ok_or_else(closed)?).map_err(|error| failure("connection", &error))
 }
 
 /// Runs what may take long where it keeps no other task waiting, if there is such a place.

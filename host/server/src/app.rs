@@ -9,9 +9,12 @@ pub mod active;
 pub mod answer;
 mod aside;
 pub mod ask;
+pub(crate) mod clock;
 mod crowd;
 mod gate;
 pub mod governance;
+pub mod health;
+mod lost_lines;
 pub(crate) mod nearest;
 pub mod openapi;
 pub mod problem;
@@ -42,13 +45,16 @@ use paasla_store::{Store, StoreError};
 use active::Active;
 use crowd::Crowd;
 use governance::{GovernanceSettings, Governor};
+use health::Health;
 use quarantine::Quarantine;
 use shadow::ShadowQueue;
 use strangers::Strangers;
 use subjects::SubjectKey;
 
 pub use active::{BuildError, Pool, build, digest as rulebook_digest, unknown_client, unmet};
+pub use lost_lines::LostLines;
 pub use quarantine::{QuarantineSettings, Then};
+pub use subjects::secret_check;
 
 /// What an app is made of.
 pub struct Parts {
@@ -68,6 +74,8 @@ pub struct Parts {
     pub governance: GovernanceSettings,
     /// The secret behind pseudonyms and subject hashes: at least 32 random bytes.
     pub secret: Vec<u8>,
+    /// How many lines the log has lost.
+    pub lost_lines: LostLines,
 }
 
 /// The host at work.
@@ -85,8 +93,9 @@ pub struct App {
     quarantine: Quarantine,
     governor: Governor,
     shadow: ShadowQueue,
+    health: Health,
     strangers: Strangers,
-    ready: AtomicBool,
+    stopping: AtomicBool,
 }
 
 /// Why an app cannot be put together.
@@ -141,25 +150,14 @@ impl App {
             wipers: Wipers::start().map_err(StartError::Wipers)?,
             governor,
             shadow,
+            health: Health::new(parts.lost_lines),
             strangers: Strangers::default(),
-            ready: AtomicBool::new(true),
+            stopping: AtomicBool::new(false),
         };
         // What is out of service is marked before any query is decided.
         let active = app.governor.ready(&app, rulebook).await?;
         app.active.store(Arc::new(active));
         Ok(app)
-    }
-
-    /// Looks whether the register can be read, and remembers it for whoever asks whether the host is ready.
-    pub async fn look(&self) {
-        let ready = match self.source.ready().await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(%error, "the register cannot be read");
-                false
-            }
-        };
-        self.ready.store(ready, Ordering::Relaxed);
     }
 
     /// Makes what is at work agree with the store's list of policies out of service. For the start, before any query
@@ -173,7 +171,7 @@ impl App {
 
     /// Tells everybody who asks that the host is not ready any more: it is about to stop.
     pub fn stopping(&self) {
-        self.ready.store(false, Ordering::Relaxed);
+        self.stopping.store(true, Ordering::Relaxed);
     }
 
     /// Writes what is queued, and closes the store. For the end of a shutdown, when no query is under way.

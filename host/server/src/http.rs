@@ -40,6 +40,7 @@ use paasla_core::ClientId;
 use crate::app::{
     answer::Answer,
     ask::{Ask, Caller},
+    health::Readiness,
     openapi::{FieldText, Publisher},
     problem::{NoAnswer, Problem},
 };
@@ -106,10 +107,7 @@ pub trait Gatehouse: Send + Sync + 'static {
     fn code_label(&self, field: &str, code: &str) -> Option<(String, String)>;
 
     /// Whether queries can be answered.
-    fn ready(&self) -> bool;
-
-    /// How many policies are out of service because their rules broke too often.
-    fn quarantined(&self) -> usize;
+    fn readiness(&self) -> Readiness;
 
     /// What people are told of a field of a service.
     fn about(&self, service: &str, field: &str) -> Option<FieldText>;

@@ -66,10 +66,25 @@ pub enum StoreError {
     /// The file is a database of something else.
     #[error("the database holds something else than control data and records")]
     Foreign,
+    /// What was opened is not there any more, or something else is.
+    #[error(
+        "the {what} was moved, removed or replaced since it was opened: put it back, or restart the host"
+    )]
+    Replaced {
+        /// What: `control database`, `folder of records`.
+        what: &'static str,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
-    /// The database did not do it: it is busy, full, broken or not there.
-    #[error("the database is not available")]
-    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// The database or the log of records did not do it: it is busy, full, broken or not there. The message names every
+    /// cause.
+    #[error("the store is not available: {}", chain(&**.0))]
+    Unavailable(Box<dyn Error + Send + Sync>),
+}
+
+/// An error with all its causes: what a log says of it.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }

@@ -37,6 +37,7 @@ pub(crate) use self::{
     folder::{name, number_of, numbers},
     frame::ENTRY_MAX,
     head::Id,
+    identity::Identity,
     scan::{Rest, at, id, scan},
 };
 use self::{

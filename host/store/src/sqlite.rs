@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A store in one SQLite file, and a log of records with what finds them in a folder beside it. One connection writes, a
-//! few read.
+//! A store in one SQLite file, and a log of records with what finds them in a folder beside it.
 //! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns.
 
 pub mod backup;
+mod database;
 mod failure;
 mod file;
 mod governance;
 mod noted;
+mod opened;
 mod quarantine;
 mod record;
 mod reservation;
 mod rule;
 mod rulebook;
+mod secret;
 mod usage;
 
 use std::{
@@ -23,16 +25,16 @@ use std::{
 
 use async_trait::async_trait;
 use paasla_core::{ClientId, Entry, Policy, Record, Rulebook};
-use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::task::JoinHandle;
 
-use self::{failure::failure, record::Records, reservation::Reservations};
+use self::{database::Database, opened::Opened, record::Records, reservation::Reservations};
 use crate::{
     error::StoreError,
     fault::LogFault,
     filter::RecordFilter,
     generation::GenerationInfo,
     governance::{Governance as _, act::Act, change::NewChange},
+    health::StoreHealth,
     quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
     store::Store,
@@ -41,9 +43,7 @@ use crate::{
 
 /// A store in one SQLite file, and a folder beside it whose name is that of the file with `-records` behind it.
 pub struct SqliteStore {
-    /// Holds one connection, so writers wait for each other here and not inside SQLite.
-    writer: SqlitePool,
-    readers: SqlitePool,
+    database: Database,
     records: Arc<Records>,
     reservations: Arc<Reservations>,
     /// Notes what records count.
@@ -65,17 +65,21 @@ impl SqliteStore {
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         file::create(path).await?;
+        let file =
+            Opened::at("control database", path).map_err(|error| StoreError::Unavailable(Box::new(error)))?;
         file::refuse_foreign(path).await?;
-        let writer = file::writer(path).await?;
+        let writer = file::writer(&file).await?;
         file::migrate(&writer).await?;
-        let readers = file::readers(path).await?;
+        let readers = file::readers(&file).await?;
         // Nobody knows what earlier programs left: the first that is written sweeps.
         let unswept = AtomicU32::new(u32::MAX);
-        let records = Records::open(path, writer.clone(), readers.clone()).await?;
+        let reserver = Database::new(file.clone(), file::reserver(&file).await?, readers.clone());
+        let database = Database::new(file, writer, readers);
+        let records = Records::open(path, database.clone()).await?;
         let noting = tokio::spawn(Records::note_always(Arc::clone(&records)));
-        let reservations = Arc::new(Reservations::new(file::reserver(path).await?, Arc::clone(&records)));
+        let reservations = Arc::new(Reservations::new(reserver, Arc::clone(&records)));
         let sweeping = tokio::spawn(Reservations::sweep_always(Arc::clone(&reservations)));
-        Ok(Self { writer, readers, records, reservations, noting, sweeping, unswept })
+        Ok(Self { database, records, reservations, noting, sweeping, unswept })
     }
 }
 
@@ -105,35 +109,38 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn rulebook(&self) -> Result<Option<Rulebook>, StoreError> {
-        rulebook::active(&self.readers).await
+        rulebook::active(self.database.readers()?).await
     }
 
     async fn rulebook_at(&self, generation: u64) -> Result<Option<Rulebook>, StoreError> {
-        rulebook::at(&self.readers, generation).await
+        rulebook::at(self.database.readers()?, generation).await
     }
 
     async fn policies_at(&self, generation: u64) -> Result<Option<Vec<Policy>>, StoreError> {
-        rulebook::policies_at(&self.readers, generation).await
+        rulebook::policies_at(self.database.readers()?, generation).await
     }
 
     async fn generations(&self) -> Result<Vec<GenerationInfo>, StoreError> {
-        rulebook::generations(&self.readers).await
+        rulebook::generations(self.database.readers()?).await
     }
 
     async fn install(&self, rulebook: &Rulebook, by: &str, reason: &str) -> Result<u64, StoreError> {
-        rulebook::install(&self.writer, rulebook, by, reason).await
+        rulebook::install(&self.database, rulebook, by, reason).await
     }
 
     async fn put_rule(&self, rule: &StoredRule) -> Result<bool, StoreError> {
-        rule::put(&self.writer, rule).await
+        let mut write = self.database.begin().await?;
+        let is_new = rule::put(&mut *write, rule).await?;
+        write.commit().await?;
+        Ok(is_new)
     }
 
     async fn rule(&self, digest: &str) -> Result<Option<StoredRule>, StoreError> {
-        rule::get(&self.readers, digest).await
+        rule::get(self.database.readers()?, digest).await
     }
 
     async fn rules(&self) -> Result<Vec<RuleInfo>, StoreError> {
-        rule::list(&self.readers).await
+        rule::list(self.database.readers()?).await
     }
 
     fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
@@ -165,15 +172,15 @@ impl Store for SqliteStore {
     }
 
     async fn put_quarantine(&self, entry: &NewQuarantine) -> Result<i64, StoreError> {
-        quarantine::put(&self.writer, entry).await
+        quarantine::put(&self.database, entry).await
     }
 
     async fn quarantined(&self) -> Result<Vec<Quarantine>, StoreError> {
-        quarantine::in_force(&self.readers).await
+        quarantine::in_force(self.database.readers()?).await
     }
 
     async fn quarantine_history(&self) -> Result<Vec<Quarantine>, StoreError> {
-        quarantine::all(&self.readers).await
+        quarantine::all(self.database.readers()?).await
     }
 
     async fn lift_quarantine(
@@ -182,7 +189,23 @@ impl Store for SqliteStore {
         by: &str,
         reason: &str,
     ) -> Result<Vec<Quarantine>, StoreError> {
-        quarantine::lift(&self.writer, policy, by, reason).await
+        quarantine::lift(&self.database, policy, by, reason).await
+    }
+
+    async fn secret_check(&self) -> Result<Option<String>, StoreError> {
+        secret::get(self.database.readers()?).await
+    }
+
+    async fn put_secret_check(&self, check: &str) -> Result<(), StoreError> {
+        secret::put(&self.database, check).await
+    }
+
+    async fn health(&self) -> StoreHealth {
+        StoreHealth {
+            control: self.database.look().await,
+            records: Records::look(&self.records).await,
+            free_bytes: self.records.free_bytes(),
+        }
     }
 
     /// Moves the write-ahead log into the database file, so that the file and the folder of records are the whole store.
@@ -191,12 +214,7 @@ impl Store for SqliteStore {
         self.sweeping.abort();
         let noted = Records::close(&self.records).await;
         self.reservations.close().await;
-        self.readers.close().await;
-        if !self.writer.is_closed() {
-            let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await;
-            self.writer.close().await;
-            checkpoint.map_err(failure)?;
-        }
+        self.database.close().await?;
         noted
     }
 }
@@ -212,12 +230,6 @@ impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").finish_non_exhaustive()
     }
-}
-
-/// Begins to write. Takes the lock at once: a transaction that reads first and then wants to write could find
-/// that another program wrote in between.
-async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, StoreError> {
-    writer.begin_with("BEGIN IMMEDIATE").await.map_err(failure)
 }
 
 /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -9,6 +9,7 @@ use crate::{
     filter::RecordFilter,
     generation::GenerationInfo,
     governance::Governance,
+    health::StoreHealth,
     quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
     usage::{Claim, Reserved, Usage},
@@ -122,11 +123,10 @@ pub trait Store: Governance + Send + Sync {
     async fn settle(&self, id: &str, persons: u64) -> Result<(), StoreError>;
 
     /// How many persons were asked about on this basis for the account of this client (exactly this one: a record's
-    /// `usage_holder`, or else its client), in the windows that end at
+    /// `usage_holder`, or else its client), in the windows that belong to
     /// `now_ms` (milliseconds since 1970-01-01T00:00:00Z): those of answered queries whose `usage_basis` is
     /// `basis`; per query the persons named, or those returned if they are more, and at least one; and those reserved for
-    /// queries that are not counted yet. See [`crate::usage`] for how
-    /// exact it is. `now_ms` must not be much (an hour) older than the newest record: old buckets are dropped.
+    /// queries that are not counted yet. See [`crate::usage`] for how exact it is.
     ///
     /// # Errors
     /// None of its own.
@@ -163,6 +163,22 @@ pub trait Store: Governance + Send + Sync {
         by: &str,
         reason: &str,
     ) -> Result<Vec<Quarantine>, StoreError>;
+
+    /// By what the host's secret is known again. None before the first was put in.
+    ///
+    /// # Errors
+    /// None of its own.
+    async fn secret_check(&self) -> Result<Option<String>, StoreError>;
+
+    /// Stores by what the host's secret is known again, once and for all.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another one is stored.
+    async fn put_secret_check(&self, check: &str) -> Result<(), StoreError>;
+
+    /// Looks whether control data can be read and records be written, by what is there now and not by what is
+    /// remembered. For every moment: it costs little.
+    async fn health(&self) -> StoreHealth;
 
     /// Finishes what is under way, and leaves the database in a tidy state. Closing twice does no harm.
     ///

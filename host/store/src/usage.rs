@@ -5,7 +5,8 @@
 //! hour is summed from minutes, the day from hours, the month and the year from days. The oldest bucket is
 //! counted whole. So a count never misses a person asked about inside the window, and may count persons asked
 //! about up to one bucket before it: an hour is 60 to 61 minutes, a day 24 to 25 hours, a month 30 to 31 days, a
-//! year 365 to 366 days. A quota thus errs on the strict side.
+//! year 365 to 366 days. What is counted later than now, under a clock that was ahead, counts in every window. A quota
+//! thus errs on the strict side.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -29,12 +30,12 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Adds the persons of a record that is not counted in the buckets yet, to every window ending at `now` that a
-    /// bucket with it would count towards.
+    /// Adds the persons of a record that is not counted in the buckets yet, to every window beginning before `now` that
+    /// a bucket with it would count towards.
     pub(crate) fn add(&mut self, persons: u64, instant: i64, now: i64) {
         for window in Window::ALL {
             let start = Grain::of(window).start(instant);
-            if since(window, now) <= start && start <= now {
+            if since(window, now) <= start {
                 let sum = match window {
                     Window::Hour => &mut self.hour,
                     Window::Day => &mut self.day,
@@ -143,13 +144,13 @@ impl Grain {
         instant.saturating_sub(instant.rem_euclid(self.millis()))
     }
 
-    /// How long its buckets are kept: longer than any window that is summed from them, so that a host whose clock
-    /// is somewhat slow still finds all it needs.
-    pub(crate) fn kept_millis(self) -> i64 {
+    /// How many buckets of each count are kept: more than any window that is summed from them has, so that those of a
+    /// clock that was ahead for a while take no needed one's place.
+    pub(crate) fn buckets_kept(self) -> i64 {
         match self {
-            Self::Minute => 3 * Self::Hour.millis(),
-            Self::Hour => 3 * Self::Day.millis(),
-            Self::Day => 400 * Self::Day.millis(),
+            Self::Minute => 180,
+            Self::Hour => 72,
+            Self::Day => 400,
         }
     }
 }

@@ -68,6 +68,7 @@ fn the_date_is_the_registers_own() {
 fn every_field_stands_at_its_index_in_what_rules_are_told() {
     let several = r#"
 name = "x"
+title = "X"
 iri = "urn:x"
 time-zone = "Europe/Tallinn"
 [[entities]]

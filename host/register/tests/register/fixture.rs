@@ -60,11 +60,11 @@ impl Fixture {
 }
 
 /// Writes a database that need not be sound: references are not checked.
-pub(crate) async fn write(path: &std::path::Path, scripts: &[&'static str]) {
+pub(crate) async fn write(path: &std::path::Path, scripts: &[&str]) {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true).foreign_keys(false);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     for script in scripts {
-        sqlx::raw_sql(*script).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe((*script).to_owned())).execute(&mut connection).await.unwrap();
     }
     connection.close().await.unwrap();
 }

@@ -6,14 +6,16 @@ mod description;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
-mod keeping;
-#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
+mod replaced;
+#[cfg(test)]
 mod shapes;
 #[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod writers;

@@ -130,8 +130,7 @@ async fn read_two(register: &SqliteRegister, entity: &str, name: &str) -> Result
     Ok(register.read(&plan).await?.rows.len())
 }
 
-/// Reads that are quick are done where they are asked for. One that is not, or finds the database locked, is begun anew
-/// where nobody waits for the thread, and comes to the same end.
+/// A read that takes long, or finds the database locked, comes to its end beside quick ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_read_among_quick_ones_comes_to_its_end() {
     let folder = TempDir::new().unwrap();

@@ -12,7 +12,7 @@ use paasla_core::{Index, Policy, Query, Rulebook};
 use paasla_engine::Activated;
 use paasla_store::governance::version::digest_of;
 
-use super::quarantine::Watch;
+use super::{clock, quarantine::Watch};
 
 pub use build::{BuildError, PolicyError, build, digest, try_policy};
 pub use pool::Pool;
@@ -195,7 +195,7 @@ impl AtWork {
     /// The previous version, if it may rule now.
     fn stand_in(&self) -> Option<&Version> {
         let Previous { version, until } = self.previous.as_ref()?;
-        let may = until.is_none_or(|until| jiff::Timestamp::now().as_millisecond() < until);
+        let may = until.is_none_or(|until| clock::now() < until);
         (may && !version.watch.is_out()).then_some(version)
     }
 

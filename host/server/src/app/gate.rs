@@ -3,11 +3,12 @@
 
 use async_trait::async_trait;
 use paasla_core::ClientId;
-use uuid::Uuid;
 
 use super::{
     App,
     ask::{Ask, Caller},
+    clock,
+    health::Readiness,
     openapi::{self, FieldText, Publisher},
     problem::{NoAnswer, Problem},
     records::Draft,
@@ -28,7 +29,7 @@ impl Gatehouse for App {
         problems: &[Problem],
     ) -> Option<String> {
         let active = self.active.load_full();
-        let id = Uuid::now_v7().to_string();
+        let id = clock::id().to_string();
         let mut draft = Draft::new(&id, active.rulebook.generation, &caller);
         let known = service.and_then(|(name, version)| Some((active.rulebook.latest(&name)?, version)));
         if let Some((service, version)) = known {
@@ -58,7 +59,7 @@ impl Gatehouse for App {
     }
 
     fn now(&self) -> i64 {
-        jiff::Timestamp::now().as_millisecond()
+        clock::now()
     }
 
     fn expand(&self, iri: &str) -> String {
@@ -71,12 +72,8 @@ impl Gatehouse for App {
         Some((list.to_owned(), self.description.label(list, code)?.to_owned()))
     }
 
-    fn ready(&self) -> bool {
-        self.ready.load(std::sync::atomic::Ordering::Relaxed)
-    }
-
-    fn quarantined(&self) -> usize {
-        self.active.load().quarantined()
+    fn readiness(&self) -> Readiness {
+        self.readiness()
     }
 
     fn about(&self, service: &str, field: &str) -> Option<FieldText> {

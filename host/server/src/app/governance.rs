@@ -40,7 +40,7 @@ use serde::Deserialize;
 
 pub(crate) use self::refused::Refusals;
 use self::{actor::Actor, refusal::Refusal, shares::Shares};
-use super::{Then, active::Pool};
+use super::{Then, active::Pool, clock};
 
 /// How many characters a reason may have.
 const LONGEST_REASON: usize = 500;
@@ -207,5 +207,5 @@ impl Deed<'_> {
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub(crate) fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    clock::now()
 }

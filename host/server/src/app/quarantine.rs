@@ -21,7 +21,10 @@ use serde::Deserialize;
 pub use previous::previous;
 pub(crate) use watch::{Fault, VersionId, Watch};
 
-use super::active::{Active, Ruler, Version};
+use super::{
+    active::{Active, Ruler, Version},
+    clock,
+};
 
 /// When a policy is taken out of service, and what is done then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +91,7 @@ impl Quarantine {
         let fallback = ruler.at_work.without(version);
         let fault = Fault {
             at: self.started.elapsed(),
-            instant: jiff::Timestamp::now().as_millisecond(),
+            instant: clock::now(),
             kind: fault.kind(),
             action: if fallback.is_some() { Action::Previous } else { Action::Refuse },
         };

@@ -7,13 +7,13 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use paasla_core::{Condition, Decision, FieldDecision, Outcome, Reason, Record, Visibility};
 use paasla_engine::{RuleFault, Spent};
 use paasla_register::{Read, RecordId, Rows};
-use uuid::Uuid;
 
 use super::{
     App,
     active::{Active, Ruler},
     answer::{Answer, AnswerField},
     ask::Ask,
+    clock,
     crowd::renew_later,
     problem::{Capped, NoAnswer, Problem},
     records::Draft,
@@ -54,8 +54,11 @@ impl App {
         put: impl FnOnce(&Answer<'_>) -> serde_json::Result<Vec<u8>> + Send,
     ) -> Result<Sent, NoAnswer> {
         let active = self.active.load_full();
-        let id = Uuid::now_v7().to_string();
+        let id = clock::id().to_string();
         let mut draft = Draft::new(&id, active.rulebook.generation, &ask.caller);
+        if !self.health.has_control() {
+            return self.fail(draft, id, "control_unavailable").await;
+        }
         let Some(date) = self.description.date_at(ask.caller.instant) else {
             tracing::error!(id, "the clock is out of range");
             return self.fail(draft, id, "internal").await;
@@ -441,10 +444,16 @@ impl App {
         id: &str,
         meanwhile: impl FnOnce() -> T + Send,
     ) -> Result<T, NoAnswer> {
-        self.ledger.record(record, meanwhile).await.map_err(|error| {
-            tracing::error!(id, %error, "a record could not be written");
+        let unavailable = || {
             let retry_after = Some(Duration::from_secs(1));
             NoAnswer::Failed { id: id.to_owned(), code: "record_unavailable", retry_after }
+        };
+        if !self.health.has_room() {
+            return Err(unavailable());
+        }
+        self.ledger.record(record, meanwhile).await.map_err(|error| {
+            tracing::error!(id, error = &error as &dyn std::error::Error, "a record could not be written");
+            unavailable()
         })
     }
 }

@@ -11,9 +11,8 @@ use std::{
 };
 
 use paasla_core::{Outcome, Reason};
-use uuid::Uuid;
 
-use super::{App, ask::Caller, problem::NoAnswer, records::Draft};
+use super::{App, ask::Caller, clock, problem::NoAnswer, records::Draft};
 
 /// How long refusals are counted together.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -134,7 +133,7 @@ impl App {
             return NoAnswer::TooOften { retry_after };
         }
         let active = self.active.load_full();
-        let id = Uuid::now_v7().to_string();
+        let id = clock::id().to_string();
         let mut draft = Draft::new(&id, active.rulebook.generation, &caller);
         let known = service.and_then(|(name, version)| Some((active.rulebook.latest(&name)?, version)));
         if let Some((service, version)) = known {
@@ -149,7 +148,7 @@ impl App {
     /// seconds.
     pub async fn record_counted_refusals(&self, is_last: bool) {
         for refused in self.strangers.take(Instant::now(), is_last) {
-            let id = Uuid::now_v7().to_string();
+            let id = clock::id().to_string();
             let mut draft = Draft::new(&id, self.active.load().rulebook.generation, &refused.last);
             draft.stands_for(refused.counted);
             let codes = vec![CODE.to_owned(), COUNTED.to_owned()];

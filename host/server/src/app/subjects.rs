@@ -29,6 +29,12 @@ pub(crate) fn derive(secret: &[u8], label: &str) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+/// By what a secret is known again, without telling anything of it.
+#[must_use]
+pub fn secret_check(secret: &[u8]) -> String {
+    hex::encode(derive(secret, "check"))
+}
+
 fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
     block.iter_mut().zip(key).for_each(|(slot, &byte)| *slot = byte);

@@ -6,7 +6,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use percent_encoding::percent_decode_str;
 
 use super::{Gatehouse, admission::Admission, door, health, openapi, problem, rr, trace, xroad};
-use crate::app::problem::Problem;
+use crate::app::{clock, problem::Problem};
 
 /// What the doors allow.
 #[derive(Debug, Clone)]
@@ -93,11 +93,19 @@ pub fn layers(doors: &Arc<Doors>, routes: Router) -> Router {
 async fn outermost(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
     let mut response = trace::trace(request, |request| catch(plain_path(doors, request, next))).await;
     let headers = response.headers_mut();
+    date(headers);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Other doors may say otherwise of what is nobody's data: style sheets, pictures.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Adds when it is answered.
+pub(super) fn date(headers: &mut HeaderMap) {
+    if let Ok(date) = HeaderValue::from_str(&clock::http_date()) {
+        headers.insert(header::DATE, date);
+    }
 }
 
 async fn no_route(doors: Arc<Doors>, request: Request) -> Response {

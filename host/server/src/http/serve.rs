@@ -25,6 +25,7 @@ use super::{
     message,
     pulse::{Felt, Pulse},
     repoll::Repoll,
+    router,
 };
 
 /// What one listener allows.
@@ -111,7 +112,7 @@ async fn accept(
 async fn pause(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        tracing::warn!(kind = %error.kind(), "a connection could not be accepted");
+        tracing::warn!(%error, "a connection could not be accepted");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -154,7 +155,11 @@ impl Open {
                     // Where others wait for a place, a connection is given back after its request.
                     Ok(answer) => (answer.await?, all.available_permits() == 0),
                     // Who reads a message otherwise than its sender must not read on.
-                    Err(fault) => (fault.into_response(), true),
+                    Err(fault) => {
+                        let mut refused = fault.into_response();
+                        router::date(refused.headers_mut());
+                        (refused, true)
+                    }
                 };
                 if is_last {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -173,6 +178,8 @@ impl Open {
             .keep_alive(true)
             // Who has sent all that they will send still reads.
             .half_close(true)
+            // It would panic at a clock before 1970; it is added to what is answered here.
+            .auto_date_header(false)
             .serve_connection(TokioIo::new(Felt { stream, pulse: pulse.clone() }), service);
         let mut connection = pin!(connection);
         let mut overdue = pin!(pulse.overdue(&settings, &places));

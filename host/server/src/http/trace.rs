@@ -10,9 +10,9 @@ use axum::{
     response::Response,
 };
 use tracing::{Instrument, info, info_span};
-use uuid::Uuid;
 
 use super::{DECISION, afterwards::afterwards};
+use crate::app::clock;
 
 /// Gives the request an id of our own, opens its span, and logs how it ended.
 pub(super) async fn trace<F: Future<Output = Response>>(
@@ -20,7 +20,7 @@ pub(super) async fn trace<F: Future<Output = Response>>(
     next: impl FnOnce(Request) -> F,
 ) -> Response {
     let arrived = Instant::now();
-    let id = Uuid::now_v7();
+    let id = clock::id();
     let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str()).to_owned();
     let span = info_span!("request", %id, method = method(request.method()), route);
     let response = async { next(request).await }.instrument(span.clone()).await;

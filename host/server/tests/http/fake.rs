@@ -22,6 +22,7 @@ use paasla_server::{
     app::{
         answer::{Answer, AnswerField, Cell},
         ask::{Ask, Caller},
+        health::Readiness,
         openapi::{FieldText, Publisher},
         problem::{NoAnswer, Problem},
     },
@@ -56,8 +57,7 @@ pub(crate) struct Fake {
     pub(crate) reply: Reply,
     pub(crate) delay: Duration,
     pub(crate) records: bool,
-    pub(crate) ready: bool,
-    pub(crate) quarantined: usize,
+    pub(crate) readiness: Readiness,
 }
 
 impl Default for Fake {
@@ -69,8 +69,7 @@ impl Default for Fake {
             reply: Box::new(|_| Ok(empty())),
             delay: Duration::ZERO,
             records: true,
-            ready: true,
-            quarantined: 0,
+            readiness: Readiness { is_ready: true, ..Readiness::default() },
         }
     }
 }
@@ -136,12 +135,8 @@ impl Gatehouse for Fake {
         Vec::new()
     }
 
-    fn ready(&self) -> bool {
-        self.ready
-    }
-
-    fn quarantined(&self) -> usize {
-        self.quarantined
+    fn readiness(&self) -> Readiness {
+        self.readiness.clone()
     }
 
     fn about(&self, _: &str, _: &str) -> Option<FieldText> {

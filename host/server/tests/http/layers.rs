@@ -3,7 +3,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use paasla_server::http::Settings;
+use paasla_server::{app::health::Readiness, http::Settings};
 
 use crate::fake::{Fake, House, ID, PERSONS, QUERY, Ready, XROAD_BODY, check_problem, refused, xroad};
 
@@ -69,14 +69,19 @@ async fn every_answer_has_the_headers_that_keep_it_private() {
 
 #[tokio::test]
 async fn health_tells_alive_from_ready() {
-    let house = House::new(Fake { ready: false, ..Fake::default() });
+    let house = House::new(Fake { readiness: Readiness::default(), ..Fake::default() });
     let live = house.send(Ready::bare("GET", "/health/live").build()).await;
     assert_eq!((live.status.as_u16(), live.text.as_str()), (200, r#"{"status":"live"}"#));
     assert_eq!(house.send(Ready::bare("GET", "/health/ready").build()).await.status, 503);
-    let house = House::new(Fake { quarantined: 2, ..Fake::default() });
+    let readiness = Readiness { is_ready: true, quarantined: 2, ..Readiness::default() };
+    let house = House::new(Fake { readiness, ..Fake::default() });
     let ready = house.send(Ready::bare("GET", "/health/ready").build()).await;
     assert_eq!(ready.status, 200, "other scopes are answered");
-    assert_eq!(ready.text, r#"{"status":"ready","quarantined":2}"#);
+    assert!(
+        ready.text.starts_with(r#"{"status":"ready","stopping":false,"quarantined":2,"#),
+        "{}",
+        ready.text
+    );
 }
 
 #[tokio::test]

@@ -4,13 +4,16 @@
 use std::{io, path::Path, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, SqlitePool,
+    ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::fs::{File, OpenOptions};
 
-use super::failure::{failure, migration_failure};
+use super::{
+    failure::{failure, migration_failure},
+    opened::Opened,
+};
 use crate::error::StoreError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -66,26 +69,27 @@ pub(super) async fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Opens the one connection that writes.
-pub(super) async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
-    let options = options(path)
+pub(super) async fn writer(file: &Opened) -> Result<SqlitePool, StoreError> {
+    let options = options(file.path())
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    pool(1).connect_with(options).await.map_err(failure)
+    pool(1, file).connect_with(options).await.map_err(failure)
 }
 
 /// Opens the one connection that reserves. What it writes outlives a crash of the program, and that is enough: a loss of
 /// power ends every query, and what was told has a record.
-pub(super) async fn reserver(path: &Path) -> Result<SqlitePool, StoreError> {
-    let options =
-        options(path).synchronous(SqliteSynchronous::Normal).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    pool(1).connect_with(options).await.map_err(failure)
+pub(super) async fn reserver(file: &Opened) -> Result<SqlitePool, StoreError> {
+    let options = options(file.path())
+        .synchronous(SqliteSynchronous::Normal)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+    pool(1, file).connect_with(options).await.map_err(failure)
 }
 
 /// Opens the connections that only read.
-pub(super) async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
-    pool(READERS)
-        .connect_with(options(path).read_only(true).pragma("cache_size", READER_CACHE))
+pub(super) async fn readers(file: &Opened) -> Result<SqlitePool, StoreError> {
+    pool(READERS, file)
+        .connect_with(options(file.path()).read_only(true).pragma("cache_size", READER_CACHE))
         .await
         .map_err(failure)
 }
@@ -96,6 +100,14 @@ pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     MIGRATIONS.run(writer).await.map_err(|error| migration_failure(error, known))
 }
 
+/// Opens one more connection that only reads. An empty file is not opened: SQLite would remove the log beside it.
+pub(super) async fn look_at(path: &Path) -> Result<SqliteConnection, StoreError> {
+    if tokio::fs::metadata(path).await.map_err(unavailable)?.len() == 0 {
+        return Err(StoreError::Corrupt { what: "database", key: "main".into() });
+    }
+    options(path).read_only(true).connect().await.map_err(failure)
+}
+
 pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -104,8 +116,14 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-fn pool(connections: u32) -> SqlitePoolOptions {
+fn pool(connections: u32, file: &Opened) -> SqlitePoolOptions {
+    let file = file.clone();
     SqlitePoolOptions::new()
+        // Opened when it is needed, by its path: that may lead elsewhere by now.
+        .after_connect(move |_, _| {
+            let checked = file.check().map_err(|error| sqlx::Error::Io(io::Error::other(error)));
+            Box::pin(async move { checked })
+        })
         .max_connections(connections)
         .min_connections(1)
         .idle_timeout(None)
@@ -128,7 +146,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         create(&path).await.unwrap();
-        let writer = writer(&path).await.unwrap();
+        let file = Opened::at("database", &path).unwrap();
+        let writer = writer(&file).await.unwrap();
         migrate(&writer).await.unwrap();
         let modes: (String, i64, i64) =
             sqlx::query_as("SELECT * FROM pragma_journal_mode, pragma_synchronous, pragma_foreign_keys")
@@ -136,7 +155,7 @@ mod tests {
                 .await
                 .unwrap();
         assert_eq!(modes, ("wal".into(), 2, 1));
-        let readers = readers(&path).await.unwrap();
+        let readers = readers(&file).await.unwrap();
         sqlx::query("DELETE FROM usage_bucket").execute(&readers).await.unwrap_err();
     }
 }

@@ -30,12 +30,12 @@ use crate::{
 #[async_trait]
 impl Governance for SqliteStore {
     async fn commit(&self, acts: &[Act], change: &NewChange) -> Result<Committed, StoreError> {
-        commit::commit(&self.writer, acts, change).await
+        commit::commit(&self.database, acts, change).await
     }
 
     async fn newest(&self) -> Result<u64, StoreError> {
         let newest: Option<i64> = sqlx::query_scalar("SELECT max(generation) FROM generation")
-            .fetch_one(&self.readers)
+            .fetch_one(self.database.readers()?)
             .await
             .map_err(failure)?;
         let corrupt = |_| StoreError::Corrupt { what: "rulebook", key: "newest".to_owned() };
@@ -57,7 +57,7 @@ impl Governance for SqliteStore {
         .bind(institution)
         .bind(before.unwrap_or(i64::MAX))
         .bind(i64::from(limit))
-        .fetch_all(&self.readers)
+        .fetch_all(self.database.readers()?)
         .await
         .map_err(failure)?;
         let read = |(id, content): (i64, String)| {
@@ -68,28 +68,35 @@ impl Governance for SqliteStore {
     }
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        let mut tokens: Vec<Token> = all(&self.readers, "token", "SELECT id, content FROM token").await?;
+        let mut tokens: Vec<Token> =
+            all(self.database.readers()?, "token", "SELECT id, content FROM token").await?;
         tokens.sort_by(|one, other| (&one.holder, one.created_at).cmp(&(&other.holder, other.created_at)));
         Ok(tokens)
     }
 
     async fn token(&self, hash: &str) -> Result<Option<Token>, StoreError> {
-        one(&self.readers, "token", "SELECT id, content FROM token WHERE hash = $1", hash).await
+        one(self.database.readers()?, "token", "SELECT id, content FROM token WHERE hash = $1", hash).await
     }
 
     async fn keys(&self) -> Result<Vec<TrustKey>, StoreError> {
-        all(&self.readers, "key", "SELECT id, content FROM trust_key ORDER BY id").await
+        all(self.database.readers()?, "key", "SELECT id, content FROM trust_key ORDER BY id").await
     }
 
     async fn admission(&self, rule: &str) -> Result<Option<Admission>, StoreError> {
-        one(&self.readers, "admission", "SELECT rule, content FROM admission WHERE rule = $1", rule).await
+        one(
+            self.database.readers()?,
+            "admission",
+            "SELECT rule, content FROM admission WHERE rule = $1",
+            rule,
+        )
+        .await
     }
 
     async fn signatures(&self, rule: &str) -> Result<Vec<Signature>, StoreError> {
         let rows: Vec<(String, String)> =
             sqlx::query_as("SELECT key, content FROM signature WHERE rule = $1 ORDER BY key")
                 .bind(rule)
-                .fetch_all(&self.readers)
+                .fetch_all(self.database.readers()?)
                 .await
                 .map_err(failure)?;
         rows.into_iter().map(|(key, content)| read("signature", &key, &content)).collect()
@@ -100,7 +107,7 @@ impl Governance for SqliteStore {
             "SELECT name, content FROM policy_version WHERE $1 IS NULL OR name = $1 ORDER BY name, version",
         )
         .bind(name)
-        .fetch_all(&self.readers)
+        .fetch_all(self.database.readers()?)
         .await
         .map_err(failure)?;
         rows.into_iter().map(|(name, content)| read("policy version", &name, &content)).collect()
@@ -112,36 +119,36 @@ impl Governance for SqliteStore {
              WHERE content ->> '$.activateAt' IS NOT NULL OR content ->> '$.expiresAt' IS NOT NULL \
              ORDER BY name, version",
         )
-        .fetch_all(&self.readers)
+        .fetch_all(self.database.readers()?)
         .await
         .map_err(failure)?;
         rows.into_iter().map(|(name, content)| read("policy version", &name, &content)).collect()
     }
 
     async fn held_before(&self) -> Result<BTreeSet<ObjectId>, StoreError> {
-        super::rulebook::held_before(&self.readers).await
+        super::rulebook::held_before(self.database.readers()?).await
     }
 
     async fn proposals(&self, waiting: bool) -> Result<Vec<Proposal>, StoreError> {
-        proposal::all(&self.readers, waiting).await
+        proposal::all(self.database.readers()?, waiting).await
     }
 
     async fn proposal(&self, id: i64) -> Result<Option<Proposal>, StoreError> {
-        proposal::one(&self.readers, id).await
+        proposal::one(self.database.readers()?, id).await
     }
 
     async fn add_shadow(&self, seen: &[ShadowSeen], missed: &[ShadowMissed]) -> Result<(), StoreError> {
-        let changes = shadow::add(&self.writer, seen, missed).await?;
-        shadow::sweep_now_and_then(&self.writer, &self.readers, &self.unswept, changes).await;
+        let changes = shadow::add(&self.database, seen, missed).await?;
+        shadow::sweep_now_and_then(&self.database, &self.unswept, changes).await;
         Ok(())
     }
 
     async fn shadow_counts(&self, version: &str) -> Result<Vec<ShadowCount>, StoreError> {
-        shadow::counts(&self.readers, version).await
+        shadow::counts(self.database.readers()?, version).await
     }
 
     async fn shadow_tallies(&self, version: &str) -> Result<Vec<ShadowTally>, StoreError> {
-        shadow::tallies(&self.readers, version).await
+        shadow::tallies(self.database.readers()?, version).await
     }
 
     async fn shadow_changes(
@@ -150,7 +157,7 @@ impl Governance for SqliteStore {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<ShadowChange>, StoreError> {
-        shadow::changes(&self.readers, version, before, limit).await
+        shadow::changes(self.database.readers()?, version, before, limit).await
     }
 }
 

@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, SqlitePool};
 
-use super::{begin, failure::failure};
+use super::{database::Database, failure::failure};
 use crate::{
     error::StoreError,
     fault::{FaultKind, LogFault},
@@ -59,8 +59,8 @@ pub(super) async fn segments(readers: &SqlitePool) -> Result<NotedSegments, Stor
 }
 
 /// Notes the ids of segments that were noted without.
-pub(super) async fn put_ids(writer: &SqlitePool, ids: &[(u32, Id)]) -> Result<(), StoreError> {
-    let mut transaction = begin(writer).await?;
+pub(super) async fn put_ids(database: &Database, ids: &[(u32, Id)]) -> Result<(), StoreError> {
+    let mut transaction = database.begin().await?;
     for (number, id) in ids {
         sqlx::query("UPDATE segment SET id = $2 WHERE number = $1 AND id IS NULL")
             .bind(i64::from(*number))
@@ -69,7 +69,7 @@ pub(super) async fn put_ids(writer: &SqlitePool, ids: &[(u32, Id)]) -> Result<()
             .await
             .map_err(failure)?;
     }
-    transaction.commit().await.map_err(failure)
+    transaction.commit().await
 }
 
 /// What is wrong with the log and was accepted.

@@ -3,7 +3,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{begin, failure::failure, now};
+use super::{database::Database, failure::failure, now};
 use crate::{
     error::StoreError,
     quarantine::{Action, Lifted, NewQuarantine, Quarantine},
@@ -36,8 +36,8 @@ macro_rules! select {
     };
 }
 
-pub(super) async fn put(writer: &SqlitePool, entry: &NewQuarantine) -> Result<i64, StoreError> {
-    let mut transaction = begin(writer).await?;
+pub(super) async fn put(database: &Database, entry: &NewQuarantine) -> Result<i64, StoreError> {
+    let mut transaction = database.begin().await?;
     let id: Option<i64> = sqlx::query_scalar(
         "INSERT INTO quarantine (policy, rule, settings, since, faults, kind, action) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id",
@@ -67,7 +67,7 @@ pub(super) async fn put(writer: &SqlitePool, entry: &NewQuarantine) -> Result<i6
         .await
         .map_err(failure)?,
     };
-    transaction.commit().await.map_err(failure)?;
+    transaction.commit().await?;
     Ok(id)
 }
 
@@ -85,14 +85,14 @@ pub(super) async fn all(readers: &SqlitePool) -> Result<Vec<Quarantine>, StoreEr
 }
 
 pub(super) async fn lift(
-    writer: &SqlitePool,
+    database: &Database,
     policy: &str,
     by: &str,
     reason: &str,
 ) -> Result<Vec<Quarantine>, StoreError> {
-    let mut transaction = begin(writer).await?;
+    let mut transaction = database.begin().await?;
     let lifted = lift_in(&mut transaction, policy, by, reason).await?;
-    transaction.commit().await.map_err(failure)?;
+    transaction.commit().await?;
     Ok(lifted)
 }
 

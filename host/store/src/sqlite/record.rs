@@ -8,21 +8,29 @@
 
 use std::{
     collections::HashMap,
+    fs::{self, OpenOptions},
     io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, atomic::AtomicI64},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
 use cap_std::fs::Dir;
 use paasla_core::{ClientId, Counted, Entry, Record};
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
 
 use super::{
-    aside, begin,
+    aside,
+    database::Database,
     failure::failure,
     noted::{self, Noted},
+    opened::Opened,
     reservation, unavailable, usage,
 };
 use crate::{
@@ -55,9 +63,12 @@ pub(super) struct Recent {
 #[derive(Debug)]
 pub(super) struct Records {
     log: Log,
+    /// Its folder. None while something is wrong with the log that nobody has accepted.
+    folder: Option<Opened>,
+    /// Whether the last records could not be written.
+    is_failing: AtomicBool,
     finder: Finder,
-    writer: SqlitePool,
-    readers: SqlitePool,
+    database: Database,
     /// When old usage was last dropped: milliseconds since 1970-01-01T00:00:00Z.
     pruned_at: AtomicI64,
     /// What this program has written and counted, and that may not be noted yet: by holder and basis.
@@ -68,51 +79,47 @@ pub(super) struct Records {
     told: Notify,
     /// Whether segments may be missing.
     has_gaps: bool,
-    /// Whether something is wrong with the log that nobody has accepted.
-    has_faults: bool,
 }
 
 impl Records {
     /// The records beside this database. Whatever is in the log is noted, if the database lets it, unless something is
     /// wrong with the log: then nothing is written to it, and nothing noted. A folder is made if there never was one.
-    pub(super) async fn open(
-        database: &Path,
-        writer: SqlitePool,
-        readers: SqlitePool,
-    ) -> Result<Arc<Self>, StoreError> {
-        let (segments, accepted) = (noted::segments(&readers).await?, noted::accepted(&readers).await?);
+    pub(super) async fn open(beside: &Path, database: Database) -> Result<Arc<Self>, StoreError> {
+        let readers = database.readers()?;
+        let (segments, accepted) = (noted::segments(readers).await?, noted::accepted(readers).await?);
         let above = segments.last_key_value().map_or(0, |(number, _)| *number);
         let has_gaps = !accepted.is_empty();
         let without_id: Vec<u32> =
             segments.iter().filter(|(_, noted)| noted.id.is_none()).map(|(number, _)| *number).collect();
-        let folder = folder(database);
-        let (log, faults, ids) = aside(move || {
-            let log = Log::open(folder.clone(), false, above)?;
+        let path = folder(beside);
+        let (log, faults, folder, ids) = aside(move || {
+            let log = Log::open(path.clone(), false, above)?;
             let faults = log.check(&segments, &accepted, Depth::New)?;
             if !faults.is_empty() {
-                return Ok((log, faults, Vec::new()));
+                return Ok((log, faults, None, Vec::new()));
             }
-            let log = Log::open(folder, true, above)?;
+            let log = Log::open(path.clone(), true, above)?;
+            let opened = Opened::at("folder of records", &path)?;
             let folder = log.folder()?;
             let id = |number| Ok(log::id(&folder, number)?.map(|id| (number, id)));
             let ids = without_id.into_iter().filter_map(|number| id(number).transpose());
             let ids = ids.collect::<io::Result<Vec<_>>>()?;
-            Ok((log, faults, ids))
+            Ok((log, faults, Some(opened), ids))
         })
         .await?;
         let records = Arc::new(Self {
             log,
+            folder,
+            is_failing: AtomicBool::new(false),
             finder: Finder::new(above),
-            writer,
-            readers,
+            database,
             pruned_at: AtomicI64::new(i64::MIN),
             recent: std::sync::Mutex::default(),
             noting: Mutex::default(),
             told: Notify::new(),
             has_gaps,
-            has_faults: !faults.is_empty(),
         });
-        if records.has_faults {
+        if records.folder.is_none() {
             tracing::error!(
                 faults = faults.len(),
                 "the folder of records is not as it was written: `paasla serve` says what is wrong; records are neither \
@@ -121,7 +128,7 @@ impl Records {
         }
         Self::note_if_possible(&records).await?;
         if !ids.is_empty()
-            && let Err(error) = noted::put_ids(&records.writer, &ids).await
+            && let Err(error) = noted::put_ids(&records.database, &ids).await
         {
             tracing::warn!(%error, "what tells segments of the log apart could not be noted; it is tried at the next start");
         }
@@ -130,8 +137,8 @@ impl Records {
 
     /// What is wrong with the log and was not accepted, every byte of it read.
     pub(super) async fn check(records: &Arc<Self>) -> Result<Vec<LogFault>, StoreError> {
-        let segments = noted::segments(&records.readers).await?;
-        let accepted = noted::accepted(&records.readers).await?;
+        let readers = records.database.readers()?;
+        let (segments, accepted) = (noted::segments(readers).await?, noted::accepted(readers).await?);
         let of = Arc::clone(records);
         aside(move || of.log.check(&segments, &accepted, Depth::Whole)).await
     }
@@ -159,9 +166,44 @@ impl Records {
     }
 
     pub(super) fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        if self.has_faults {
-            return Err(unavailable(io::Error::other("the folder of records is not as it was written")));
-        }
+        let written = self.folder().and_then(Opened::check).and_then(|()| self.append_all(entries));
+        let is_failing = matches!(written, Err(StoreError::Unavailable(_) | StoreError::Replaced { .. }));
+        self.is_failing.store(is_failing, Ordering::Relaxed);
+        written
+    }
+
+    /// Whether records can be written, as far as can be seen without writing any. After they could not, it is tried.
+    pub(super) async fn look(records: &Arc<Self>) -> Result<(), StoreError> {
+        let folder = records.folder()?.clone();
+        folder.check()?;
+        let of = Arc::clone(records);
+        aside(move || {
+            let folder = folder.path();
+            if statvfs(folder)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+                return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+            }
+            if of.is_failing.load(Ordering::Relaxed) {
+                try_to_write(folder)?;
+                of.is_failing.store(false, Ordering::Relaxed);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// How many bytes are free where the records are.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        let disk = statvfs(self.folder.as_ref()?.path()).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// The folder to write to.
+    fn folder(&self) -> Result<&Opened, StoreError> {
+        let faulty = || unavailable(io::Error::other("the folder of records is not as it was written"));
+        self.folder.as_ref().ok_or_else(faulty)
+    }
+
+    fn append_all(&self, entries: &[Entry]) -> Result<(), StoreError> {
         let learn = |written: Result<(Written, &[_]), ()>| {
             let Ok((written, places)) = written else { return self.finder.give_up() };
             // Before the finder says that it is written so far: then all that it counts is here.
@@ -191,8 +233,8 @@ impl Records {
     }
 
     /// The connections that read.
-    pub(super) fn readers(&self) -> &SqlitePool {
-        &self.readers
+    pub(super) fn readers(&self) -> Result<&SqlitePool, StoreError> {
+        self.database.readers()
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Vec<Recent>>> {
@@ -252,7 +294,7 @@ impl Records {
     /// Notes what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
     pub(super) async fn note_all(records: &Arc<Self>) -> Result<(), StoreError> {
         let _noting = records.noting.lock().await;
-        let noted = Noted::read(&records.readers).await?;
+        let noted = Noted::read(records.database.readers()?).await?;
         records.recent().retain(|_, of| {
             of.retain(|recent| !noted.covers(recent.written));
             !of.is_empty()
@@ -356,7 +398,7 @@ impl Records {
         id: Option<Id>,
         counted: &[Counted],
     ) -> Result<bool, StoreError> {
-        let mut transaction = begin(&records.writer).await?;
+        let mut transaction = records.database.begin().await?;
         let known: Option<(i64, bool)> = sqlx::query_as("SELECT noted, ended FROM segment WHERE number = $1")
             .bind(number)
             .fetch_optional(&mut *transaction)
@@ -378,7 +420,7 @@ impl Records {
             .execute(&mut *transaction)
             .await
             .map_err(failure)?;
-        transaction.commit().await.map_err(failure)?;
+        transaction.commit().await?;
         Ok(true)
     }
 
@@ -391,7 +433,7 @@ impl Records {
             Ok(())
         })
         .await?;
-        if records.writer.is_closed() {
+        if records.database.is_closed() {
             return Ok(());
         }
         Self::note_if_possible(records).await
@@ -399,7 +441,7 @@ impl Records {
 
     /// Notes all that is in the log. That somebody else holds the database is no error: it can be done at any time.
     async fn note_if_possible(records: &Arc<Self>) -> Result<(), StoreError> {
-        if records.has_faults {
+        if records.folder.is_none() {
             return Ok(());
         }
         match Self::note_all(records).await {
@@ -411,6 +453,16 @@ impl Records {
             other => other,
         }
     }
+}
+
+/// Whether a file of the folder can be made and written to the disk.
+fn try_to_write(folder: &Path) -> io::Result<()> {
+    let path = folder.join("written.tmp");
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let written =
+        file.set_len(0).and_then(|()| file.write_all_at(&[0; 4096], 0)).and_then(|()| file.sync_all());
+    fs::remove_file(&path)?;
+    written
 }
 
 /// The folder beside this database.

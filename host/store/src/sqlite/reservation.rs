@@ -13,10 +13,10 @@ use std::{
 };
 
 use paasla_core::{ClientId, Counted, Window};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 
 use super::{
-    begin,
+    database::Database,
     failure::failure,
     record::{Recent, Records},
     usage,
@@ -34,7 +34,7 @@ const SOON_MILLIS: i64 = 1_000;
 
 #[derive(Debug)]
 pub(super) struct Reservations {
-    writer: SqlitePool,
+    database: Database,
     records: Arc<Records>,
     /// Since when this program knows of each.
     known: Mutex<HashMap<String, Instant>>,
@@ -63,8 +63,8 @@ impl Open {
 }
 
 impl Reservations {
-    pub(super) fn new(writer: SqlitePool, records: Arc<Records>) -> Self {
-        Self { writer, records, known: Mutex::default() }
+    pub(super) fn new(database: Database, records: Arc<Records>) -> Self {
+        Self { database, records, known: Mutex::default() }
     }
 
     /// See [`Store::reserve`](crate::Store::reserve).
@@ -72,7 +72,7 @@ impl Reservations {
         let Claim { id, holder, basis, instant, least, most, caps } = *claim;
         let recent = self.records.recent_of(holder, basis);
         let holder = holder.to_string();
-        let mut transaction = begin(&self.writer).await?;
+        let mut transaction = self.database.begin().await?;
         let counts = counts(&mut transaction, &holder, basis, instant, recent).await?;
         let left = |&(window, persons): &(Window, u64)| persons.saturating_sub(counts.usage.within(window));
         let mut full = Vec::new();
@@ -86,7 +86,8 @@ impl Reservations {
             full.push(Full { window: cap.0, left: left(cap), opens });
         }
         if !full.is_empty() {
-            transaction.rollback().await.map_err(failure)?;
+            // Nothing was written.
+            transaction.commit().await?;
             return Ok(Reserved::Full(full));
         }
         let granted = caps.iter().map(left).min().unwrap_or(u64::MAX).min(most.max(least));
@@ -101,7 +102,7 @@ impl Reservations {
             .execute(&mut *transaction)
             .await
             .map_err(failure)?;
-        transaction.commit().await.map_err(failure)?;
+        transaction.commit().await?;
         Ok(Reserved::Granted(granted))
     }
 
@@ -115,14 +116,16 @@ impl Reservations {
                 .bind(id)
                 .bind(persons)
         };
-        query.execute(&self.writer).await.map(drop).map_err(failure)
+        let mut transaction = self.database.begin().await?;
+        query.execute(&mut *transaction).await.map_err(failure)?;
+        transaction.commit().await
     }
 
     /// What is counted, noted, written or reserved.
     pub(super) async fn usage(&self, client: &ClientId, basis: &str, now: i64) -> Result<Usage, StoreError> {
         let recent = self.records.recent_of(client, basis);
         // One snapshot for all that is asked.
-        let mut transaction = self.records.readers().begin().await.map_err(failure)?;
+        let mut transaction = self.records.readers()?.begin().await.map_err(failure)?;
         Ok(counts(&mut transaction, &client.to_string(), basis, now, recent).await?.usage)
     }
 
@@ -139,7 +142,7 @@ impl Reservations {
     /// Gives back what is known for as long as a lease is and has no record.
     async fn sweep(&self, now: Instant) -> Result<(), StoreError> {
         let open: Vec<String> = sqlx::query_scalar("SELECT id FROM usage_reservation")
-            .fetch_all(self.records.readers())
+            .fetch_all(self.records.readers()?)
             .await
             .map_err(failure)?;
         for id in self.overdue(open, now) {
@@ -163,7 +166,7 @@ impl Reservations {
     }
 
     pub(super) async fn close(&self) {
-        self.writer.close().await;
+        self.database.close_writer().await;
     }
 }
 

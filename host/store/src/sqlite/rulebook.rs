@@ -7,7 +7,7 @@ use paasla_core::{ObjectId, ObjectKind, Policy, Rulebook};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Sqlite, SqliteConnection, SqliteExecutor, SqlitePool, query::QueryAs, sqlite::SqliteArguments};
 
-use super::{begin, failure::failure, now};
+use super::{database::Database, failure::failure, now};
 use crate::{error::StoreError, generation::GenerationInfo, rule::digest};
 
 const WHAT: &str = "rulebook";
@@ -110,19 +110,19 @@ pub(super) async fn held_before(readers: &SqlitePool) -> Result<BTreeSet<ObjectI
 }
 
 pub(super) async fn install(
-    writer: &SqlitePool,
+    database: &Database,
     rulebook: &Rulebook,
     by: &str,
     reason: &str,
 ) -> Result<u64, StoreError> {
-    let mut transaction = begin(writer).await?;
+    let mut transaction = database.begin().await?;
     let active = active(&mut *transaction).await?;
     if let Some(active) = active.as_ref().filter(|active| same_content(active, rulebook)) {
         return Ok(active.generation);
     }
     let next =
         insert(&mut transaction, active.map_or(0, |active| active.generation), rulebook, by, reason).await?;
-    transaction.commit().await.map_err(failure)?;
+    transaction.commit().await?;
     Ok(next)
 }
 

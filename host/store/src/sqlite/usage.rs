@@ -19,15 +19,16 @@ use crate::{
 /// How often old buckets are dropped.
 const PRUNE_EVERY_MILLIS: i64 = 600_000;
 
-/// The sum over one window: `$1` client, `$2` basis, `$3` now, then the window's grain and oldest bucket.
+/// The sum over one window: `$1` client, `$2` basis, then the window's grain and oldest bucket. It has no end: what was
+/// counted under a clock that was ahead still counts when the clock is set back.
 macro_rules! sum {
     ($grain:literal, $since:literal) => {
         concat!(
             "(SELECT coalesce(sum(persons), 0) FROM usage_bucket WHERE client = $1 AND basis = $2 AND grain = ",
             $grain,
-            " AND start BETWEEN ",
+            " AND start >= ",
             $since,
-            " AND $3)"
+            ")"
         )
     };
 }
@@ -42,16 +43,15 @@ pub(super) async fn of(
     // One statement, one snapshot: the windows agree with each other, and with what is noted.
     const SUMS: &str = concat!(
         "SELECT ",
-        sum!("$4", "$5"),
+        sum!("$3", "$4"),
         ", ",
-        sum!("$6", "$7"),
+        sum!("$5", "$6"),
         ", ",
-        sum!("$8", "$9"),
+        sum!("$7", "$8"),
         ", ",
-        sum!("$10", "$11")
+        sum!("$9", "$10")
     );
-    let mut query =
-        sqlx::query_as(AssertSqlSafe(format!("{SUMS}, {NOTED}"))).bind(client).bind(basis).bind(now);
+    let mut query = sqlx::query_as(AssertSqlSafe(format!("{SUMS}, {NOTED}"))).bind(client).bind(basis);
     for window in [Window::Hour, Window::Day, Window::Month, Window::Year] {
         query = query.bind(Grain::of(window).millis()).bind(since(window, now));
     }
@@ -72,8 +72,10 @@ pub(super) async fn add(
     const ADDED: &str = "INSERT INTO usage_bucket (client, basis, grain, start, persons) \
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($1) WHERE true \
          ON CONFLICT (client, basis, grain, start) DO UPDATE SET persons = persons + excluded.persons";
-    let Some(newest) = counted.iter().map(|counted| counted.instant).max() else { return Ok(()) };
-    prune_now_and_then(connection, pruned_at, newest).await?;
+    if counted.is_empty() {
+        return Ok(());
+    }
+    prune_now_and_then(connection, pruned_at).await?;
     let rows: Vec<_> = additions(counted)
         .into_iter()
         .map(|(bucket, persons)| (bucket.client, bucket.basis, bucket.grain.millis(), bucket.start, persons))
@@ -82,12 +84,10 @@ pub(super) async fn add(
     sqlx::query(ADDED).bind(rows).execute(connection).await.map(drop).map_err(failure)
 }
 
-/// Drops buckets that no window needs any more, if that was not done lately. `newest` is the instant of a record that
-/// is about to be counted.
+/// Drops buckets that no window needs any more, if that was not done lately.
 async fn prune_now_and_then(
     connection: &mut SqliteConnection,
     pruned_at: &AtomicI64,
-    newest: i64,
 ) -> Result<(), StoreError> {
     let now = now();
     let last = pruned_at.load(Ordering::Relaxed);
@@ -95,18 +95,24 @@ async fn prune_now_and_then(
         return Ok(());
     }
     pruned_at.store(now, Ordering::Relaxed);
-    // The earlier of the two, so that one record with an instant far ahead does not wipe usage out.
-    prune(connection, now.min(newest)).await
+    prune(connection).await
 }
 
-async fn prune(connection: &mut SqliteConnection, now: i64) -> Result<(), StoreError> {
+/// Keeps the newest buckets of each count, as many as its longest window can hold and some more. No clock is asked: a
+/// wrong one would drop what is still needed.
+async fn prune(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     for grain in Grain::ALL {
-        sqlx::query("DELETE FROM usage_bucket WHERE grain = $1 AND start < $2")
-            .bind(grain.millis())
-            .bind(now.saturating_sub(grain.kept_millis()))
-            .execute(&mut *connection)
-            .await
-            .map_err(failure)?;
+        sqlx::query(
+            "DELETE FROM usage_bucket WHERE grain = $1 AND (client, basis, start) IN ( \
+             SELECT client, basis, start FROM (SELECT client, basis, start, \
+             row_number() OVER (PARTITION BY client, basis ORDER BY start DESC) AS place \
+             FROM usage_bucket WHERE grain = $1) WHERE place > $2)",
+        )
+        .bind(grain.millis())
+        .bind(grain.buckets_kept())
+        .execute(&mut *connection)
+        .await
+        .map_err(failure)?;
     }
     Ok(())
 }
@@ -123,7 +129,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("store.db")).await.unwrap();
         let client = "EE/GOV/70008440/rr";
-        let mut transaction = store.writer.begin().await.unwrap();
+        let mut transaction = store.database.begin().await.unwrap();
         for grain in Grain::ALL {
             for back in 0..1_000 {
                 sqlx::query("INSERT INTO usage_bucket VALUES ($1, 'b', $2, $3, 1)")
@@ -136,16 +142,52 @@ mod tests {
             }
         }
         transaction.commit().await.unwrap();
-        let usage =
-            async |now| of(&mut *store.readers.acquire().await.unwrap(), client, "b", now).await.unwrap().0;
+        let usage = async |now| {
+            let mut reader = store.database.readers().unwrap().acquire().await.unwrap();
+            of(&mut reader, client, "b", now).await.unwrap().0
+        };
         let earlier = NOW - Grain::Hour.millis();
         let before = [usage(NOW).await, usage(earlier).await];
         assert_eq!(before[0], Usage { hour: 61, day: 25, month: 31, year: 366 });
 
-        prune(&mut store.writer.acquire().await.unwrap(), NOW).await.unwrap();
-        let left: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM usage_bucket").fetch_one(&store.readers).await.unwrap();
+        let mut write = store.database.begin().await.unwrap();
+        prune(&mut write).await.unwrap();
+        write.commit().await.unwrap();
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM usage_bucket")
+            .fetch_one(store.database.readers().unwrap())
+            .await
+            .unwrap();
         assert!(left < 700, "{left} of 3000 buckets are left");
         assert_eq!([usage(NOW).await, usage(earlier).await], before);
+    }
+
+    /// A clock that was far ahead for a while wipes nothing out and opens no window, and neither does one set back.
+    #[tokio::test]
+    async fn a_wrong_clock_loses_no_usage() {
+        const NOW: i64 = 1_790_000_123_456;
+        const DAY: i64 = 86_400_000;
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("store.db")).await.unwrap();
+        let client = "EE/COM/1/a";
+        let counted = |instant, persons| Counted {
+            id: String::new(),
+            holder: client.to_owned(),
+            basis: "b".to_owned(),
+            instant,
+            persons,
+        };
+        let mut connection = store.database.begin().await.unwrap();
+        let never = || AtomicI64::new(i64::MIN);
+        for (instant, persons) in [(NOW, 19), (NOW + 400 * DAY, 1), (NOW + 400 * DAY + 1, 1), (NOW + 2, 1)] {
+            add(&mut connection, &never(), &[counted(instant, persons)]).await.unwrap();
+        }
+        connection.commit().await.unwrap();
+        let usage = async |now| {
+            let mut reader = store.database.readers().unwrap().acquire().await.unwrap();
+            of(&mut reader, client, "b", now).await.unwrap().0
+        };
+        let all = Usage { hour: 22, day: 22, month: 22, year: 22 };
+        assert_eq!(usage(NOW + 3).await, all);
+        assert_eq!(usage(NOW - 40 * DAY).await, all);
     }
 }

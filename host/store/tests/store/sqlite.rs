@@ -87,11 +87,10 @@ async fn a_newer_database_is_refused() {
     )
     .await;
     let refused = SqliteStore::open(home.path()).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { found: 9999, .. }), "{refused:?}");
-    let told = refused.to_string();
-    assert!(
-        told.starts_with("the database is at version 9999, but this program knows versions up to "),
-        "{told}"
+    let StoreError::Newer { found: 9999, known } = refused else { panic!("{refused:?}") };
+    assert_eq!(
+        refused.to_string(),
+        format!("the database is at version 9999, but this program knows versions up to {known} only")
     );
 }
 
@@ -143,4 +142,80 @@ async fn what_was_tampered_with_is_refused() {
         let told = format!("{failure} {failure:?}");
         assert!(failure.source().is_none() && !told.contains("EE60001019906"), "{told}");
     }
+}
+
+/// What is written to a file that nobody finds any more is lost: nothing is, until it is back.
+#[tokio::test]
+async fn a_database_that_was_replaced_takes_nothing() {
+    let home = SqliteHome::new();
+    let store = home.open().await;
+    store.put_rule(&rule(b"first")).await.unwrap();
+    let (path, away) = (home.path(), home.path().with_extension("away"));
+    fs::rename(&path, &away).unwrap();
+    let is_replaced = |error: &StoreError| matches!(error, StoreError::Replaced { what: "control database" });
+    for other in [None, Some(&away)] {
+        if let Some(other) = other {
+            fs::copy(other, &path).unwrap();
+        }
+        let failed = store.put_rule(&rule(b"second")).await.unwrap_err();
+        assert!(is_replaced(&failed), "{failed:?}");
+        assert!(is_replaced(&store.rules().await.unwrap_err()));
+        assert!(is_replaced(&store.health().await.control.unwrap_err()));
+    }
+    fs::rename(&away, &path).unwrap();
+    store.health().await.control.unwrap();
+    store.put_rule(&rule(b"second")).await.unwrap();
+    assert_eq!(store.rules().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_read_is_not_well() {
+    let home = SqliteHome::new();
+    // So that all is in the file, and not in the log beside it.
+    home.open().await.close().await.unwrap();
+    let store = home.open().await;
+    store.health().await.control.unwrap();
+    let whole = fs::read(home.path()).unwrap();
+    for wrong in [Vec::new(), vec![b'x'; whole.len()]] {
+        // In the same file.
+        fs::write(home.path(), wrong).unwrap();
+        let wrong = store.health().await.control.unwrap_err();
+        assert!(matches!(wrong, StoreError::Corrupt { .. }), "{wrong:?}");
+    }
+}
+
+/// The folder is another one, or gone: no record is written beside those that are there, until it is back.
+#[tokio::test]
+async fn a_folder_of_records_that_was_replaced_takes_nothing() {
+    let home = SqliteHome::new();
+    let store = home.open().await;
+    append(&*store, &[record()]).unwrap();
+    let (path, away) = (home.records(), home.records().with_extension("away"));
+    fs::rename(&path, &away).unwrap();
+    for is_made_again in [false, true] {
+        if is_made_again {
+            fs::create_dir(&path).unwrap();
+        }
+        let failed = append(&*store, &[record()]).unwrap_err();
+        assert!(matches!(failed, StoreError::Replaced { what: "folder of records" }), "{failed:?}");
+        store.health().await.records.unwrap_err();
+    }
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&away, &path).unwrap();
+    store.health().await.records.unwrap();
+    append(&*store, &[record()]).unwrap();
+}
+
+#[tokio::test]
+async fn a_secret_is_known_again() {
+    let home = SqliteHome::new();
+    let store = home.open().await;
+    assert_eq!(store.secret_check().await.unwrap(), None);
+    for _ in 0..2 {
+        store.put_secret_check("one").await.unwrap();
+        assert_eq!(store.secret_check().await.unwrap().as_deref(), Some("one"));
+    }
+    let other = store.put_secret_check("other").await.unwrap_err();
+    assert!(matches!(other, StoreError::Conflict { .. }), "{other:?}");
+    assert_eq!(store.secret_check().await.unwrap().as_deref(), Some("one"));
 }

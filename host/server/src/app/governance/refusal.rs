@@ -77,8 +77,13 @@ impl From<StoreError> for Refusal {
             StoreError::Conflict { .. } => Self::changed_meanwhile(),
             StoreError::NotFound { what, key } => Self::not_found(what, &key),
             StoreError::UnknownRule { digest, .. } => Self::not_found("rule", &digest),
+            error @ StoreError::Replaced { .. } => {
+                tracing::error!(%error, "an act of governance was refused");
+                Self::new(503, "store_replaced", "host", format!("{error}; nothing changed"))
+            }
             error => {
-                tracing::error!(%error, "the store did not do what an act of governance needs");
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "the store did not do what an act of governance needs");
                 let message = "the store cannot be used now; nothing changed";
                 Self::new(503, "store_unavailable", "host", message)
             }

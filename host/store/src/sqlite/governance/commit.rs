@@ -2,7 +2,7 @@
 //! Acts and their change, in one transaction.
 
 use serde::Serialize;
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 
 use super::{proposal, read, written};
 use crate::{
@@ -12,15 +12,15 @@ use crate::{
         change::{Change, NewChange},
         version::PolicyVersion,
     },
-    sqlite::{begin, failure::failure, quarantine, rule, rulebook},
+    sqlite::{database::Database, failure::failure, quarantine, rule, rulebook},
 };
 
 pub(super) async fn commit(
-    writer: &SqlitePool,
+    database: &Database,
     acts: &[Act],
     change: &NewChange,
 ) -> Result<Committed, StoreError> {
-    let mut transaction = begin(writer).await?;
+    let mut transaction = database.begin().await?;
     let (mut generation, mut proposal) = (None, None);
     for act in acts {
         match apply(&mut transaction, act, change).await? {
@@ -40,7 +40,7 @@ pub(super) async fn commit(
     .fetch_one(&mut *transaction)
     .await
     .map_err(failure)?;
-    transaction.commit().await.map_err(failure)?;
+    transaction.commit().await?;
     Ok(Committed { change: id, generation, proposal })
 }
 

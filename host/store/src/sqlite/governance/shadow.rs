@@ -15,7 +15,7 @@ use crate::{
         Difference, SHADOW_CHANGES_KEPT, ShadowChange, ShadowCount, ShadowMissed, ShadowOutcome, ShadowSeen,
         ShadowTally,
     },
-    sqlite::{begin, failure::failure},
+    sqlite::{database::Database, failure::failure},
 };
 
 /// How many changes are added before old ones are looked for again.
@@ -37,7 +37,7 @@ type Whose<'a> = (&'a str, String);
 
 /// Adds what was seen, in one transaction; gives back how many changes are new.
 pub(super) async fn add(
-    writer: &SqlitePool,
+    database: &Database,
     seen: &[ShadowSeen],
     missed: &[ShadowMissed],
 ) -> Result<u32, StoreError> {
@@ -47,7 +47,7 @@ pub(super) async fn add(
     let mut changes = 0_u32;
     let mut sums: BTreeMap<Whose<'_>, Sums> = BTreeMap::new();
     let mut tallies: BTreeMap<(Whose<'_>, [String; 3]), i64> = BTreeMap::new();
-    let mut transaction = begin(writer).await?;
+    let mut transaction = database.begin().await?;
     for one in seen {
         let (changed, fault, differences) = match &one.what {
             ShadowOutcome::Same => (false, false, Vec::new()),
@@ -77,7 +77,7 @@ pub(super) async fn add(
     for ((whose, line), queries) in &tallies {
         tally(&mut transaction, whose, line, *queries).await?;
     }
-    transaction.commit().await.map_err(failure)?;
+    transaction.commit().await?;
     Ok(changes)
 }
 
@@ -171,25 +171,21 @@ async fn tally(
 }
 
 /// Deletes old changes once so many have been added that there may be too many. What was added stands in any case.
-pub(super) async fn sweep_now_and_then(
-    writer: &SqlitePool,
-    readers: &SqlitePool,
-    unswept: &AtomicU32,
-    added: u32,
-) {
+pub(super) async fn sweep_now_and_then(database: &Database, unswept: &AtomicU32, added: u32) {
     let before =
         unswept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(added)));
     if added == 0 || before.is_ok_and(|before| before.saturating_add(added) < BETWEEN_SWEEPS) {
         return;
     }
     unswept.store(0, Ordering::Relaxed);
-    if sweep(writer, readers).await.is_err() {
+    if sweep(database).await.is_err() {
         // As if nothing had been swept: the next addition tries again.
         unswept.store(BETWEEN_SWEEPS, Ordering::Relaxed);
     }
 }
 
-async fn sweep(writer: &SqlitePool, readers: &SqlitePool) -> Result<(), StoreError> {
+async fn sweep(database: &Database) -> Result<(), StoreError> {
+    let readers = database.readers()?;
     let versions: Vec<(String,)> = sqlx::query_as("SELECT DISTINCT version FROM shadow_count")
         .fetch_all(readers)
         .await
@@ -206,6 +202,7 @@ async fn sweep(writer: &SqlitePool, readers: &SqlitePool) -> Result<(), StoreErr
         let Some((newest_too_many,)) = newest_too_many else { continue };
         loop {
             // A few at a time: whoever else writes waits meanwhile.
+            let mut write = database.begin().await?;
             let done = sqlx::query(
                 "DELETE FROM shadow_change WHERE version = $1 AND record IN (SELECT record FROM shadow_change \
                  WHERE version = $1 AND record <= $2 ORDER BY record LIMIT $3)",
@@ -213,9 +210,10 @@ async fn sweep(writer: &SqlitePool, readers: &SqlitePool) -> Result<(), StoreErr
             .bind(&version)
             .bind(&newest_too_many)
             .bind(i64::from(SWEEP))
-            .execute(writer)
+            .execute(&mut *write)
             .await
             .map_err(failure)?;
+            write.commit().await?;
             if done.rows_affected() < u64::from(SWEEP) {
                 break;
             }

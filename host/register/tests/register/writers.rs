@@ -26,7 +26,7 @@ use crate::fixture::{by_codes, text, write};
 const READERS: usize = 6;
 const COMMITS: u64 = 60;
 /// Where the other program finds the database.
-const PATH: &str = "PAASLA_TEST_KEEPING_PATH";
+const PATH: &str = "PAASLA_TEST_WRITERS_PATH";
 
 const COUNTED: &str =
     "CREATE TABLE counted (id INTEGER PRIMARY KEY, name TEXT NOT NULL, number INTEGER NOT NULL);
@@ -141,20 +141,7 @@ async fn add(path: &Path, wait: Duration, tell: impl Fn(u64)) {
     }
 }
 
-/// Readers without a pause, and a writer beside them. Gives back how many reads there were.
-async fn read_and_write(mode: &'static str) -> u64 {
-    let readers = Readers::start(mode).await;
-    let path = readers.path.clone();
-    let (tell, told) = unbounded_channel();
-    let writes =
-        async move { add(&path, Duration::from_secs(60), |commit| tell.send(commit).unwrap()).await };
-    let writes = tokio::spawn(writes);
-    assert_eq!(readers.all_written(told).await, COMMITS, "{mode}");
-    writes.await.unwrap();
-    readers.end().await
-}
-
-/// The same where another program writes: SQLite itself sees to it that one program's own connections take turns.
+/// SQLite itself sees to it that one program's own connections take turns; here another program writes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn another_program_that_writes_beside_many_readers_gets_a_turn() {
     if let Ok(path) = std::env::var(PATH) {
@@ -168,7 +155,7 @@ async fn another_program_that_writes_beside_many_readers_gets_a_turn() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "keeping::another_program_that_writes_beside_many_readers_gets_a_turn",
+            "writers::another_program_that_writes_beside_many_readers_gets_a_turn",
             "--nocapture",
         ])
         .env(PATH, &readers.path)
@@ -191,39 +178,4 @@ async fn another_program_that_writes_beside_many_readers_gets_a_turn() {
     assert_eq!(commits, COMMITS);
     let reads = readers.end().await;
     assert!(reads > COMMITS, "{reads} reads are no crowd");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_writes_beside_many_readers_gets_a_turn_and_is_read_at_once() {
-    for mode in ["PRAGMA journal_mode = delete", "PRAGMA journal_mode = wal"] {
-        let reads = tokio::spawn(read_and_write(mode)).await.unwrap();
-        assert!(reads > COMMITS, "{mode}: {reads} reads are no crowd");
-    }
-}
-
-/// Nobody has to read once more for a lock to be let go.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_lock_is_kept_when_nobody_reads() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("counted.db");
-    write(&path, &[COUNTED]).await;
-    let register = SqliteRegister::open(&SqliteConfig::new(&path), &counted()).await.unwrap();
-    let reads = async move {
-        let plan = plan();
-        let mut writer = writer(&path, Duration::ZERO).await;
-        for round in 1..=5 {
-            for _ in 0..50 {
-                assert_eq!(number(&register, &plan).await, round - 1);
-            }
-            let mut tries = 0;
-            while let Err(error) =
-                sqlx::query("UPDATE counted SET number = number + 1").execute(&mut writer).await
-            {
-                tries += 1;
-                assert!(tries < 2_000, "a lock is kept although nobody reads: {error}");
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        }
-    };
-    tokio::spawn(reads).await.unwrap();
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How many lines the log has lost: whoever writes it counts, and whoever asks whether the host is well is told.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// Lines that could not be written to the log.
+#[derive(Debug, Clone, Default)]
+pub struct LostLines(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: AtomicU64,
+    told: AtomicU64,
+}
+
+impl LostLines {
+    /// Counts one more.
+    pub fn add(&self) {
+        self.0.all.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many more of them are told of in the log.
+    pub fn told(&self, lines: u64) {
+        self.0.told.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    /// How many there are since the start.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.all.load(Ordering::Relaxed)
+    }
+
+    /// How many of them the log does not tell of yet.
+    #[must_use]
+    pub fn untold(&self) -> u64 {
+        self.count().saturating_sub(self.0.told.load(Ordering::Relaxed))
+    }
+}
