@@ -112,6 +112,8 @@ impl Home {
         let mut command = self.command("seed");
         command.arg("--from").arg(self.examples.join("control")).arg("--rules").arg(rules);
         command.args(["--by", "cargo xtask", "--reason", "the example's control data"]);
+        // Where something is there already, at once: nobody is there to confirm it.
+        command.arg("--emergency");
         let output = command.output().context("`paasla seed` could not be started")?;
         if !output.status.success() {
             bail!("`paasla seed` failed:\n{}", String::from_utf8_lossy(&output.stderr).trim());

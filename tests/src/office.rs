@@ -298,7 +298,8 @@ pub fn good(got: &Got) -> Result<()> {
 }
 
 fn got(mut response: ureq::http::Response<ureq::Body>) -> Result<Got> {
-    let text = response.body_mut().read_to_string()?;
+    // A component is no text.
+    let text = String::from_utf8_lossy(&response.body_mut().read_to_vec()?).into_owned();
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
     Ok(Got { status: response.status().as_u16(), text, json, decision: None, retry_after: None })
 }
