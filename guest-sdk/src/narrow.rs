@@ -160,6 +160,15 @@ impl<'q> Narrow<'q> {
         self
     }
 
+    /// Tells the holder of the access right of at most so many persons in a span of time that ends now (`hour`, `day`,
+    /// `month` of 30 days, `year` of 365 days), on this legal basis. The host counts, queries under way included; it cuts
+    /// a search to what is left, and refuses for this reason what does not fit.
+    #[must_use]
+    pub fn cap_persons(mut self, window: &str, persons: u32, reason: Reason) -> Self {
+        self.narrowing.obligations.push(Obligation::cap_persons(window, persons, reason.into()));
+        self
+    }
+
     /// Tells the client something with the answer, e.g. how long it may keep the data: the message of a reason.
     #[must_use]
     pub fn inform(mut self, reason: Reason) -> Self {
@@ -175,6 +184,22 @@ impl<'q> Narrow<'q> {
     pub fn review(mut self) -> Self {
         self.narrowing.review = true;
         self
+    }
+}
+
+impl Obligation {
+    /// A cap; the reason as its place among those of the narrowing.
+    #[must_use]
+    pub fn cap_persons(window: &str, persons: u32, reason: u32) -> Self {
+        let attribute = |name: &str, value| Attribute { name: name.to_owned(), value };
+        Self {
+            code: "cap-persons".to_owned(),
+            attributes: vec![
+                attribute("window", Value::Text(window.to_owned())),
+                attribute("persons", Value::Integer(persons.into())),
+                attribute("reason", Value::Integer(reason.into())),
+            ],
+        }
     }
 }
 

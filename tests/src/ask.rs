@@ -33,6 +33,8 @@ pub struct Got {
     pub json: Value,
     /// `Paasla-Decision`.
     pub decision: Option<String>,
+    /// `Retry-After`.
+    pub retry_after: Option<String>,
 }
 
 impl Ask {
@@ -112,11 +114,11 @@ impl Ask {
         }
         let text = self.instead.clone().unwrap_or_else(|| self.body.to_string());
         let mut response = request.send(text)?;
-        let decision = response.headers().get("Paasla-Decision");
-        let decision = decision.and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+        let (decision, retry_after) = (header("Paasla-Decision"), header("Retry-After"));
         let text = response.body_mut().read_to_string()?;
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Got { status: response.status().as_u16(), text, json, decision })
+        Ok(Got { status: response.status().as_u16(), text, json, decision, retry_after })
     }
 
     /// The same as a line for a shell. Bodies go as data: a code never stands in a URL.

@@ -197,6 +197,16 @@ impl Host {
         Ok(self.child.try_wait()?)
     }
 
+    /// Ends the host at once, whatever it does.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Lets the host finish what is under way, and waits for its end.
     ///
     /// # Errors

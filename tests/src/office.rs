@@ -139,14 +139,48 @@ impl Office {
         got.json.get("version").and_then(Value::as_u64).context("it has a number")
     }
 
-    /// Takes a step with the newest version of a policy, by who may.
+    /// Takes a step with the newest version of a policy, by who may; a second person confirms what loosens.
     ///
     /// # Errors
     /// When it is refused.
     pub fn step(&self, name: &str, step: &str) -> Result<Value> {
-        let got = self.try_step(name, step, &json!({}))?;
+        self.confirmed(self.try_step(name, step, &json!({}))?)
+    }
+
+    /// What came of an act: where it was proposed only, the approver confirms it.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn confirmed(&self, got: Got) -> Result<Value> {
+        if got.status != 202 {
+            good(&got)?;
+            return Ok(got.json);
+        }
+        let id = got.json.pointer("/proposal/id").and_then(Value::as_i64).context("it has a number")?;
+        let got = self.decide(&self.approver, id, "confirm")?;
         good(&got)?;
         Ok(got.json)
+    }
+
+    /// The approver confirms everything that waits for a second person.
+    ///
+    /// # Errors
+    /// When something is refused.
+    pub fn confirm_all(&self) -> Result<()> {
+        let waiting = self.see("/proposals?waiting=true")?;
+        for id in waiting.as_array().into_iter().flatten().filter_map(|one| one.get("id")?.as_i64()) {
+            good(&self.decide(&self.approver, id, "confirm")?)?;
+        }
+        Ok(())
+    }
+
+    /// Confirms or rejects a proposal.
+    ///
+    /// # Errors
+    /// When no whole answer came back.
+    pub fn decide(&self, token: &str, id: i64, verb: &str) -> Result<Got> {
+        let why = json!({ "reason": format!("{verb}, for a test") });
+        self.post(token, &format!("/proposals/{id}/{verb}"), &why)
     }
 
     /// Tries a step.
@@ -178,15 +212,14 @@ impl Office {
         Ok(version)
     }
 
-    /// Goes back to an earlier generation; gives the number of the new one.
+    /// Goes back to an earlier generation, with a second person where that loosens; gives the number of the new one.
     ///
     /// # Errors
     /// When it is refused.
     pub fn roll_back(&self, to: Option<u64>) -> Result<u64> {
         let body = json!({ "to": to, "reason": "as before" });
-        let got = self.post(&self.manager, "/rulebook/rollback", &body)?;
-        good(&got)?;
-        got.json.get("generation").and_then(Value::as_u64).context("it has a number")
+        let done = self.confirmed(self.post(&self.manager, "/rulebook/rollback", &body)?)?;
+        done.get("generation").and_then(Value::as_u64).context("it has a number")
     }
 
     /// The number of the generation at work.
@@ -267,5 +300,5 @@ pub fn good(got: &Got) -> Result<()> {
 fn got(mut response: ureq::http::Response<ureq::Body>) -> Result<Got> {
     let text = response.body_mut().read_to_string()?;
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Ok(Got { status: response.status().as_u16(), text, json, decision: None })
+    Ok(Got { status: response.status().as_u16(), text, json, decision: None, retry_after: None })
 }

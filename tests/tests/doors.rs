@@ -222,35 +222,6 @@ fn answers_are_not_mixed_up() -> Result<()> {
     host.stop()
 }
 
-/// Twenty persons a month are twenty, however the queries race.
-#[test]
-fn a_quota_holds_for_queries_at_the_same_time() -> Result<()> {
-    let given = Given::seeded()?;
-    let host = given.start()?;
-    let client = given.world.client("small_company");
-    let (agent, base_url) = (agent(), host.base_url.as_str());
-    let mut codes: Vec<&str> = given.world.persons.twenty.iter().map(String::as_str).collect();
-    codes.extend(codes.clone());
-    let answered: Vec<u16> = thread::scope(|scope| {
-        let askers: Vec<_> = codes
-            .iter()
-            .map(|code| {
-                let agent = &agent;
-                scope.spawn(move || -> Result<u16> {
-                    let keys = json!({ "personalCode": code });
-                    Ok(Ask::service("person", client, &["familyName"], keys).send(agent, base_url)?.status)
-                })
-            })
-            .collect();
-        askers.into_iter().filter_map(|asker| asker.join().ok()?.ok()).collect()
-    });
-    ensure!(answered.len() == 40, "{} of 40 queries came to an end", answered.len());
-    ensure!(answered.iter().all(|status| matches!(status, 200 | 403)), "{answered:?}");
-    let count = answered.iter().filter(|status| **status == 200).count();
-    ensure!((1..=20).contains(&count), "{count} queries were answered, 20 may be");
-    host.stop()
-}
-
 #[test]
 fn services_describe_themselves() -> Result<()> {
     let given = Given::seeded()?;

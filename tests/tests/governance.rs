@@ -20,6 +20,8 @@ mod institution;
 mod keys;
 #[path = "governance/life.rs"]
 mod life;
+#[path = "governance/loosen.rs"]
+mod loosen;
 #[path = "governance/past.rs"]
 mod past;
 #[path = "governance/people.rs"]

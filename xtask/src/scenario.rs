@@ -71,8 +71,13 @@ impl Script<'_> {
         let (got, failure) = match sent {
             Ok(got) => (got, None),
             Err(error) => {
-                let none =
-                    Got { status: 0, text: String::new(), json: serde_json::Value::Null, decision: None };
+                let none = Got {
+                    status: 0,
+                    text: String::new(),
+                    json: serde_json::Value::Null,
+                    decision: None,
+                    retry_after: None,
+                };
                 (none, Some(format!("no answer: {error:#}")))
             }
         };

@@ -23,8 +23,9 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     failure::{Failure, Kind, not_found, usage},
     out::{hand_over, out},
-    policy::{instant, open, operator},
+    policy::{open, operator},
     show,
+    when::utc as instant,
 };
 
 /// Commands for whoever looks after the host's machine.

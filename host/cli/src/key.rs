@@ -148,7 +148,9 @@ fn revoke(Revoke { id, reason, remote }: &Revoke) -> Result<()> {
         let then = match done.pointer("/then").and_then(serde_json::Value::as_str) {
             Some("keep") => "they stay at work",
             Some("refuse") => "in force, they refuse every query in their scope",
-            Some("retire") => "they are retired",
+            Some("retire") => {
+                "they are retired, or that is proposed to a second person: `paasla proposal list`"
+            }
             _ => "see `paasla policy list`",
         };
         format!("{text} No other key vouches for these policies: {policies}; {then}.")

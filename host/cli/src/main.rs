@@ -5,6 +5,7 @@ mod admin;
 mod backup;
 mod client;
 mod config;
+mod effect;
 mod failure;
 mod files;
 mod host;
@@ -13,6 +14,7 @@ mod log;
 mod names;
 mod out;
 mod policy;
+mod proposal;
 mod records;
 mod restore;
 mod rule;
@@ -22,6 +24,7 @@ mod seed;
 mod serve;
 mod show;
 mod watch;
+mod when;
 
 use std::{ffi::OsString, io::Write as _, process::ExitCode};
 
@@ -58,6 +61,9 @@ enum Command {
     /// Make policies of rules, and lead them through their life: shadow, approved, in force, retired.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Look at what loosens and waits for a second person, and confirm or reject it.
+    #[command(subcommand)]
+    Proposal(proposal::ProposalCommand),
     /// Look at the control data that queries are decided by.
     #[command(subcommand)]
     Rulebook(rulebook::RulebookCommand),
@@ -101,6 +107,7 @@ fn main() -> ExitCode {
         Command::Key(command) => key::run(command),
         Command::Rule(command) => rule::run(command),
         Command::Policy(command) => policy::run(command),
+        Command::Proposal(command) => proposal::run(command),
         Command::Rulebook(command) => rulebook::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "paasla", &mut out::out());

@@ -9,7 +9,7 @@ mod step;
 use anyhow::Result;
 use clap::Subcommand;
 
-pub(crate) use quarantine::{instant, open, operator};
+pub(crate) use quarantine::{open, operator};
 
 /// Commands for policies.
 #[derive(Debug, Subcommand)]
@@ -26,9 +26,13 @@ pub(crate) enum PolicyCommand {
     /// Put an approved version in force, at once or at a set time, in place of the one that is.
     Activate(step::Activate),
     /// Take a policy out of force, or out of shadow.
-    Retire(step::Step),
-    /// Put an earlier generation of the whole rulebook to work again, as a new generation.
+    /// That lets more be seen, so a second person must confirm it with `paasla proposal confirm`.
+    Retire(step::Retire),
+    /// Put an earlier generation of the whole rulebook (services, access rights, vocabulary and policies) to work again,
+    /// as a new generation, without what was taken out since. Where that loosens, a second person must confirm it.
     Rollback(step::Rollback),
+    /// Show a policy: what of it is at work, since when, by whom and why.
+    Show(look::Show),
     /// List the versions of all policies, or of one, and where each stands in its life.
     List(look::List),
     /// Show what a version in shadow would have changed: for which clients, and in which fields.
@@ -47,8 +51,9 @@ pub(crate) fn run(command: PolicyCommand) -> Result<()> {
         PolicyCommand::Approve(arguments) => step::run("approve", &arguments),
         PolicyCommand::Reject(arguments) => step::run("reject", &arguments),
         PolicyCommand::Activate(arguments) => step::activate(&arguments),
-        PolicyCommand::Retire(arguments) => step::run("retire", &arguments),
+        PolicyCommand::Retire(arguments) => step::retire(&arguments),
         PolicyCommand::Rollback(arguments) => step::roll_back(&arguments),
+        PolicyCommand::Show(arguments) => look::show(&arguments),
         PolicyCommand::List(arguments) => look::list(&arguments),
         PolicyCommand::Diff(arguments) => look::diff(&arguments),
         PolicyCommand::Changes(arguments) => look::changes(&arguments),

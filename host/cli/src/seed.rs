@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `paasla seed`: control data from readable files into the store, as a new generation. What came to work through
-//! governance stays.
+//! governance stays, what was taken out stays out, and what loosens is proposed to a second person.
 
 use std::{
     fs,
@@ -10,23 +10,32 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::Args;
 use paasla_core::{Grant, Person, Policy, Rulebook, Service, Vocabulary};
-use paasla_server::app::{BuildError, Pool, build, rulebook_digest, unmet};
+use paasla_server::app::{
+    BuildError, Pool, build,
+    governance::{
+        refusal::Refusal,
+        seed::{Combined, combine},
+    },
+    rulebook_digest, unmet,
+};
 use paasla_store::{
     Governance as _, SqliteStore, Store as _, StoreError, StoredRule,
     governance::{
         act::Act,
-        change::{ChangeOutcome, NewChange},
-        version::version_of,
+        change::ChangeOutcome,
+        proposal::{Effect, ProposalState, ProposedAct},
     },
 };
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     config::Config,
+    effect,
     failure::{Failure, Kind, invalid, not_found, of_kind, usage},
     files::{read as read_file, read_text},
     host,
+    proposal::{at_machine, change},
     secret::secret,
     show,
 };
@@ -53,6 +62,16 @@ pub(crate) struct Seed {
     /// policy`) stay.
     #[arg(long)]
     replace_policies: bool,
+    /// Bring this back, though it was taken out before: `NAME`, or `grant/NAME` and the like. Give it once for each. A
+    /// second person must confirm that.
+    #[arg(long, value_name = "NAME")]
+    bring_back: Vec<String>,
+    /// Show what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Put it in at once even where it loosens. It stays marked until a second person confirms it.
+    #[arg(long, conflicts_with = "dry_run")]
+    emergency: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -64,8 +83,7 @@ pub(crate) fn run(arguments: &Seed) -> Result<()> {
 }
 
 async fn seed(arguments: &Seed) -> Result<()> {
-    let reason = arguments.reason.trim();
-    if !(1..=500).contains(&reason.chars().count()) {
+    if !(1..=500).contains(&arguments.reason.trim().chars().count()) {
         return Err(usage("--reason must say why, in 1 to 500 characters"));
     }
     let config = Config::read(&arguments.config)?;
@@ -73,10 +91,10 @@ async fn seed(arguments: &Seed) -> Result<()> {
     let store = SqliteStore::open(&config.store.database).await?;
     let secret = secret(&config.secrets.file, &store).await?;
     let engine = host::engine(&config, &secret, false)?;
-    let mut rulebook = read(&arguments.from)?;
+    let mut files = read(&arguments.from)?;
     let mut components = std::collections::BTreeMap::new();
     let mut stored = Vec::new();
-    for policy in &mut rulebook.policies {
+    for policy in &mut files.policies {
         if let Some(limit) = policy.limits.impossible().next() {
             let why =
                 format!("policy `{}`: under this limit its rule could never rule: `{limit}`", policy.name);
@@ -100,129 +118,140 @@ async fn seed(arguments: &Seed) -> Result<()> {
         });
         components.insert(rule.digest.clone(), bytes);
     }
-    // Of the files only: what came through governance may outlive an access right.
-    let from_files = rulebook.policies.clone();
     let done = async {
-        let newest = store.rulebook().await?;
-        if let Some(newest) = &newest {
-            let carried = carried(&store, newest, &rulebook.policies, arguments.replace_policies).await?;
-            for policy in &carried {
+        let now = store.rulebook().await?;
+        let combined = match &now {
+            None => Combined { rulebook: files.clone(), effect: Effect::default() },
+            Some(now) => {
+                let (replace, back) = (arguments.replace_policies, &arguments.bring_back);
+                combine(&store, now, &files, replace, back).await.map_err(refused)?
+            }
+        };
+        for policy in &combined.rulebook.policies {
+            if !components.contains_key(&policy.rule) {
                 let rule = store.rule(&policy.rule).await?;
                 let rule = rule.with_context(|| format!("policy `{}`: its rule is gone", policy.name))?;
                 components.insert(rule.digest, rule.bytes);
             }
-            rulebook.policies.extend(carried);
         }
         // Nothing is stored unless all of it can be put to work.
-        build(&engine, &description, rulebook.clone(), &components, &Pool::default())
-            .map_err(|error| of_kind(Kind::Invalid)(error.into()))?;
-        let unmet = unmet(&rulebook, &from_files);
+        build(&engine, &description, combined.rulebook.clone(), &components, &Pool::default())
+            .with_context(|| left_out(&combined.effect))
+            .map_err(of_kind(Kind::Invalid))?;
+        // Of the files only: what came through governance may outlive an access right.
+        let from_files = files.policies.iter().filter(|own| combined.rulebook.policies.contains(own));
+        let unmet = unmet(&combined.rulebook, &from_files.cloned().collect::<Vec<_>>());
         if !unmet.is_empty() {
-            return Err(of_kind(Kind::Invalid)(BuildError(unmet).into()));
+            let error: Result<()> = Err(BuildError(unmet).into());
+            error.with_context(|| left_out(&combined.effect)).map_err(of_kind(Kind::Invalid))?;
         }
-        for rule in &stored {
-            store.put_rule(rule).await?;
-        }
-        install(&store, newest.as_ref(), &rulebook, &arguments.by.to_string(), reason).await
+        put(&store, arguments, config.governance.four_eyes, Ready { now, files, combined, stored }).await
     };
     let done = done.await;
     store.close().await?;
-    let generation = done?;
-    let told = json!({
-        "generation": generation,
+    show::one(arguments.json, &done?, |done| {
+        effect::outcome(done, |done| {
+            let at = |place: &str| show::text(done, place);
+            format!(
+                "Generation {} is at work, with {} services, {} access rights and {} policies.",
+                at("/generation"),
+                at("/services"),
+                at("/grants"),
+                at("/policies")
+            )
+        })
+    })
+}
+
+/// Why it is not done, one problem a line.
+fn refused(refusal: Refusal) -> anyhow::Error {
+    let kind = if refusal.status == 409 { Kind::Conflict } else { Kind::Invalid };
+    let problems: Vec<String> = refusal.problems.into_iter().map(|problem| problem.message).collect();
+    Failure::new(kind, problems.join("\n")).into()
+}
+
+fn left_out(effect: &Effect) -> String {
+    let names: Vec<String> = effect.left_out.iter().map(ToString::to_string).collect();
+    if names.is_empty() {
+        return "the control data cannot be put to work".to_owned();
+    }
+    format!(
+        "the control data cannot be put to work without what was taken out before, and stays out ({}); --bring-back \
+         NAME brings it back",
+        names.join(", ")
+    )
+}
+
+/// Puts the rulebook in, or proposes it where a second person is needed; tells what came of it.
+async fn put(store: &SqliteStore, arguments: &Seed, four_eyes: bool, seed: Ready) -> Result<Value> {
+    let Ready { now, files, combined, stored } = seed;
+    let by = arguments.by.to_string();
+    let (by, reason) = (by.as_str(), arguments.reason.trim());
+    let Combined { rulebook, effect } = combined;
+    let (before, after) = (now.as_ref().map(rulebook_digest), rulebook_digest(&rulebook));
+    let expected = now.as_ref().map_or(0, |now| now.generation);
+    // Nobody is there yet who could confirm the first.
+    let second_person = four_eyes && now.is_some() && effect.loosens();
+    if arguments.dry_run {
+        return Ok(json!({ "dryRun": true, "secondPerson": second_person, "effect": effect }));
+    }
+    let mut told = json!({
+        "generation": expected,
         "services": rulebook.services.len(),
         "grants": rulebook.grants.len(),
         "policies": rulebook.policies.len(),
     });
-    show::one(arguments.json, &told, |told| {
-        let at = |place: &str| show::text(told, place);
-        format!(
-            "Generation {} is at work, with {} services, {} access rights and {} policies.",
-            at("/generation"),
-            at("/services"),
-            at("/grants"),
-            at("/policies")
-        )
-    })
-}
-
-/// The policies at work that came through governance, which files know nothing of: they stay.
-async fn carried(
-    store: &SqliteStore,
-    newest: &Rulebook,
-    files: &[Policy],
-    replace: bool,
-) -> Result<Vec<Policy>> {
-    let (mut carried, mut both) = (Vec::new(), Vec::new());
-    for policy in &newest.policies {
-        let versions = store.versions(Some(&policy.name)).await?;
-        let known = version_of(&versions, policy);
-        // One that was seeded is a version only if it was retired since.
-        let came_so = known.is_some_and(|version| version.by != "seed" || version.token.is_some());
-        let file = files.iter().find(|file| file.name == policy.name && file.mode == policy.mode);
-        match file {
-            _ if !came_so => {}
-            None => carried.push(policy.clone()),
-            Some(file) if file == policy => {}
-            Some(_) => both.push(policy.name.as_str()),
-        }
+    let mut tell =
+        |name: &str, value: Value| told.as_object_mut().map(|told| told.insert(name.to_owned(), value));
+    if now.is_some() {
+        tell("effect", json!(effect));
     }
-    if replace {
-        for policy in &carried {
-            tracing::warn!(policy = policy.name, "it came through governance, and is taken out");
-        }
-        return Ok(Vec::new());
-    }
-    if !both.is_empty() {
-        let why = format!(
-            "there are files for policies that came to work through governance since: {}",
-            both.join(", ")
-        );
-        let remedy = "take the files away to keep what is at work, or give --replace-policies to put in the policies of \
-                      the folder only";
-        return Err(Failure::new(Kind::Conflict, why).remedy(remedy).into());
-    }
-    Ok(carried)
-}
-
-/// Writes the next generation with the record of the change. The same content makes none.
-async fn install(
-    store: &SqliteStore,
-    newest: Option<&Rulebook>,
-    rulebook: &Rulebook,
-    by: &str,
-    reason: &str,
-) -> Result<u64> {
-    let (before, after) = (newest.map(rulebook_digest), rulebook_digest(rulebook));
-    let expected = newest.map_or(0, |newest| newest.generation);
     if before.as_ref() == Some(&after) {
-        return Ok(expected);
+        return Ok(told);
     }
-    let change = NewChange {
-        instant: jiff::Timestamp::now().as_millisecond(),
-        who: by.to_owned(),
-        token: None,
-        institution: None,
-        action: "rulebook.seed".to_owned(),
-        target: "rulebook".to_owned(),
-        version: None,
-        reason: reason.to_owned(),
-        outcome: ChangeOutcome::Done,
-        before,
-        after: Some(after),
-        problems: Vec::new(),
-        cancelled: Vec::new(),
+    for rule in &stored {
+        store.put_rule(rule).await?;
+    }
+    let proposal = |state| {
+        let act = ProposedAct::Seed {
+            files: Box::new(files),
+            replace_policies: arguments.replace_policies,
+            bring_back: arguments.bring_back.clone(),
+        };
+        Act::PutProposal(Box::new(at_machine(act, state, (by, reason), expected, effect.clone())))
     };
-    let act = Act::Install { rulebook: Box::new(rulebook.clone()), expected };
-    match store.commit(&[act], &change).await {
-        Ok(committed) => Ok(committed.generation.unwrap_or(expected)),
+    let (of, who) = (("rulebook.seed", "rulebook"), (by, reason));
+    if second_person && !arguments.emergency {
+        let change = change(of, who, ChangeOutcome::Proposed, (None, None));
+        let done = store.commit(&[proposal(ProposalState::Open)], &change).await?;
+        return Ok(json!({ "proposal": { "id": done.proposal, "effect": effect } }));
+    }
+    let mut acts = vec![Act::Install { rulebook: Box::new(rulebook), expected }];
+    acts.extend(second_person.then(|| proposal(ProposalState::Unconfirmed)));
+    let done = match store.commit(&acts, &change(of, who, ChangeOutcome::Done, (before, Some(after)))).await {
+        Ok(done) => done,
         Err(StoreError::Conflict { .. }) => {
             let why =
                 "somebody else changed the rulebook at the same time, and nothing was put in: try again";
-            Err(Failure::new(Kind::Conflict, why).into())
+            return Err(Failure::new(Kind::Conflict, why).into());
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    tell("generation", done.generation.unwrap_or(expected).into());
+    if let Some(id) = done.proposal {
+        tell("unconfirmed", id.into());
     }
+    Ok(told)
+}
+
+/// What is to be put in.
+struct Ready {
+    /// The newest rulebook; none before the first.
+    now: Option<Rulebook>,
+    files: Rulebook,
+    combined: Combined,
+    /// The rules of the files.
+    stored: Vec<StoredRule>,
 }
 
 fn read(folder: &Path) -> Result<Rulebook> {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::out::out;
+use crate::{out::out, when};
 
 /// Prints one thing: as JSON, or as text.
 ///
@@ -89,8 +89,11 @@ pub(crate) fn short(value: &Value, place: &str) -> String {
 /// The instant at a place, which is a number of milliseconds since 1970-01-01T00:00:00Z or a text already.
 pub(crate) fn instant(value: &Value, place: &str) -> String {
     match value.pointer(place).and_then(Value::as_i64) {
-        Some(millis) => crate::policy::instant(millis),
-        None => text(value, place),
+        Some(millis) => when::of_millis(millis),
+        None => {
+            let text = text(value, place);
+            text.parse().map_or(text, when::shown)
+        }
     }
 }
 

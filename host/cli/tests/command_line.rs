@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What `paasla` says of itself, and of a command line or a file that is wrong: as it stands in `snapshots/`. `cargo insta
 //! review`, or `INSTA_UPDATE=always`, takes over what changed; the difference is to be read.
+#![cfg(test)]
 
 use std::process::Command;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     query::Field,
     reason::Reason,
-    ruling::{Condition, Exception, Obligation, RowRuling, Ruling},
+    ruling::{Cap, Condition, Exception, Obligation, RowRuling, Ruling},
     value::Value,
     visibility::{Mask, Visibility},
 };
@@ -38,6 +38,9 @@ pub struct Decision {
     /// What must be done besides.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub obligations: BTreeSet<Obligation>,
+    /// Caps on persons; all of them hold.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub caps: BTreeSet<Cap>,
     /// The policies that want to see the rows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub reviewers: BTreeSet<String>,
@@ -77,6 +80,7 @@ impl Decision {
             fields: vec![FieldDecision::shown(); fields],
             conditions: BTreeSet::new(),
             obligations: BTreeSet::new(),
+            caps: BTreeSet::new(),
             reviewers: BTreeSet::new(),
         }
     }
@@ -108,6 +112,7 @@ impl Decision {
                 narrow_fields(&mut self.fields, &narrowing.exceptions);
                 self.conditions.extend(narrowing.conditions.iter().cloned());
                 self.obligations.extend(narrowing.obligations.iter().cloned());
+                self.caps.extend(narrowing.caps.iter().cloned());
                 if narrowing.review {
                     self.reviewers.insert(policy.to_owned());
                 }
@@ -124,6 +129,7 @@ impl Decision {
             fields: self.fields.iter().zip(&other.fields).map(|(a, b)| a.meet(b)).collect(),
             conditions: self.conditions.union(&other.conditions).cloned().collect(),
             obligations: self.obligations.union(&other.obligations).cloned().collect(),
+            caps: self.caps.union(&other.caps).cloned().collect(),
             reviewers: self.reviewers.union(&other.reviewers).cloned().collect(),
         }
     }

@@ -37,6 +37,8 @@ pub struct Finds {
 /// What one record adds to the usage of an access right's holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counted {
+    /// The record's id.
+    pub id: String,
     /// Whose usage it is.
     pub holder: String,
     /// The broadest legal basis that it counts under.
@@ -59,8 +61,13 @@ impl Entry {
         serde_json::to_writer(&mut bytes, record)?;
         let persons = record.persons();
         let basis = record.usage_basis.clone().filter(|_| persons > 0);
-        let counted =
-            |basis| Counted { holder: record.holder().to_string(), basis, instant: record.instant, persons };
+        let counted = |basis| Counted {
+            id: record.id.clone(),
+            holder: record.holder().to_string(),
+            basis,
+            instant: record.instant,
+            persons,
+        };
         let finds = Finds {
             id: record.id.clone(),
             instant: record.instant,
@@ -82,6 +89,7 @@ impl Entry {
         let client = client.to_string();
         let persons = persons(outcome, subjects.len(), returned);
         let usage = usage_basis.filter(|_| persons > 0).map(|basis| Counted {
+            id: id.clone(),
             holder: usage_holder.map_or_else(|| client.clone(), |holder| holder.to_string()),
             basis,
             instant,

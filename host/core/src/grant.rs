@@ -41,13 +41,15 @@ pub struct Grant {
     pub attributes: Vec<Attribute>,
 }
 
-/// A cap on persons asked about in a span of time that ends now.
+/// A cap on persons asked about in a span of time that ends now, on whatever legal basis. The host keeps it, whatever
+/// rules say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Quota {
     /// The span.
     pub window: Window,
-    /// How many persons may be asked about in it. Each query counts each person it names once.
+    /// How many persons may be asked about in it. Each query counts each person it names once, a search those it
+    /// returns and at least one.
     pub persons: u32,
 }
 
@@ -78,6 +80,12 @@ impl Window {
             Self::Month => "month",
             Self::Year => "year",
         }
+    }
+
+    /// The one with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|window| window.name() == name)
     }
 
     /// Its length in seconds.

@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod decision;
+pub mod diff;
 pub mod entry;
 pub mod grant;
 pub mod index;
@@ -25,6 +26,7 @@ pub mod visibility;
 
 pub use client::ClientId;
 pub use decision::{Decision, FieldDecision, RowDecision};
+pub use diff::{MemberDiff, ObjectChange, ObjectDiff, ObjectId, ObjectKind};
 pub use entry::{Counted, Entry, Finds};
 pub use grant::{Grant, Quota, Window};
 pub use index::Index;
@@ -37,7 +39,7 @@ pub use reason::{Reason, ReasonText};
 pub use record::{Outcome, Record, RowCount, RulingSummary};
 pub use register::{Register, RegisterField, RowFact};
 pub use rulebook::Rulebook;
-pub use ruling::{Condition, Exception, Narrowing, Obligation, RowRuling, Ruling, Test};
+pub use ruling::{Cap, Condition, Exception, Narrowing, Obligation, RowRuling, Ruling, Test};
 pub use service::Service;
 pub use term::{Concept, Term, Vocabulary};
 pub use value::{Attribute, Value};

@@ -124,6 +124,17 @@ impl Limits {
 }
 
 impl Scope {
+    /// Whether every query in it is in the other.
+    #[must_use]
+    pub fn is_within(&self, outer: &Self) -> bool {
+        let clients = outer.clients.is_empty()
+            || (!self.clients.is_empty()
+                && self.clients.iter().all(|client| outer.clients.iter().any(|own| own.covers(client))));
+        let services = outer.services.is_empty()
+            || (!self.services.is_empty() && self.services.iter().all(|name| outer.services.contains(name)));
+        clients && services
+    }
+
     /// Whether a query is in it.
     #[must_use]
     pub fn holds(&self, query: &Query) -> bool {

@@ -162,11 +162,11 @@ impl Record {
 }
 
 /// How many persons a query counts for that ended so: none unless it was answered, each person once: those named, or
-/// those returned if they are more.
+/// those returned if they are more, and at least one: that nobody is found tells something too.
 #[must_use]
 pub fn persons(outcome: Outcome, named: usize, returned: u32) -> u64 {
     match outcome {
-        Outcome::Answered => u64::try_from(named).unwrap_or(u64::MAX).max(returned.into()),
+        Outcome::Answered => u64::try_from(named).unwrap_or(u64::MAX).max(returned.into()).max(1),
         Outcome::Refused | Outcome::Invalid | Outcome::Failed => 0,
     }
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    grant::Window,
     reason::Reason,
     value::{Attribute, Value},
     visibility::Visibility,
@@ -30,6 +31,8 @@ pub struct Narrowing {
     pub obligations: Vec<Obligation>,
     /// What every row must fulfil; pushed into SQL.
     pub conditions: Vec<Condition>,
+    /// Caps on persons.
+    pub caps: Vec<Cap>,
     /// Whether the rule wants to see the rows.
     pub review: bool,
 }
@@ -53,6 +56,18 @@ pub struct Obligation {
     pub code: String,
     /// Its parameters.
     pub attributes: Vec<Attribute>,
+}
+
+/// A cap on the persons that the holder of the access right is told of, on one legal basis, in a span of time that ends
+/// now. The host counts, cuts a search to what is left of it, and refuses what does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Cap {
+    /// The span.
+    pub window: Window,
+    /// How many persons.
+    pub persons: u32,
+    /// Why a query that does not fit is refused.
+    pub reason: Reason,
 }
 
 /// What every row must fulfil. A row whose fact is absent fulfils only [`Test::Absent`].

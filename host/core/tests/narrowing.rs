@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use paasla_core::{
-    Condition, Decision, Exception, Field, Narrowing, Obligation, Reason, Ruling, Test, Value, Visibility,
-    decision::close,
+    Cap, Condition, Decision, Exception, Field, Narrowing, Obligation, Reason, Ruling, Test, Value,
+    Visibility, Window, decision::close,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -33,14 +33,22 @@ fn condition() -> impl Strategy<Value = Condition> {
     })
 }
 
+fn cap() -> impl Strategy<Value = Cap> {
+    (0..Window::ALL.len(), 0..3_u32, reason()).prop_map(|(window, persons, reason)| Cap {
+        window: Window::ALL[window],
+        persons,
+        reason,
+    })
+}
+
 fn ruling() -> impl Strategy<Value = Ruling> {
-    let narrow = (vec(exception(), 0..4), vec(condition(), 0..2), any::<bool>(), any::<bool>()).prop_map(
-        |(exceptions, conditions, review, obliged)| {
-            let inform = Obligation { code: "inform-client".into(), attributes: vec![] };
-            let obligations = if obliged { vec![inform] } else { vec![] };
-            Ruling::Narrow(Narrowing { exceptions, obligations, conditions, review })
-        },
-    );
+    let narrow =
+        (vec(exception(), 0..4), vec(condition(), 0..2), vec(cap(), 0..2), any::<bool>(), any::<bool>())
+            .prop_map(|(exceptions, conditions, caps, review, obliged)| {
+                let inform = Obligation { code: "inform-client".into(), attributes: vec![] };
+                let obligations = if obliged { vec![inform] } else { vec![] };
+                Ruling::Narrow(Narrowing { exceptions, obligations, conditions, caps, review })
+            });
     prop_oneof![1 => Just(Ruling::Abstain), 1 => reason().prop_map(Ruling::Refuse), 4 => narrow]
 }
 
@@ -58,6 +66,7 @@ fn at_most(a: &Decision, b: &Decision) -> bool {
     a.refusals.is_superset(&b.refusals)
         && a.conditions.is_superset(&b.conditions)
         && a.obligations.is_superset(&b.obligations)
+        && a.caps.is_superset(&b.caps)
         && a.reviewers.is_superset(&b.reviewers)
         && a.fields
             .iter()

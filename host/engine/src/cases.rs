@@ -6,8 +6,8 @@ use std::{path::Path, sync::Arc};
 
 use jiff::{Span, civil::Date};
 use paasla_core::{
-    Attribute, Bundle, ClientId, Field, GrantView, Policy, Quota, Reason, Register, RegisterField, RowFact,
-    Ruling, Subjects, Term, Value, Visibility, Window,
+    Attribute, Bundle, Cap, ClientId, Field, GrantView, Policy, Quota, Reason, Register, RegisterField,
+    RowFact, Ruling, Subjects, Term, Value, Visibility, Window,
 };
 pub use paasla_rule::testing::Outcome;
 use paasla_rule::{self as sdk, __ruling as raw};
@@ -183,10 +183,16 @@ fn decided(
             reason: reason_of(activated, &condition.reason),
         })
     });
+    let mut obligations: Vec<_> =
+        narrowing.obligations.into_iter().map(|o| obligation(activated, o)).collect();
+    for Cap { window, persons, reason } in narrowing.caps {
+        let place = reason_of(activated, &reason);
+        obligations.push(sdk::Obligation::cap_persons(window.name(), persons, place));
+    }
     Ok(sdk::Decided::Narrow(sdk::Narrowing {
         conditions: conditions.collect::<Result<_, RunnerError>>()?,
         exceptions: narrowing.exceptions.into_iter().map(|e| exception(activated, query, e)).collect(),
-        obligations: narrowing.obligations.into_iter().map(|o| obligation(activated, o)).collect(),
+        obligations,
         review: narrowing.review,
     }))
 }
@@ -316,8 +322,8 @@ fn core_query(
     let client: ClientId =
         query.client.parse().map_err(|error| RunnerError::Case(format!("`client`: {error}")))?;
     let quota = |quota: &raw::Quota| {
-        let window = Window::ALL.into_iter().find(|window| window.name() == quota.window);
-        let window = window.ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;
+        let window = Window::named(&quota.window)
+            .ok_or_else(|| RunnerError::Case("a quota's window is unknown".to_owned()))?;
         Ok::<_, RunnerError>(Quota { window, persons: quota.persons })
     };
     let field = |index: &u32| {

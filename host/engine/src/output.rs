@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{Span, civil::Date};
 use paasla_core::{
-    Attribute, Condition, Exception, Field, Narrowing, Obligation, Reason, ReasonText, RowRuling, Ruling,
-    Test, Value, Visibility,
+    Attribute, Cap, Condition, Exception, Field, Narrowing, Obligation, Reason, ReasonText, RowRuling,
+    Ruling, Test, Value, Visibility, Window,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub(crate) struct Checks<'a> {
     /// How much it may hold.
     pub(crate) limits: &'a AnswerLimits,
 }
+
+/// The obligation that is a cap.
+const CAP: &str = "cap-persons";
 
 const FORBIDDEN: fn(&'static str) -> RuleFault = RuleFault::Forbidden;
 
@@ -109,14 +112,19 @@ impl Checks<'_> {
             }
             Ok(Condition { fact: need.name.clone(), test, value, reason: self.reason(said.reason)? })
         };
+        let (mut obligations, mut caps) = (Vec::new(), Vec::new());
+        for said in said.obligations {
+            if said.code == CAP {
+                caps.push(cap(&said, self.reasons)?);
+            } else {
+                obligations.push(self.obligation(said)?);
+            }
+        }
         Ok(Narrowing {
             exceptions: self.exceptions(said.exceptions, |_| true)?,
             conditions: said.conditions.into_iter().map(condition).collect::<Result<_, _>>()?,
-            obligations: said
-                .obligations
-                .into_iter()
-                .map(|o| self.obligation(o))
-                .collect::<Result<_, _>>()?,
+            obligations,
+            caps,
             review: said.review,
         })
     }
@@ -216,8 +224,7 @@ impl Checks<'_> {
     }
 
     fn reason(&self, index: u32) -> Result<Reason, RuleFault> {
-        let found = usize::try_from(index).ok().and_then(|index| self.reasons.get(index));
-        found.cloned().ok_or(FORBIDDEN("a reason that `configure` did not declare"))
+        reason(self.reasons, index)
     }
 
     fn value(&self, said: wit::ValueResult) -> Result<Value, RuleFault> {
@@ -232,6 +239,26 @@ impl Checks<'_> {
         }
         value(said)
     }
+}
+
+fn reason(declared: &[Reason], index: u32) -> Result<Reason, RuleFault> {
+    let found = usize::try_from(index).ok().and_then(|index| declared.get(index));
+    found.cloned().ok_or(FORBIDDEN("a reason that `configure` did not declare"))
+}
+
+/// An obligation that caps persons: its window, how many, and the reason.
+fn cap(said: &wit::Obligation, declared: &[Reason]) -> Result<Cap, RuleFault> {
+    use wit::ValueResult::{Integer, Text};
+    let values: Vec<_> = said.attributes.iter().map(|given| (given.name.as_str(), &given.value)).collect();
+    let known = match values.as_slice() {
+        [("window", Text(window)), ("persons", Integer(persons)), ("reason", Integer(reason))] => {
+            let numbers = u32::try_from(*persons).ok().zip(u32::try_from(*reason).ok());
+            Window::named(window).zip(numbers)
+        }
+        _ => None,
+    };
+    let (window, (persons, index)) = known.ok_or(FORBIDDEN("a cap that the host does not understand"))?;
+    Ok(Cap { window, persons, reason: reason(declared, index)? })
 }
 
 fn within(what: &'static str, length: usize, limit: usize) -> Result<(), RuleFault> {
@@ -264,4 +291,43 @@ fn value(said: wit::ValueResult) -> Result<Value, RuleFault> {
         }
         wit::ValueResult::Texts(texts) => Value::Texts(texts),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use wit::ValueResult::{Integer, Text};
+
+    use super::*;
+
+    /// A cap that is not understood must not be lost.
+    #[test]
+    fn caps_that_the_host_does_not_understand() {
+        let reasons = [Reason::new("p", "p.full", "It is full.")];
+        let said = |attributes: Vec<(&str, wit::ValueResult)>| {
+            let attribute = |(name, value): (&str, _)| wit::AttributeResult { name: name.to_owned(), value };
+            let attributes = attributes.into_iter().map(attribute).collect();
+            cap(&wit::Obligation { code: CAP.to_owned(), attributes }, &reasons)
+        };
+        let of = |window: &str, persons, reason| {
+            said(vec![
+                ("window", Text(window.to_owned())),
+                ("persons", Integer(persons)),
+                ("reason", Integer(reason)),
+            ])
+        };
+        let good = Cap { window: Window::Month, persons: 20, reason: reasons[0].clone() };
+        assert_eq!(of("month", 20, 0), Ok(good));
+        let wrong = [
+            of("week", 20, 0),
+            of("month", -1, 0),
+            of("month", 1 << 32, 0),
+            of("month", 20, 1),
+            of("month", 20, -1),
+            said(vec![("window", Text("month".to_owned())), ("persons", Integer(20))]),
+            said(vec![("window", Integer(1)), ("persons", Integer(20)), ("reason", Integer(0))]),
+        ];
+        for said in wrong {
+            assert!(matches!(said, Err(RuleFault::Forbidden(_))), "{said:?}");
+        }
+    }
 }

@@ -50,7 +50,6 @@ use quarantine::Quarantine;
 use shadow::ShadowQueue;
 use strangers::Strangers;
 use subjects::SubjectKey;
-use usage::UnderWay;
 
 pub use active::{BuildError, Pool, build, digest as rulebook_digest, unknown_client, unmet};
 pub use lost_lines::LostLines;
@@ -89,7 +88,6 @@ pub struct App {
     ledger: Ledger,
     masker: Masker,
     subjects: SubjectKey,
-    under_way: UnderWay,
     crowd: Crowd,
     wipers: Wipers,
     quarantine: Quarantine,
@@ -148,7 +146,6 @@ impl App {
             ledger: Ledger::start(journal, parts.ledger).map_err(StartError::Ledger)?,
             masker: Masker::new(&subjects::derive(&parts.secret, "pseudonym")),
             subjects: SubjectKey::new(&subjects::derive(&parts.secret, "subject")),
-            under_way: UnderWay::default(),
             crowd: Crowd::new(tokio::runtime::Handle::current().metrics().num_workers()),
             wipers: Wipers::start().map_err(StartError::Wipers)?,
             governor,

@@ -4,16 +4,21 @@
 pub mod act;
 pub mod change;
 pub mod key;
+pub mod proposal;
 pub mod shadow;
 pub mod token;
 pub mod version;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
+use paasla_core::ObjectId;
 
 use self::{
     act::{Act, Admission, Committed, Signature},
     change::{Change, NewChange},
     key::TrustKey,
+    proposal::Proposal,
     shadow::{ShadowChange, ShadowCount, ShadowMissed, ShadowSeen, ShadowTally},
     token::Token,
     version::PolicyVersion,
@@ -28,7 +33,7 @@ pub trait Governance: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the active generation is not the one expected, or when a version of a policy is
-    /// there already; [`StoreError::NotFound`] when one to be changed is not; [`StoreError::UnknownRule`] and
+    /// there already, or when a proposal is decided already; [`StoreError::NotFound`] when one to be changed is not; [`StoreError::UnknownRule`] and
     /// [`StoreError::WrongDigest`] as for the single verbs.
     async fn commit(&self, acts: &[Act], change: &NewChange) -> Result<Committed, StoreError>;
 
@@ -66,6 +71,15 @@ pub trait Governance: Send + Sync {
     /// The versions of policies for which a time is set, to come into force or to go out of it, by name and number. Costs
     /// no more the more there are without one.
     async fn planned(&self) -> Result<Vec<PolicyVersion>, StoreError>;
+
+    /// Everything that a rulebook ever held, policies in shadow left aside.
+    async fn held_before(&self) -> Result<BTreeSet<ObjectId>, StoreError>;
+
+    /// Proposals, newest first; only those that wait for a second person, if that is wanted.
+    async fn proposals(&self, waiting: bool) -> Result<Vec<Proposal>, StoreError>;
+
+    /// The proposal of this number.
+    async fn proposal(&self, id: i64) -> Result<Option<Proposal>, StoreError>;
 
     /// Adds what was seen in shadow, all or nothing. A changed query that is already there for the same version is not
     /// counted again. Give little at a time: records wait meanwhile. Of the queries that would have been decided

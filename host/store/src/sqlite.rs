@@ -11,6 +11,7 @@ mod noted;
 mod opened;
 mod quarantine;
 mod record;
+mod reservation;
 mod rule;
 mod rulebook;
 mod secret;
@@ -26,7 +27,7 @@ use async_trait::async_trait;
 use paasla_core::{ClientId, Entry, Policy, Record, Rulebook};
 use tokio::task::JoinHandle;
 
-use self::{database::Database, opened::Opened, record::Records};
+use self::{database::Database, opened::Opened, record::Records, reservation::Reservations};
 use crate::{
     error::StoreError,
     fault::LogFault,
@@ -37,15 +38,18 @@ use crate::{
     quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
     store::Store,
-    usage::Usage,
+    usage::{Claim, Reserved, Usage},
 };
 
 /// A store in one SQLite file, and a folder beside it whose name is that of the file with `-records` behind it.
 pub struct SqliteStore {
     database: Database,
     records: Arc<Records>,
+    reservations: Arc<Reservations>,
     /// Notes what records count.
     noting: JoinHandle<()>,
+    /// Gives back what was reserved and nobody was told of.
+    sweeping: JoinHandle<()>,
     /// How many changes seen in shadow were written since old ones were last deleted.
     unswept: AtomicU32,
 }
@@ -69,10 +73,13 @@ impl SqliteStore {
         let readers = file::readers(&file).await?;
         // Nobody knows what earlier programs left: the first that is written sweeps.
         let unswept = AtomicU32::new(u32::MAX);
-        let database = Database::new(file, writer, readers);
+        let database = Database::new(file.clone(), writer, readers);
         let records = Records::open(path, database.clone()).await?;
         let noting = tokio::spawn(Records::note_always(Arc::clone(&records)));
-        Ok(Self { database, records, noting, unswept })
+        let reserving = database.with_writer(file::reserver(&file).await?);
+        let reservations = Arc::new(Reservations::new(reserving, Arc::clone(&records)));
+        let sweeping = tokio::spawn(Reservations::sweep_always(Arc::clone(&reservations)));
+        Ok(Self { database, records, reservations, noting, sweeping, unswept })
     }
 }
 
@@ -152,8 +159,16 @@ impl Store for SqliteStore {
         Records::count(&self.records, filter).await
     }
 
+    async fn reserve(&self, claim: &Claim<'_>) -> Result<Reserved, StoreError> {
+        self.reservations.reserve(claim).await
+    }
+
+    async fn settle(&self, id: &str, persons: u64) -> Result<(), StoreError> {
+        self.reservations.settle(id, persons).await
+    }
+
     async fn usage(&self, client: &ClientId, basis: &str, now_ms: i64) -> Result<Usage, StoreError> {
-        self.records.usage(client, basis, now_ms).await
+        self.reservations.usage(client, basis, now_ms).await
     }
 
     async fn put_quarantine(&self, entry: &NewQuarantine) -> Result<i64, StoreError> {
@@ -196,7 +211,9 @@ impl Store for SqliteStore {
     /// Moves the write-ahead log into the database file, so that the file and the folder of records are the whole store.
     async fn close(&self) -> Result<(), StoreError> {
         self.noting.abort();
+        self.sweeping.abort();
         let noted = Records::close(&self.records).await;
+        self.reservations.close().await;
         self.database.close().await?;
         noted
     }
@@ -205,6 +222,7 @@ impl Store for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.noting.abort();
+        self.sweeping.abort();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     health::StoreHealth,
     quarantine::{NewQuarantine, Quarantine},
     rule::{RuleInfo, StoredRule},
-    usage::Usage,
+    usage::{Claim, Reserved, Usage},
 };
 
 /// Keeps control data and records. Every write is durable when it returns `Ok` and leaves no trace when it does
@@ -104,11 +104,29 @@ pub trait Store: Governance + Send + Sync {
     /// None of its own.
     async fn count_records(&self, filter: &RecordFilter) -> Result<u64, StoreError>;
 
+    /// Sets persons aside for a query before it reads anything, so that whoever asks at the same time, on whatever host of
+    /// this store, cannot exceed a cap together with it: as many as it may tell of, or as are left, and none unless its
+    /// least fits. They count until the query's record is counted in their place.
+    ///
+    /// Who gets some must not let data leave later than [`LEASE`](crate::usage::LEASE) after the call began. Those for which
+    /// there is no record then are given back, at the latest in as long again.
+    ///
+    /// # Errors
+    /// None of its own.
+    async fn reserve(&self, claim: &Claim<'_>) -> Result<Reserved, StoreError>;
+
+    /// Says how many persons a query that has reserved some tells of; 0 gives all of them back. To be called before its
+    /// record is written, or when there will be none that counts.
+    ///
+    /// # Errors
+    /// None of its own. What was reserved stays, then, until the record is counted, or the lease is over.
+    async fn settle(&self, id: &str, persons: u64) -> Result<(), StoreError>;
+
     /// How many persons were asked about on this basis for the account of this client (exactly this one: a record's
     /// `usage_holder`, or else its client), in the windows that belong to
     /// `now_ms` (milliseconds since 1970-01-01T00:00:00Z): those of answered queries whose `usage_basis` is
-    /// `basis`; per query the persons named, or those returned if they are more. See [`crate::usage`] for how
-    /// exact it is.
+    /// `basis`; per query the persons named, or those returned if they are more, and at least one; and those reserved for
+    /// queries that are not counted yet. See [`crate::usage`] for how exact it is.
     ///
     /// # Errors
     /// None of its own.

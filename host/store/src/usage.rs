@@ -8,9 +8,13 @@
 //! year 365 to 366 days. What is counted later than now, under a clock that was ahead, counts in every window. A quota
 //! thus errs on the strict side.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use paasla_core::{Counted, Window};
+use paasla_core::{ClientId, Counted, Window};
+
+/// How long after [`Store::reserve`](crate::Store::reserve) was called a query may still be answered. What is reserved for
+/// longer and has no record is free again: nobody was told of it.
+pub const LEASE: Duration = Duration::from_secs(60);
 
 /// Persons a client asked about on one legal basis, in spans of time that end now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,6 +57,57 @@ impl Usage {
             Window::Year => self.year,
         }
     }
+}
+
+/// What a query wants to reserve before it reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The query's id, and so its record's.
+    pub id: &'a str,
+    /// Whose usage it counts towards.
+    pub holder: &'a ClientId,
+    /// The legal basis that it counts under.
+    pub basis: &'a str,
+    /// When the query arrived, where the windows end: milliseconds since 1970-01-01T00:00:00Z.
+    pub instant: i64,
+    /// The fewest persons that it makes sense for: those it names, or 1.
+    pub least: u64,
+    /// The most persons that it may tell of.
+    pub most: u64,
+    /// What must not be exceeded, by window.
+    pub caps: &'a [(Window, u64)],
+}
+
+/// What came of a [`Claim`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reserved {
+    /// The query may tell of so many persons.
+    Granted(u64),
+    /// The least does not fit. Every cap that is in the way, in the order of the claim.
+    Full(Vec<Full>),
+}
+
+/// A cap that a query does not fit under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    /// Its window.
+    pub window: Window,
+    /// How many persons would fit.
+    pub left: u64,
+    /// From when on the query would fit, if nobody asks meanwhile: milliseconds since 1970-01-01T00:00:00Z. None: it asks
+    /// for more than the cap ever allows.
+    pub opens: Option<i64>,
+}
+
+/// From when on no more than `most` persons are counted of those in these buckets (their first milliseconds, in order) of
+/// a window. None counted any more is at the end of the last one.
+pub(crate) fn opens(window: Window, buckets: &BTreeMap<i64, u64>, most: u64) -> Option<i64> {
+    let mut left: u64 = buckets.values().copied().fold(0, u64::saturating_add);
+    let length = window.seconds().saturating_mul(1_000).saturating_add(Grain::of(window).millis());
+    buckets.iter().find_map(|(start, persons)| {
+        left = left.saturating_sub(*persons);
+        (left <= most).then(|| start.saturating_add(length))
+    })
 }
 
 /// How long a bucket is.
@@ -105,13 +160,6 @@ pub(crate) fn since(window: Window, now: i64) -> i64 {
     Grain::of(window).start(now.saturating_sub(window.seconds().saturating_mul(1_000)))
 }
 
-/// Whether windows that end at these two instants count the same buckets.
-#[must_use]
-pub fn same_buckets(one: i64, other: i64) -> bool {
-    // The longer buckets end with a minute too.
-    Grain::Minute.start(one) == Grain::Minute.start(other)
-}
-
 /// One bucket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bucket {
@@ -124,7 +172,7 @@ pub(crate) struct Bucket {
 /// What records add to each bucket.
 pub(crate) fn additions(counted: &[Counted]) -> BTreeMap<Bucket, i64> {
     let mut buckets = BTreeMap::new();
-    for Counted { holder, basis, instant, persons } in counted {
+    for Counted { holder, basis, instant, persons, .. } in counted {
         let persons = i64::try_from(*persons).unwrap_or(i64::MAX);
         for grain in Grain::ALL {
             let start = grain.start(*instant);

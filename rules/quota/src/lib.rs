@@ -2,7 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 use paasla_rule::{
-    About, Decided, Iri, Problems, Query, Reason, Rule, Setup, because, fact, gdpr, provision,
+    About, Because, Decided, Iri, Problems, Query, Reason, Rule, Setup, because, gdpr, provision,
 };
 use serde::Deserialize;
 
@@ -11,9 +11,12 @@ const TWENTY_A_MONTH: u32 = 0;
 const HUNDRED_A_YEAR: u32 = 1;
 const MORE_BY_PERMISSION: u32 = 2;
 
-/// Caps how many persons a client asks about.
+/// Caps how many persons a client is told of.
 #[derive(Debug)]
-pub struct Quota(Settings, Vec<[Reason; 3]>, Reason);
+pub struct Quota {
+    /// Each with the reason why a query that does not fit is refused.
+    caps: Vec<(Cap, Reason)>,
+}
 
 /// The settings.
 #[derive(Debug, Deserialize)]
@@ -21,8 +24,6 @@ pub struct Quota(Settings, Vec<[Reason; 3]>, Reason);
 pub struct Settings {
     /// The caps by legal basis. A cap of the access right takes the place of those of the same window.
     caps: Vec<Cap>,
-    /// As how many persons a search counts.
-    search_counts: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -48,7 +49,6 @@ impl Default for Settings {
             |window, persons| Cap { legal_bases: Iri::list(&[gdpr::LEGITIMATE_INTEREST]), window, persons };
         Self {
             caps: vec![on_legitimate_interest(Window::Month, 20), on_legitimate_interest(Window::Year, 100)],
-            search_counts: 1,
         }
     }
 }
@@ -58,20 +58,16 @@ impl Rule for Quota {
 
     fn describe() -> About {
         let act = "https://www.riigiteataja.ee/akt/117112017001";
-        let about = About::new(
+        About::new(
             env!("CARGO_PKG_NAME"),
             env!("CARGO_PKG_VERSION"),
-            "Refuses a query with which a client would ask about more persons than its access right, or else the \
-             settings, allow in an hour, a day, a month or a year.",
+            "Caps how many persons a client is told of on a legal basis in an hour, a day, a month or a year, where its \
+             access right has no cap of its own.",
         )
         .settings(include_str!("../settings.schema.json"))
         .implements(TWENTY_A_MONTH, provision("urn:ee:rt:RRS#p54-1", "Population Register Act § 54(1)", act))
         .implements(HUNDRED_A_YEAR, provision("urn:ee:rt:RRS#p51-2", "Population Register Act § 51(2)", act))
-        .implements(MORE_BY_PERMISSION, provision("urn:ee:rt:RRS#p50-2", "Population Register Act § 50(2)", act));
-        Window::ALL.into_iter().fold(about, |about, window| {
-            let summary = format!("whether the cap for one {} is reached", window.name());
-            about.needs(fact(window.usage(), &summary))
-        })
+        .implements(MORE_BY_PERMISSION, provision("urn:ee:rt:RRS#p50-2", "Population Register Act § 50(2)", act))
     }
 
     fn configure(settings: Settings, setup: &mut Setup<'_>) -> Result<Self, Problems> {
@@ -82,72 +78,51 @@ impl Rule for Quota {
             let at = format_args!("/caps/{nth}/persons");
             problems.check(cap.persons > 0, at, "Allow at least one person.");
         }
-        problems.check(
-            settings.search_counts > 0,
-            "/searchCounts",
-            "A search counts as at least one person.",
-        );
-        let unknown = setup.declare(because(
-            "quota.usage-unknown",
-            "A cap applies, and it is not known how many were asked about.",
-        ));
-        let reasons = Window::ALL.into_iter().map(|window| {
-            let message = format!("No more persons may be asked about in one {}.", window.name());
-            let plain = because("quota.exceeded", message);
-            [
-                setup.declare(plain.clone()),
-                setup.declare(plain.clone().under(TWENTY_A_MONTH)),
-                setup.declare(plain.under(HUNDRED_A_YEAR)),
-            ]
+        let caps = settings.caps.into_iter().map(|cap| {
+            let reason = setup.declare(cap.exceeded());
+            (cap, reason)
         });
-        let reasons = reasons.collect();
-        problems.or(Self(settings, reasons, unknown))
+        let caps = caps.collect();
+        problems.or(Self { caps })
     }
 
     fn decide(&self, query: &Query) -> Decided {
-        self.stays_within(query).map_or_else(|reason| query.refuse(reason), |()| Decided::Abstain)
-    }
-}
-
-impl Quota {
-    fn stays_within(&self, query: &Query) -> Result<(), Reason> {
-        let Self(Settings { caps, search_counts }, reasons, unknown) = self;
-        let asked = query.persons().unwrap_or(*search_counts);
-
-        for (window, persons) in query.grant().quotas() {
-            let window = Window::named(window).ok_or(*unknown)?;
-            window.check(query, asked, persons, reasons, *unknown).map_err(|of| of[0])?;
-        }
-        for cap in caps {
-            let is_granted_otherwise = query.grant().quotas().any(|(window, _)| window == cap.window.name());
-            if !is_granted_otherwise && query.legal_basis().is_within_any(&cap.legal_bases) {
-                cap.window
-                    .check(query, asked, cap.persons, reasons, *unknown)
-                    .map_err(|of| cap.of_the_act(of))?;
-            }
-        }
-        Ok(())
+        let is_granted_otherwise =
+            |cap: &Cap| query.grant().quotas().any(|(window, _)| window == cap.window.name());
+        let applies =
+            |cap: &Cap| !is_granted_otherwise(cap) && query.legal_basis().is_within_any(&cap.legal_bases);
+        let caps = || self.caps.iter().filter(|(cap, _)| applies(cap));
+        // Whoever keeps the lowest of a window keeps all of them.
+        let lowest =
+            |window| caps().filter(move |(cap, _)| cap.window == window).min_by_key(|(cap, _)| cap.persons);
+        let all = Window::ALL.into_iter().filter_map(lowest);
+        all.fold(query.narrow(), |narrow, (cap, reason)| {
+            narrow.cap_persons(cap.window.name(), cap.persons, *reason)
+        })
+        .into()
     }
 }
 
 impl Cap {
-    /// The reason, under the provision of the Population Register Act if the cap is the Act's own.
-    fn of_the_act(&self, reason: [Reason; 3]) -> Reason {
+    /// Why a query that does not fit is refused; under the provision of the Population Register Act if the cap is the
+    /// Act's own.
+    fn exceeded(&self) -> Because {
+        let reason = self.window.exceeded();
         let is_legitimate_interest = |basis: &Iri| basis.as_str() == gdpr::LEGITIMATE_INTEREST;
         match (self.window, self.persons) {
-            (Window::Month, 20) if self.legal_bases.iter().any(is_legitimate_interest) => reason[1],
-            (Window::Year, 100) if self.legal_bases.iter().any(is_legitimate_interest) => reason[2],
-            _ => reason[0],
+            (Window::Month, 20) if self.legal_bases.iter().any(is_legitimate_interest) => {
+                reason.under(TWENTY_A_MONTH)
+            }
+            (Window::Year, 100) if self.legal_bases.iter().any(is_legitimate_interest) => {
+                reason.under(HUNDRED_A_YEAR)
+            }
+            _ => reason,
         }
     }
 }
 
 impl Window {
     const ALL: [Self; 4] = [Self::Hour, Self::Day, Self::Month, Self::Year];
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|window| window.name() == name)
-    }
 
     fn name(self) -> &'static str {
         match self {
@@ -158,36 +133,15 @@ impl Window {
         }
     }
 
-    /// Its place in `ALL`, and so that of its fact in `describe`.
-    fn place(self) -> usize {
-        Self::ALL.into_iter().position(|window| window == self).unwrap_or(usize::MAX)
-    }
-
-    /// The fact that tells how many persons the client asked about.
-    fn usage(self) -> &'static str {
+    fn exceeded(self) -> Because {
         match self {
-            Self::Hour => "usage.client.last-hour",
-            Self::Day => "usage.client.last-day",
-            Self::Month => "usage.client.last-month",
-            Self::Year => "usage.client.last-year",
+            Self::Hour => because("quota.exceeded-hour", "The cap on persons in an hour does not allow it."),
+            Self::Day => because("quota.exceeded-day", "The cap on persons in a day does not allow it."),
+            Self::Month => {
+                because("quota.exceeded-month", "The cap on persons in 30 days does not allow it.")
+            }
+            Self::Year => because("quota.exceeded-year", "The cap on persons in 365 days does not allow it."),
         }
-    }
-
-    fn check(
-        self,
-        query: &Query,
-        asked: u32,
-        persons: u32,
-        reasons: &[[Reason; 3]],
-        unknown: Reason,
-    ) -> Result<(), [Reason; 3]> {
-        let Some(used) = query.fact(self.place()).integer().filter(|used| *used >= 0) else {
-            return Err([unknown; 3]);
-        };
-        if used.saturating_add(i64::from(asked)) <= i64::from(persons) {
-            return Ok(());
-        }
-        Err(reasons.get(self.place()).copied().unwrap_or([unknown; 3]))
     }
 }
 

@@ -22,6 +22,8 @@ struct Institution {
     key: SigningKey,
     rule: String,
     component: Vec<u8>,
+    /// What it has proposed, and nobody has decided: to take out its other policy.
+    proposal: String,
     /// What stands in what it does, and in nothing else.
     words: [&'static str; 3],
 }
@@ -31,6 +33,7 @@ struct Names {
     policy: String,
     rule: String,
     key: String,
+    proposal: String,
 }
 
 impl Institution {
@@ -53,21 +56,33 @@ impl Institution {
             body["reason"] = json!(reason);
             body
         };
-        let post = |token: &str, path: &str, body: Value| -> Result<()> {
-            office::good(&scene.office.post(token, path, &because(body))?).with_context(|| path.to_owned())
+        let post = |token: &str, path: &str, body: Value| -> Result<Got> {
+            let got = scene.office.post(token, path, &because(body))?;
+            ensure!(matches!(got.status, 200..=202), "{path}: {}", got.text);
+            Ok(got)
         };
         post(&token, "/rules", Office::upload(&component, Some(&key)))?;
         let scope = json!({ "clients": [member] });
         post(&token, "/policies", office::policy(policy, &rule, &without_names(), &scope))?;
         post(&second, &format!("/policies/{policy}/approve"), json!({}))?;
         post(&token, &format!("/policies/{policy}/shadow"), json!({}))?;
+        let other = in_force(policy);
+        post(&token, "/policies", office::policy(&other, &rule, &without_names(), &scope))?;
+        post(&second, &format!("/policies/{other}/approve"), json!({}))?;
+        post(&token, &format!("/policies/{other}/activate"), json!({}))?;
+        let proposal = proposed(&post(&token, &format!("/policies/{other}/retire"), json!({}))?)?;
         let client = client.to_owned();
-        Ok(Self { member, client, token, policy, key, rule, component, words })
+        Ok(Self { member, client, token, policy, key, rule, component, proposal, words })
     }
 
     fn names(&self) -> Names {
         let key = office::key_id(&self.key);
-        Names { policy: self.policy.to_owned(), rule: self.rule.clone(), key }
+        Names {
+            policy: self.policy.to_owned(),
+            rule: self.rule.clone(),
+            key,
+            proposal: self.proposal.clone(),
+        }
     }
 
     /// What tells that this institution is there.
@@ -77,6 +92,17 @@ impl Institution {
         marks.extend(self.words.iter().map(|word| (*word).to_owned()));
         marks
     }
+}
+
+/// The other policy of an institution, which is in force.
+fn in_force(policy: &str) -> String {
+    format!("{policy}-in-force")
+}
+
+/// The number of what was proposed.
+fn proposed(got: &Got) -> Result<String> {
+    let id = got.json.pointer("/proposal/id").and_then(Value::as_i64);
+    Ok(id.with_context(|| format!("it is proposed: {}", got.text))?.to_string())
 }
 
 /// A byte that tells two apart.
@@ -93,7 +119,12 @@ fn variant(mut component: Vec<u8>, byte: u8) -> Vec<u8> {
 /// A name of which there is nothing, as long as the one it is compared with.
 fn absent(names: &Names) -> Names {
     let other = |name: &str| -> String { name.chars().map(|_| '0').collect() };
-    Names { policy: other(&names.policy), rule: other(&names.rule), key: other(&names.key) }
+    Names {
+        policy: other(&names.policy),
+        rule: other(&names.rule),
+        key: other(&names.key),
+        proposal: other(&names.proposal),
+    }
 }
 
 /// What is sent to a route to try whether it tells of what is named. A route that is not here has no proof.
@@ -111,6 +142,9 @@ fn body(route: &Route, own: &Institution, names: &Names) -> Result<Option<Value>
             | "/policies/{name}/versions/{version}/diff"
             | "/rulebook"
             | "/rulebook/generations"
+            | "/rulebook/diff"
+            | "/proposals"
+            | "/proposals/{proposal}"
             | "/keys"
             | "/changes",
         ) => None,
@@ -140,7 +174,9 @@ fn body(route: &Route, own: &Institution, names: &Names) -> Result<Option<Value>
             let public = hex::encode(key.verifying_key().as_bytes());
             Some(json!({ "publicKey": public, "owner": names.policy, "reason": "to see" }))
         }
-        ("POST", "/keys/{id}/revoke") => Some(why),
+        ("POST", "/proposals/{proposal}/confirm" | "/proposals/{proposal}/reject" | "/keys/{id}/revoke") => {
+            Some(why)
+        }
         (method, path) => bail!("{method} {path}: no proof that it keeps institutions apart"),
     })
 }
@@ -152,6 +188,9 @@ fn of_its_own(route: &Route, own: &Institution) -> Result<Option<String>> {
         "/policies" => Some(own.policy.to_owned()),
         "/rulebook" => Some(own.client.clone()),
         "/rulebook/generations" => Some("\"active\":true".to_owned()),
+        "/proposals" => Some(in_force(own.policy)),
+        // It is of everybody's rights, and refused.
+        "/rulebook/diff" => None,
         "/keys" => Some(office::key_id(&own.key)),
         "/changes" => Some(own.words[2].to_owned()),
         path if path.contains('{') || route.method == "POST" => None,
@@ -162,6 +201,7 @@ fn of_its_own(route: &Route, own: &Institution) -> Result<Option<String>> {
 fn concrete(route: &Route, names: &Names) -> Result<String> {
     let path = route.path.trim_start_matches("/admin/v1").replace("{name}", &names.policy);
     let path = path.replace("{digest}", &names.rule).replace("{id}", &names.key).replace("{version}", "1");
+    let path = path.replace("{proposal}", &names.proposal);
     ensure!(!path.contains('{'), "{path}: a parameter of which there is no proof");
     Ok(path)
 }
@@ -185,6 +225,8 @@ fn learns_nothing(scene: &Scene, route: &Route, own: &Institution, others: &Name
             let short: String = name.chars().take(12).collect();
             text = text.replace(name.as_str(), "…").replace(&short, "…");
         }
+        // A number may stand elsewhere, too.
+        text = text.replace(&format!("`{}`", names.proposal), "…");
         Ok((got.status, text))
     };
     let (theirs, none) = (ask(others)?, ask(&nothing)?);
@@ -219,7 +261,8 @@ fn an_institution_learns_nothing_of_another() -> Result<()> {
     let key = office::key_id(&scene.office.key);
     let marks_of_ministry = ["watched", &rule, &key, "access-restriction", "70999943"].map(str::to_owned);
     // The ministry's key vouches for everybody, so everybody may bring a signature by it.
-    let ministry = Names { policy: "watched".to_owned(), rule: rule.clone(), key: "0".repeat(64) };
+    let proposal = proposed(&scene.office.try_step("access-restriction", "retire", &json!({}))?)?;
+    let ministry = Names { policy: "watched".to_owned(), rule: rule.clone(), key: "0".repeat(64), proposal };
     for client in [welfare, company] {
         let keys = json!({ "personalCode": world.persons.adult });
         let ask = Ask::service("person", client, &super::scene::FIELDS, keys);
@@ -254,6 +297,19 @@ fn an_institution_learns_nothing_of_another() -> Result<()> {
         );
         let own_rule = scene.office.get(Some(&own.token), &format!("/rules/{}/component", own.rule))?;
         ensure!(own_rule.status == 200);
+        let of_proposal = scene.office.get(Some(&own.token), &format!("/proposals/{}", own.proposal))?;
+        ensure!(of_proposal.status == 200 && !marks.iter().any(|mark| of_proposal.text.contains(mark)));
+        // The past holds everybody's rights.
+        for path in ["/rulebook/diff?from=1&to=2", "/rulebook?at=2020-01-01T00:00:00Z"] {
+            refuses(&scene.office.get(Some(&own.token), path)?, 403, "ministry_only", "token")?;
+        }
+        // Nor does it learn by what would be done.
+        for policy in [foreign.policy, &in_force(foreign.policy), "watched", "access-restriction", "nothing"]
+        {
+            let dry = json!({ "dryRun": true, "reason": "to see" });
+            let got = scene.office.post(&own.token, &format!("/policies/{policy}/retire"), &dry)?;
+            refuses(&got, 404, "not_found", "url")?;
+        }
     }
     for (own, foreign) in [(&one, &other), (&other, &one)] {
         for route in &routes() {

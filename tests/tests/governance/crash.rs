@@ -81,9 +81,8 @@ fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
 /// Back to the version that hides the name. Notes the generation that the host says it has made.
 fn back(office: &Office, to: u64, told: &AtomicU64) -> Result<()> {
     let body = json!({ "to": to, "reason": "back" });
-    let got = office.post(&office.manager, "/rulebook/rollback", &body)?;
-    let made = got.json["generation"].as_u64();
-    told.fetch_max(made.with_context(|| got.text)?, Ordering::SeqCst);
+    let got = office.confirmed(office.post(&office.manager, "/rulebook/rollback", &body)?)?;
+    told.fetch_max(got["generation"].as_u64().context("it has a number")?, Ordering::SeqCst);
     Ok(())
 }
 

@@ -87,7 +87,11 @@ fn only_its_own_unit_asks_for_custody_data() -> Result<()> {
     let back = scene.office.post(&theirs, "/rulebook/rollback", &json!({ "reason": "x" }))?;
     refuses(&back, 403, "ministry_only", "token")?;
     ensure!(!sees_custody(&scene, BENEFITS)?);
-    office::good(&step(&theirs, POLICY, "retire")?)?;
+    let proposed = step(&theirs, POLICY, "retire")?;
+    ensure!(proposed.status == 202 && !sees_custody(&scene, BENEFITS)?, "{}", proposed.text);
+    let id = proposed.json["proposal"]["id"].as_i64().unwrap_or_default();
+    refuses(&scene.office.decide(&theirs, id, "confirm")?, 403, "four_eyes", "token")?;
+    office::good(&scene.office.decide(&second, id, "confirm")?)?;
     ensure!(sees_custody(&scene, BENEFITS)?);
     scene.host.stop()
 }

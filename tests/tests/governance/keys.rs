@@ -74,6 +74,10 @@ fn policies_of_a_revoked_key_lose_effect_where_that_is_configured() -> Result<()
         told.get("policies") == Some(&json!([POLICY])) && told.get("then") == Some(&json!("retire")),
         "{told}"
     );
+    // More may be seen then, so it takes a second person.
+    ensure!(!scene.sees("familyName")? && scene.office.lives(POLICY)? == [(1, "enforced".to_owned())]);
+    ensure!(scene.office.see(&format!("/policies/{POLICY}"))?[0]["keyRevoked"] == true);
+    scene.office.confirm_all()?;
     ensure!(scene.sees("familyName")? && scene.office.lives(POLICY)? == [(1, "retired".to_owned())]);
     scene.host.stop()
 }

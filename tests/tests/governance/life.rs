@@ -78,9 +78,9 @@ fn from_upload_to_retirement_with_a_record_of_every_step() -> Result<()> {
         ("policy.create", "mari"),
         ("policy.approve", "jaan"),
         ("policy.activate", "tiina"),
-        ("rulebook.rollback", "tiina"),
-        ("rulebook.rollback", "tiina"),
-        ("policy.retire", "tiina"),
+        ("rulebook.rollback", "jaan"),
+        ("rulebook.rollback", "jaan"),
+        ("policy.retire", "jaan"),
     ];
     let expected: Vec<(String, String)> =
         expected.iter().map(|(action, who)| ((*action).to_owned(), (*who).to_owned())).collect();

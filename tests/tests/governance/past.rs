@@ -14,6 +14,16 @@ fn roll_back(scene: &Scene, to: u64) -> Result<Got> {
     scene.office.post(&scene.office.manager, "/rulebook/rollback", &body)
 }
 
+/// The same with what was taken out since, and a second person.
+fn bring_back(scene: &Scene, to: u64, names: &[&str]) -> Result<Value> {
+    scene.office.confirmed(try_bring_back(scene, to, names)?)
+}
+
+fn try_bring_back(scene: &Scene, to: u64, names: &[&str]) -> Result<Got> {
+    let body = json!({ "to": to, "bringBack": names, "reason": "as before" });
+    scene.office.post(&scene.office.manager, "/rulebook/rollback", &body)
+}
+
 /// The last act of this kind on the policy.
 fn last(scene: &Scene, action: &str) -> Result<Value> {
     let changes = scene.changes()?;
@@ -39,7 +49,7 @@ fn a_roll_back_brings_back_neither_what_was_rejected_nor_what_has_expired() -> R
     ensure!(!rejected.text.contains(POLICY), "what is at work stays allowed: {}", rejected.text);
     scene.alter(POLICY, 1, |version| version.expires_at = Some(1))?;
     soon(|| scene.sees("familyName"))?;
-    let got = roll_back(&scene, both)?;
+    let got = try_bring_back(&scene, both, &[POLICY])?;
     refuses(&got, 422, "version_rejected", "rulebook")?;
     refuses(&got, 422, "version_expired", "rulebook")?;
     ensure!(got.text.contains("`other`") && got.text.contains(&format!("`{POLICY}`")), "{}", got.text);
@@ -47,7 +57,7 @@ fn a_roll_back_brings_back_neither_what_was_rejected_nor_what_has_expired() -> R
     // The same content approved anew is another matter.
     office.step(POLICY, "approve")?;
     ensure!(office.create("other", &rule, &without_names(), &json!({}))? == 2);
-    good(&roll_back(&scene, both)?)?;
+    bring_back(&scene, both, &[POLICY])?;
     ensure!(!scene.sees("familyName")?);
     scene.host.stop()
 }
@@ -61,19 +71,20 @@ fn a_roll_back_brings_back_nothing_for_which_revoked_keys_alone_vouch() -> Resul
     office.step("access-restriction", "retire")?;
     let path = format!("/keys/{}/revoke", office::key_id(&office.key));
     good(&office.post(&office.operator, &path, &json!({ "reason": "it was lost" }))?)?;
+    office.confirm_all()?;
     ensure!(scene.sees("familyName")?);
-    let got = roll_back(&scene, with)?;
+    let got = try_bring_back(&scene, with, &[POLICY])?;
     refuses(&got, 422, "key_revoked", "rulebook")?;
     ensure!(got.text.contains(POLICY) && scene.sees("familyName")?, "{}", got.text);
     // Nobody ever signed what was seeded.
-    good(&roll_back(&scene, 1)?)?;
+    bring_back(&scene, 1, &["access-restriction"])?;
     ensure!(office.lives("access-restriction")? == [(1, "enforced".to_owned())]);
     // Another key's signature makes it good again.
     let key = SigningKey::from_bytes(&[8; 32]);
     office.trust(&key, "the ministry, 2027", &json!({}))?;
     let again = Office::upload(&scene.component("minimisation")?, Some(&key));
     good(&office.post(&office.author, "/rules", &again)?)?;
-    good(&roll_back(&scene, with)?)?;
+    bring_back(&scene, with, &[POLICY])?;
     ensure!(!scene.sees("familyName")?);
     scene.host.stop()
 }
@@ -87,7 +98,7 @@ fn where_policies_of_a_revoked_key_stay_a_roll_back_keeps_them() -> Result<()> {
     office.step("access-restriction", "retire")?;
     let path = format!("/keys/{}/revoke", office::key_id(&office.key));
     good(&office.post(&office.operator, &path, &json!({ "reason": "it was lost" }))?)?;
-    good(&roll_back(&scene, with)?)?;
+    bring_back(&scene, with, &["access-restriction"])?;
     ensure!(!scene.sees("familyName")? && office.lives("access-restriction")?.len() == 1);
     scene.host.stop()
 }
@@ -100,7 +111,7 @@ fn what_comes_back_by_a_roll_back_still_expires() -> Result<()> {
     office.step(POLICY, "approve")?;
     good(&office.try_step(POLICY, "activate", &json!({ "expires": in_an_hour() }))?)?;
     office.step(POLICY, "retire")?;
-    good(&roll_back(&scene, 2)?)?;
+    bring_back(&scene, 2, &[POLICY])?;
     ensure!(!scene.sees("familyName")?);
     scene.alter(POLICY, 1, |version| {
         // The hour is over, if it was not forgotten.
@@ -190,7 +201,7 @@ fn what_was_planned_does_not_undo_what_was_done_since() -> Result<()> {
     ensure!(lives()? == [(1, "approved".to_owned()), (2, "retired".to_owned())]);
     let rolled = scene.changes()?;
     ensure!(rolled[0]["cancelled"] == json!([format!("{POLICY} 1")]), "{}", rolled[0]);
-    office.roll_back(None)?;
+    bring_back(&scene, scene.generation()?.saturating_sub(1), &[POLICY])?;
     plan(1)?;
     office.step(POLICY, "retire")?;
     ensure!(lives()? == [(1, "approved".to_owned()), (2, "retired".to_owned())]);

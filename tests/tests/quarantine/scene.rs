@@ -100,7 +100,7 @@ impl Scene {
     }
 
     pub(crate) fn lift(&self) -> Result<()> {
-        let output = self.quarantine(&["lift", POLICY, "--reason", "the rule is repaired"])?;
+        let output = self.quarantine(&["lift", POLICY, "--emergency", "--reason", "the rule is repaired"])?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }

@@ -56,5 +56,5 @@ fn quota(script: &mut Script<'_>) {
     script.want(got.records().len() == 20, format!("20 persons come back, not {}", got.records().len()));
     let got =
         script.ask("small_company", why, "a 21st person in the same month", &of(json!(world.persons.adult)));
-    script.want_refusal(&got, "quota.exceeded");
+    script.want_refusal(&got, "quota.exceeded-month");
 }

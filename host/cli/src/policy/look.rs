@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
+use super::step::stands;
 use crate::{
     client::{Remote, segment},
     names, show,
@@ -16,6 +17,14 @@ use crate::{
 pub(crate) struct List {
     /// One policy's name. Without it: all policies.
     name: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The policy's name.
+    name: String,
     #[command(flatten)]
     remote: Remote,
 }
@@ -57,22 +66,84 @@ pub(super) fn list(List { name, remote }: &List) -> Result<()> {
     let path =
         name.as_ref().map_or_else(|| "/policies".to_owned(), |name| format!("/policies/{}", segment(name)));
     let all = remote.client()?.get(&path)?;
-    let heads =
-        ["name", "version", "life", "rule", "clients", "services", "made by", "approved by", "from", "until"];
+    let heads = [
+        "name",
+        "version",
+        "life",
+        "rule",
+        "clients",
+        "services",
+        "made by",
+        "approved by",
+        "since or from",
+        "until",
+    ];
     show::list(remote.json, &all, "There is no policy.", &heads, |view| {
         vec![
             show::text(view, "/name"),
             show::text(view, "/version"),
-            show::text(view, "/life"),
+            life(view),
             show::short(view, "/policy/rule"),
             show::texts(view, "/policy/scope/clients", "all"),
             show::texts(view, "/policy/scope/services", "all"),
             show::text(view, "/by"),
             show::text(view, "/approvedBy"),
-            show::instant(view, "/activateAt"),
+            show::instant(view, if view.get("activateAt").is_some() { "/activateAt" } else { "/since/at" }),
             show::instant(view, "/expiresAt"),
         ]
     })
+}
+
+/// Where a version stands, and whether its key is revoked.
+fn life(view: &Value) -> String {
+    let revoked = view.get("keyRevoked").and_then(Value::as_bool).unwrap_or_default();
+    let life = show::text(view, "/life");
+    if revoked { format!("{life}, key revoked") } else { life }
+}
+
+pub(super) fn show(Show { name, remote }: &Show) -> Result<()> {
+    let all = remote.client()?.get(&format!("/policies/{}", segment(name)))?;
+    let at_work = |view: &&Value| view.get("since").is_some();
+    if remote.json {
+        return show::list(true, &all, "", &[], |_| Vec::new());
+    }
+    show::one(false, &all, |all| {
+        let views = all.as_array().map_or(&[][..], Vec::as_slice);
+        let mut texts: Vec<String> = views.iter().filter(at_work).map(whole).collect();
+        if texts.is_empty() {
+            texts.push(format!("No version of {} is at work.\n", show::plain(name)));
+        }
+        let others: Vec<String> = views.iter().filter(|view| !at_work(view)).map(stands).collect();
+        if !others.is_empty() {
+            texts.push(format!("Other versions:\n  {}\n", others.join("\n  ")));
+        }
+        texts.join("\n")
+    })
+}
+
+/// A version that is at work, with all that is known of it.
+fn whole(view: &Value) -> String {
+    let mut text =
+        format!("{} version {}: {}\n", show::text(view, "/name"), show::text(view, "/version"), life(view));
+    let mut line = |what: &str, said: String| {
+        if said != "-" {
+            let _ = writeln!(text, "  {what:<12}{said}");
+        }
+    };
+    line(
+        "since",
+        format!("{}, generation {}", show::instant(view, "/since/at"), show::text(view, "/since/generation")),
+    );
+    line("by", show::text(view, "/since/by"));
+    line("why", show::text(view, "/since/reason"));
+    line("until", show::instant(view, "/expiresAt"));
+    line("made by", show::text(view, "/by"));
+    line("approved by", show::text(view, "/approvedBy"));
+    line("rule", show::text(view, "/policy/rule"));
+    line("clients", show::texts(view, "/policy/scope/clients", "all"));
+    line("services", show::texts(view, "/policy/scope/services", "all"));
+    line("settings", show::text(view, "/policy/settings"));
+    text
 }
 
 pub(super) fn diff(Diff { name, version, before, limit, remote }: &Diff) -> Result<()> {

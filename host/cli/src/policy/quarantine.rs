@@ -7,14 +7,24 @@ use std::{fs, io::Write as _, os::unix::fs::MetadataExt as _, path::PathBuf};
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use paasla_core::Person;
-use paasla_store::{Quarantine, SqliteStore, Store as _, StoreError};
+use paasla_store::{
+    Governance as _, Quarantine, SqliteStore, Store as _,
+    governance::{
+        act::Act,
+        change::ChangeOutcome,
+        proposal::{Effect, ProposalState, ProposedAct},
+    },
+};
 use serde_json::{Value, json};
 
 use crate::{
     config::Config,
+    effect,
     failure::{not_found, usage},
     out::out,
+    proposal::{at_machine, change},
     show,
+    when::{of_millis as instant, utc},
 };
 
 /// Commands for the quarantine.
@@ -22,8 +32,8 @@ use crate::{
 pub(crate) enum QuarantineCommand {
     /// List the policies that are out of service.
     List(List),
-    /// Put a policy back into service. A running host does so within a few seconds; one that is not running, when it
-    /// starts.
+    /// Propose to put a policy back into service; a second person confirms it with `paasla proposal confirm`. In an
+    /// emergency at once: a running host does so within a few seconds; one that is not running, when it starts.
     Lift(Lift),
 }
 
@@ -47,6 +57,9 @@ pub(crate) struct Lift {
     /// Why it may rule again. Kept in the store, with your name and the time.
     #[arg(long)]
     reason: String,
+    /// Do it at once, without waiting for a second person. It stays marked until one confirms it.
+    #[arg(long)]
+    emergency: bool,
     /// The configuration of the host.
     #[arg(long, default_value = "paasla.toml")]
     config: PathBuf,
@@ -83,25 +96,46 @@ async fn list(arguments: &List) -> Result<()> {
 
 async fn lift(arguments: &Lift) -> Result<()> {
     let reason = arguments.reason.trim();
-    if reason.is_empty() {
-        return Err(usage("--reason must say why the policy may rule again"));
+    if !(1..=500).contains(&reason.chars().count()) {
+        return Err(usage("--reason must say why the policy may rule again, in 1 to 500 characters"));
     }
     let store = open(&arguments.config).await?;
-    let (name, by) = (&arguments.name, operator());
-    let lifted = store.lift_quarantine(name, &by, reason).await;
+    let four_eyes = Config::read(&arguments.config)?.governance.four_eyes;
+    let done = lift_in(&store, arguments, four_eyes, reason).await;
     store.close().await?;
-    match lifted {
-        Ok(lifted) => {
-            let told = json!({ "policy": name, "by": by, "entries": lifted.len() });
-            show::one(arguments.json, &told, |told| {
-                format!("{} is back in service.", show::text(told, "/policy"))
-            })
-        }
-        Err(StoreError::NotFound { .. }) => {
-            Err(not_found(format!("the policy `{name}` is not in quarantine")))
-        }
-        Err(error) => Err(error.into()),
+    show::one(arguments.json, &done?, |done| {
+        effect::outcome(done, |done| format!("{} is back in service.", show::text(done, "/policy")))
+    })
+}
+
+async fn lift_in(store: &SqliteStore, arguments: &Lift, four_eyes: bool, reason: &str) -> Result<Value> {
+    let (name, by) = (&arguments.name, operator());
+    let own = store.quarantined().await?.into_iter().filter(|quarantine| quarantine.entry.policy == *name);
+    let quarantines: Vec<i64> = own.map(|quarantine| quarantine.id).collect();
+    if quarantines.is_empty() {
+        return Err(not_found(format!("the policy `{name}` is not in quarantine")));
     }
+    let base = store.newest().await?;
+    let proposal = |state| {
+        let act = ProposedAct::Lift { name: name.clone() };
+        let effect = Effect { quarantines: quarantines.clone(), ..Effect::default() };
+        Act::PutProposal(Box::new(at_machine(act, state, (&by, reason), base, effect)))
+    };
+    let change = |outcome| change(("policy.lift", name), (&by, reason), outcome, (None, None));
+    let effect = json!({ "quarantines": quarantines });
+    if four_eyes && !arguments.emergency {
+        let acts = [proposal(ProposalState::Open)];
+        let done = store.commit(&acts, &change(ChangeOutcome::Proposed)).await?;
+        return Ok(json!({ "proposal": { "id": done.proposal, "effect": effect } }));
+    }
+    let mut acts = vec![Act::LiftQuarantine(name.clone())];
+    acts.extend(four_eyes.then(|| proposal(ProposalState::Unconfirmed)));
+    let done = store.commit(&acts, &change(ChangeOutcome::Done)).await?;
+    let mut told = json!({ "policy": name, "by": by, "entries": quarantines.len() });
+    if let (Some(members), Some(id)) = (told.as_object_mut(), done.proposal) {
+        members.insert("unconfirmed".to_owned(), id.into());
+    }
+    Ok(told)
 }
 
 /// The host's store. It must be there: to look at one must not make one.
@@ -120,13 +154,13 @@ fn as_json(quarantine: &Quarantine) -> Value {
         "policy": entry.policy,
         "rule": entry.rule,
         "settings": entry.settings,
-        "since": instant(entry.since),
+        "since": utc(entry.since),
         "faults": entry.faults,
         "lastFault": entry.kind,
         "action": entry.action.name(),
     });
     if let (Some(lifted), Some(object)) = (&quarantine.lifted, object.as_object_mut()) {
-        let lifted = json!({ "at": instant(lifted.at), "by": lifted.by, "reason": lifted.reason });
+        let lifted = json!({ "at": utc(lifted.at), "by": lifted.by, "reason": lifted.reason });
         object.insert("lifted".to_owned(), lifted);
     }
     object
@@ -148,11 +182,6 @@ fn as_text(quarantine: &Quarantine) -> String {
         text += &format!("\n  lifted   {} by {}: {}", instant(lifted.at), lifted.by, lifted.reason);
     }
     text
-}
-
-pub(crate) fn instant(millis: i64) -> String {
-    let instant = jiff::Timestamp::from_millisecond(millis);
-    instant.map_or_else(|_| millis.to_string(), |instant| instant.to_string())
 }
 
 /// Who runs this program, as the system knows them: by name, or else by number.

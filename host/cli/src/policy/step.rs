@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Remote, segment},
-    show,
+    effect, show, when,
 };
 
 #[derive(Debug, Args)]
 pub(crate) struct Step {
     /// The policy's name.
     name: String,
-    /// Which version. Without it: the newest; to retire, the one in force, or else the one in shadow.
+    /// Which version. Without it: the newest.
     #[arg(long, value_name = "N")]
     version: Option<u32>,
     /// Why. Kept in the list of changes, with your name and the time.
@@ -28,13 +28,40 @@ pub(crate) struct Step {
 #[derive(Debug, Args)]
 pub(crate) struct Activate {
     /// When it comes into force, as RFC 3339 with an offset: `2027-01-01T00:00:00+02:00`. Without it: at once.
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = when::read)]
     at: Option<Timestamp>,
     /// When it goes out of force by itself, as RFC 3339 with an offset. Without it: when somebody takes it out.
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = when::read)]
     expires: Option<Timestamp>,
     #[command(flatten)]
     step: Step,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Retire {
+    /// The policy's name.
+    name: String,
+    /// Which version. Without it: the one in force, or else the one in shadow.
+    #[arg(long, value_name = "N")]
+    version: Option<u32>,
+    /// Why. Kept in the list of changes, with your name and the time.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    how: How,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// How an act that may loosen is to be done.
+#[derive(Debug, Args)]
+pub(crate) struct How {
+    /// Show what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do it at once even where it loosens. It stays marked until a second person confirms it.
+    #[arg(long, conflicts_with = "dry_run")]
+    emergency: bool,
 }
 
 #[derive(Debug, Args)]
@@ -43,9 +70,15 @@ pub(crate) struct Rollback {
     /// work.
     #[arg(long, value_name = "GENERATION")]
     to: Option<u64>,
+    /// Bring this back, though it was taken out since: `NAME`, or `grant/NAME` and the like. Give it once for each. A
+    /// second person must confirm that.
+    #[arg(long, value_name = "NAME")]
+    bring_back: Vec<String>,
     /// Why. Kept in the list of changes, with your name and the time.
     #[arg(long)]
     reason: String,
+    #[command(flatten)]
+    how: How,
     #[command(flatten)]
     remote: Remote,
 }
@@ -65,11 +98,24 @@ fn take(verb: &str, step: &Step, at: Option<Timestamp>, expires: Option<Timestam
     show::one(remote.json, &done, stands)
 }
 
-pub(super) fn roll_back(Rollback { to, reason, remote }: &Rollback) -> Result<()> {
-    let done = remote.client()?.post("/rulebook/rollback", &json!({ "to": to, "reason": reason }))?;
-    show::one(remote.json, &done, |done| {
-        let (generation, content) = (show::text(done, "/generation"), show::text(done, "/contentOf"));
-        format!("Generation {generation} is at work, with the content of generation {content}.")
+pub(super) fn retire(arguments: &Retire) -> Result<()> {
+    let Retire { name, version, reason, how: How { dry_run, emergency }, remote } = arguments;
+    let body = json!({ "version": version, "reason": reason, "dryRun": dry_run, "emergency": emergency });
+    let answer = remote.client()?.post(&format!("/policies/{}/retire", segment(name)), &body)?;
+    show::one(remote.json, &answer, |answer| effect::outcome(answer, stands))
+}
+
+pub(super) fn roll_back(arguments: &Rollback) -> Result<()> {
+    let Rollback { to, bring_back, reason, how: How { dry_run, emergency }, remote } = arguments;
+    let body = json!({
+        "to": to, "bringBack": bring_back, "reason": reason, "dryRun": dry_run, "emergency": emergency,
+    });
+    let answer = remote.client()?.post("/rulebook/rollback", &body)?;
+    show::one(remote.json, &answer, |answer| {
+        effect::outcome(answer, |done| {
+            let (generation, content) = (show::text(done, "/generation"), show::text(done, "/contentOf"));
+            format!("Generation {generation} is at work, with the content of generation {content}.")
+        })
     })
 }
 
@@ -92,6 +138,9 @@ pub(super) fn stands(view: &Value) -> String {
             text += &format!(", {word} {}", show::instant(view, place));
         }
     }
+    if view.get("insteadOf").is_some() {
+        text += &format!(", instead of {} as planned before", show::instant(view, "/insteadOf"));
+    }
     text
 }
 
@@ -101,8 +150,8 @@ mod tests {
 
     #[test]
     fn where_a_version_stands_is_one_line() {
-        let view = json!({ "name": "minors", "version": 2, "life": "scheduled", "activateAt": 1_000, "expiresAt": 2_000 });
-        let until = "in force from 1970-01-01T00:00:01Z, until 1970-01-01T00:00:02Z";
+        let view = json!({ "name": "minors", "version": 2, "life": "scheduled", "activateAt": "2027-01-31T22:00:00Z", "expiresAt": "2027-12-31T22:00:00Z" });
+        let until = "in force from 2027-02-01T00:00:00+02:00, until 2028-01-01T00:00:00+02:00";
         assert_eq!(stands(&view), format!("minors version 2: scheduled, {until}"));
         let retired = json!({ "name": "minors", "version": 2, "life": "retired", "expiresAt": 2_000 });
         assert_eq!(stands(&retired), "minors version 2: retired");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How governance changes while queries run: from a rule that is brought in to a policy in force, and back.
 //!
-//! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`turn`] (the
-//! one way in which the rulebook changes) -> [`schedule`] (what happens by itself). [`past`] says what may come back.
+//! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`proposals`]
+//! (what loosens needs two people; `plan` works out what it would change) -> [`turn`] (the one way in which the rulebook
+//! changes) -> [`schedule`] (what happens by itself). [`past`] says what may come back.
 //! Every act leaves a change in the store, in the same transaction; one that is refused leaves one too ([`refused`]), and
 //! nothing else. [`sight`] says what of it somebody sees.
 
@@ -11,14 +12,18 @@ pub mod dropped;
 mod expiry;
 pub mod keys;
 pub(crate) mod past;
+mod plan;
 pub mod policies;
+pub mod proposals;
 pub mod refusal;
 mod refused;
 pub mod rulebook;
 pub mod rules;
 pub mod schedule;
+pub mod seed;
 pub mod shares;
 mod sight;
+pub mod since;
 pub mod steps;
 mod turn;
 pub mod view;
@@ -44,7 +49,8 @@ const LONGEST_REASON: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct GovernanceSettings {
-    /// Whether somebody other than who made a policy, and other than who brought in its rule, must approve it.
+    /// Whether somebody other than who made a policy, and other than who brought in its rule, must approve it; and
+    /// somebody other than who proposed what loosens must confirm it.
     pub four_eyes: bool,
     /// Whether a rule must be signed by a key of the trust list.
     pub signatures: bool,
@@ -67,7 +73,7 @@ pub enum Revoked {
     Keep,
     /// They go into quarantine: every query in their scope is refused until an operator lifts that.
     Refuse,
-    /// They are retired: from then on more may be seen than before.
+    /// They are retired: from then on more may be seen than before. With four eyes, once a second person confirms it.
     Retire,
 }
 

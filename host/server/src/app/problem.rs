@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use paasla_core::Reason;
+use paasla_core::{Reason, Window};
 
 /// One thing that is wrong, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,28 @@ impl Problem {
     pub fn new(code: &'static str, place: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code, place: place.into(), message: message.into() }
     }
+}
+
+/// Why a query does not fit under a cap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capped {
+    /// The reasons of every cap that is in the way.
+    pub reasons: BTreeSet<Reason>,
+    /// The window of the one that opens last.
+    pub window: Window,
+    /// How many persons would fit under it.
+    pub left: u64,
+    /// When the query would fit, if nobody asks meanwhile; none: it asks for more than is ever allowed.
+    pub opens: Option<Opens>,
+}
+
+/// When a cap opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opens {
+    /// The instant: milliseconds since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// How long that is from now.
+    pub after: Duration,
 }
 
 /// Why there is no answer.
@@ -45,6 +67,15 @@ pub enum NoAnswer {
         generation: u64,
         /// Every reason.
         reasons: BTreeSet<Reason>,
+    },
+    /// The query does not fit under a cap.
+    Capped {
+        /// The decision's id.
+        id: String,
+        /// The rulebook's generation.
+        generation: u64,
+        /// Which cap, why, and when it opens.
+        capped: Capped,
     },
     /// Refused so often that it is counted, and not recorded by itself.
     TooOften {

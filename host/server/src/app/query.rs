@@ -15,13 +15,13 @@ use super::{
     ask::Ask,
     clock,
     crowd::renew_later,
-    problem::{NoAnswer, Problem},
+    problem::{Capped, NoAnswer, Problem},
     records::Draft,
     resolve::{Resolved, Unresolved, resolve},
     review::{self, Reviewed, Reviewers},
     rows::{self, Shaper},
     rulings::{decide, reviewers},
-    usage,
+    usage::{self, Reservation},
 };
 use crate::http::Sent;
 
@@ -31,6 +31,8 @@ const CANDIDATES_MAX: u32 = 10_000;
 /// Why a query that can be decided has no answer.
 pub(super) enum Stop<'a> {
     Refused(Arc<Decision>, BTreeSet<Reason>),
+    /// It does not fit under a cap.
+    Capped(Arc<Decision>, Capped),
     /// A rule broke.
     Faulted(Ruler<'a>, RuleFault),
     Failed(&'static str),
@@ -38,8 +40,8 @@ pub(super) enum Stop<'a> {
 
 /// By whom a query is decided and read.
 pub(super) enum By<'s> {
-    /// A thread that somebody waits for. What the rulings leave goes where it says.
-    Itself(Option<&'s mut Spent>),
+    /// A thread that somebody waits for. What the rulings leave goes where it says, and so does what caps set aside.
+    Itself(Option<&'s mut Spent>, &'s mut Reservation),
     /// A thread that others do not wait for: then one that they do wait for reads the register.
     Apart,
 }
@@ -75,11 +77,10 @@ impl App {
         draft.service(&resolved.service.name, resolved.service.version);
         draft.subjects(self.subject_hashes(&resolved));
 
-        let place = self.under_way.enter(resolved.holder, &resolved.usage_basis, persons(&resolved));
         let rulers = active.rulers(&resolved.query);
         let shadows = active.shadows().iter().flat_map(|shadow| shadow.rulers(&resolved.query));
         if wants_usage(rulers.iter().copied().chain(shadows)) {
-            match usage::facts(&*self.store, &place, resolved.query.instant).await {
+            match usage::facts(&*self.store, &resolved).await {
                 Ok(facts) => Arc::make_mut(&mut resolved.query).facts = facts,
                 // Rules that need the facts find them absent, and refuse.
                 Err(error) => tracing::warn!(id, %error, "usage could not be read"),
@@ -88,35 +89,48 @@ impl App {
         draft.query(&resolved.query, self.description.told().digest());
         let member = self.crowd.join();
         let mut spent = member.spent();
-        let by = By::Itself(spent.as_mut());
+        let mut reservation = Reservation::default();
+        let by = By::Itself(spent.as_mut(), &mut reservation);
         let done = self.decide_and_read(&rulers, &resolved, &mut draft, by).await;
+        if done.is_err() {
+            reservation.settle(&*self.store, &id, 0).await;
+        }
         // In a crowd no processor has time to spare: what waits for some would only be kept from others.
         let spent = spent
             .and_then(|spent| if self.ledger.is_crowded() { Some(spent) } else { self.wipers.take(spent) });
         // Policies in shadow are asked after the answer; without them nothing of the query is kept for them.
         let offered = (!active.shadows().is_empty()).then(|| (Arc::clone(&resolved.query), ask));
+        let mut told = 0;
         let ended = match done {
             Ok((decision, rows)) => {
                 let decision = Arc::new(decision);
                 draft.decision(&decision);
                 let answer = self.shape(&resolved, &active, &decision, &rows).0;
                 let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len());
-                let persons = record.persons();
+                told = record.persons();
+                reservation.settle(&*self.store, &id, told).await;
                 let finish = move || {
                     let body = put(&answer);
                     // While it is at hand: what waits for the disk is kept small.
                     drop((answer, rows, decision, resolved));
                     body
                 };
-                let written = self.write(record, &id, finish).await;
-                written.map(|body| {
-                    place.recorded(persons);
-                    Sent { id, body }
-                })
+                match self.write(record, &id, finish).await {
+                    Ok(body) if reservation.holds() => Ok(Sent { id, body }),
+                    Ok(_) => {
+                        tracing::error!(id, "an answer took longer than its reservation holds");
+                        Err(NoAnswer::Failed { id, code: "overloaded", retry_after: None })
+                    }
+                    Err(none) => Err(none),
+                }
             }
             Err(Stop::Refused(decision, reasons)) => {
                 draft.decision(&decision);
                 self.refuse(draft, id, &active, reasons).await
+            }
+            Err(Stop::Capped(decision, capped)) => {
+                draft.decision(&decision);
+                self.refuse_capped(draft, id, &active, capped).await
             }
             Err(Stop::Faulted(ruler, fault)) => {
                 let (policy, kind) = (&ruler.at_work.policy().name, fault.kind());
@@ -129,7 +143,7 @@ impl App {
         };
         // After the record, so that no query waits for it.
         if let Some((query, ask)) = offered {
-            self.shadow.offer(&active, &query, ask);
+            self.shadow.offer(&active, &query, ask, told);
         }
         renew_later(spent);
         ended
@@ -154,9 +168,9 @@ impl App {
         by: By<'_>,
     ) -> Result<(Decision, Reviewed), Stop<'a>> {
         let query = &resolved.query;
-        let (apart, spent) = match by {
-            By::Itself(spent) => (false, spent),
-            By::Apart => (true, None),
+        let (apart, spent, reservation) = match by {
+            By::Itself(spent, reservation) => (false, spent, Some(reservation)),
+            By::Apart => (true, None, None),
         };
         let decision = decide(rulers, query, draft, spent)?;
         if !decision.is_allowed() {
@@ -177,7 +191,17 @@ impl App {
         let known = |fact: &String| entity.is_some_and(|entity| entity.fact(fact).is_some());
         let facts: Vec<String> = reviewers.facts().into_iter().filter(known).collect();
         let limit = decision.record_limit().and_then(|limit| u32::try_from(limit).ok());
-        let limit = resolved.limit.min(limit.unwrap_or(u32::MAX));
+        let mut limit = resolved.limit.min(limit.unwrap_or(u32::MAX));
+        if let Some(reservation) = reservation {
+            limit = match reservation.make(&*self.store, resolved, &decision, limit).await {
+                Ok(Ok(limit)) => limit,
+                Ok(Err(capped)) => return Err(Stop::Capped(Arc::new(decision), capped)),
+                Err(error) => {
+                    tracing::error!(id = query.id, %error, "persons could not be counted");
+                    return Err(Stop::Failed("store_unavailable"));
+                }
+            };
+        }
         let read = Read {
             entity: resolved.service.entity.as_str(),
             keys: resolved.keys.iter().map(|(name, values)| (name.as_str(), values.clone())).collect(),
@@ -393,10 +417,23 @@ impl App {
         Err(NoAnswer::Refused { id, generation: active.rulebook.generation, reasons })
     }
 
+    async fn refuse_capped<T>(
+        &self,
+        draft: Draft,
+        id: String,
+        active: &Active,
+        capped: Capped,
+    ) -> Result<T, NoAnswer> {
+        let codes = capped.reasons.iter().map(|reason| reason.code.clone()).collect();
+        self.write(draft.end(Outcome::Refused, 403, codes), &id, || ()).await?;
+        Err(NoAnswer::Capped { id, generation: active.rulebook.generation, capped })
+    }
+
     async fn fail<T>(&self, draft: Draft, id: String, code: &'static str) -> Result<T, NoAnswer> {
         let status = if code == "internal" { 500 } else { 503 };
         self.write(draft.end(Outcome::Failed, status, vec![code.to_owned()]), &id, || ()).await?;
-        let retry_after = (code == "register_unavailable").then_some(Duration::from_secs(5));
+        let retry_after =
+            matches!(code, "register_unavailable" | "store_unavailable").then_some(Duration::from_secs(5));
         Err(NoAnswer::Failed { id, code, retry_after })
     }
 
@@ -424,9 +461,4 @@ impl App {
 fn wants_usage<'a>(rulers: impl Iterator<Item = Ruler<'a>>) -> bool {
     let mut facts = rulers.filter_map(|ruler| ruler.version).flat_map(|v| &v.activated.about.facts);
     facts.any(|need| usage::supplies(&need.name))
-}
-
-/// How many persons a query counts for while it is under way.
-fn persons(resolved: &Resolved<'_>) -> u64 {
-    u64::from(resolved.query.subjects.count).max(1)
 }

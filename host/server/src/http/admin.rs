@@ -11,6 +11,7 @@ mod guard;
 mod json;
 mod keys;
 mod policies;
+mod proposals;
 mod rulebook;
 mod rules;
 
@@ -144,6 +145,21 @@ pub fn routes() -> Vec<Route> {
             "rulebook.rollback",
             &[DataManager, Operator],
             post(rulebook::roll_back),
+        ),
+        reads("/admin/v1/rulebook/diff", "rulebook.read", ANYBODY, get(rulebook::diff)),
+        reads("/admin/v1/proposals", "proposal.read", ANYBODY, get(proposals::list)),
+        reads("/admin/v1/proposals/{proposal}", "proposal.read", ANYBODY, get(proposals::one)),
+        changes(
+            "/admin/v1/proposals/{proposal}/confirm",
+            "proposal.confirm",
+            &[RuleApprover],
+            post(proposals::confirm),
+        ),
+        changes(
+            "/admin/v1/proposals/{proposal}/reject",
+            "proposal.reject",
+            &[RuleApprover, DataManager, Operator],
+            post(proposals::reject),
         ),
         reads("/admin/v1/keys", "key.read", ANYBODY, get(keys::list)),
         changes("/admin/v1/keys", "key.add", &[Operator], post(keys::add)),

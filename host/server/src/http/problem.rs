@@ -15,7 +15,7 @@ use paasla_core::Reason;
 use serde_json::{Map, Value, json};
 
 use super::DECISION;
-use crate::app::problem::{NoAnswer, Problem};
+use crate::app::problem::{Capped, NoAnswer, Problem};
 
 /// One problem document on its way out.
 #[derive(Debug)]
@@ -79,6 +79,25 @@ impl Document {
         document.more.insert("generation".to_owned(), generation.into());
         document.more.insert("reasons".to_owned(), reasons.iter().map(reason).collect());
         document.id = Some(id);
+        document
+    }
+
+    /// The same, with the cap that is in the way and when it opens.
+    fn capped(id: String, generation: u64, capped: &Capped) -> Self {
+        let mut document = Self::refused(id, generation, &capped.reasons);
+        let window = capped.window.name();
+        document.detail = Cow::Borrowed(match capped.opens {
+            Some(_) => "so many persons do not fit under a cap now; see `reasons`, `left` and `opensAt`",
+            None => "one query may not name so many persons under a cap; see `reasons`, and ask for fewer",
+        });
+        document.more.insert("window".to_owned(), window.into());
+        document.more.insert("left".to_owned(), capped.left.into());
+        if let Some(opens) = capped.opens {
+            document.retry_after = Some(opens.after);
+            if let Ok(at) = jiff::Timestamp::from_millisecond(opens.at) {
+                document.more.insert("opensAt".to_owned(), at.to_string().into());
+            }
+        }
         document
     }
 
@@ -147,7 +166,8 @@ impl IntoResponse for Document {
             [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
         let mut response = (self.status, headers, Value::Object(body).to_string()).into_response();
         if let Some(wait) = self.retry_after {
-            let seconds = HeaderValue::from(wait.as_secs().max(1));
+            let seconds =
+                HeaderValue::from(wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1));
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         if let Some(id) = &self.id {
@@ -162,6 +182,7 @@ impl IntoResponse for NoAnswer {
         let document = match self {
             Self::Invalid { id, status, problems } => Document::invalid(id, status, &problems),
             Self::Refused { id, generation, reasons } => Document::refused(id, generation, &reasons),
+            Self::Capped { id, generation, capped } => Document::capped(id, generation, &capped),
             Self::TooOften { retry_after } => too_often(retry_after),
             Self::Failed { id, code, retry_after } => Document::failed(id, code, retry_after),
         };

@@ -4,7 +4,7 @@
 use paasla_core::{Rulebook, is_same_person};
 use serde::{Deserialize, Serialize};
 
-use super::{key::TrustKey, token::Token, version::PolicyVersion};
+use super::{key::TrustKey, proposal::Proposal, token::Token, version::PolicyVersion};
 use crate::{fault::LogFault, rule::StoredRule};
 
 /// One thing that a change writes.
@@ -36,6 +36,10 @@ pub enum Act {
     LiftQuarantine(String),
     /// Notes that something is wrong with the log of records that is a loss, and is accepted: it is no longer told.
     AcceptLoss(LogFault),
+    /// Adds a proposal; its number is not looked at.
+    PutProposal(Box<Proposal>),
+    /// Replaces what is known of a proposal, which must still wait for a second person.
+    DecideProposal(Box<Proposal>),
     /// Installs a rulebook as the next generation, if the active generation is `expected` (0: none yet). Unlike
     /// [`crate::Store::install`] it makes a new generation also when the content is that of the active one.
     Install {
@@ -102,4 +106,6 @@ pub struct Committed {
     pub change: i64,
     /// The active generation after it, if it installed one.
     pub generation: Option<u64>,
+    /// The number of the proposal that it added, if any.
+    pub proposal: Option<i64>,
 }

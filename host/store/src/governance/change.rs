@@ -26,7 +26,7 @@ pub struct NewChange {
     pub version: Option<u32>,
     /// Why, in their words.
     pub reason: String,
-    /// Whether it was done or refused.
+    /// Whether it was done, refused or proposed.
     pub outcome: ChangeOutcome,
     /// SHA-256 of what was there before, lower-case hex; none when there was nothing. Of an act that changes the rulebook:
     /// of the rulebook whatever its number.
@@ -51,6 +51,8 @@ pub enum ChangeOutcome {
     Done,
     /// It was refused, and nothing changed.
     Refused,
+    /// It was proposed, and nothing changed: a second person is needed.
+    Proposed,
 }
 
 /// A change as it is stored.

@@ -23,10 +23,21 @@ impl Database {
         Self { file, writer, readers }
     }
 
+    /// The same file and the same connections that read, with another one that writes.
+    pub(super) fn with_writer(&self, writer: SqlitePool) -> Self {
+        Self { writer, ..self.clone() }
+    }
+
     /// What reads.
     pub(super) fn readers(&self) -> Result<&SqlitePool, StoreError> {
         self.file.check()?;
         Ok(&self.readers)
+    }
+
+    /// What writes, for a single statement.
+    pub(super) fn writer(&self) -> Result<&SqlitePool, StoreError> {
+        self.file.check()?;
+        Ok(&self.writer)
     }
 
     /// Begins to write. Takes the lock at once: a transaction that reads first and then wants to write could find
@@ -51,6 +62,11 @@ impl Database {
 
     pub(super) fn is_closed(&self) -> bool {
         self.writer.is_closed()
+    }
+
+    /// Closes what writes.
+    pub(super) async fn close_writer(&self) {
+        self.writer.close().await;
     }
 
     /// Closes all connections, and moves the write-ahead log into the database file.

@@ -77,6 +77,15 @@ pub(super) async fn writer(file: &Opened) -> Result<SqlitePool, StoreError> {
     pool(1, file).connect_with(options).await.map_err(failure)
 }
 
+/// Opens the one connection that reserves. What it writes outlives a crash of the program, and that is enough: a loss of
+/// power ends every query, and what was told has a record.
+pub(super) async fn reserver(file: &Opened) -> Result<SqlitePool, StoreError> {
+    let options = options(file.path())
+        .synchronous(SqliteSynchronous::Normal)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+    pool(1, file).connect_with(options).await.map_err(failure)
+}
+
 /// Opens the connections that only read.
 pub(super) async fn readers(file: &Opened) -> Result<SqlitePool, StoreError> {
     pool(READERS, file)

@@ -2,9 +2,13 @@
 //! How control data changes.
 
 mod commit;
+mod proposal;
 mod shadow;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
+use paasla_core::ObjectId;
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::SqlitePool;
 
@@ -16,6 +20,7 @@ use crate::{
         act::{Act, Admission, Committed, Signature},
         change::{Change, NewChange},
         key::TrustKey,
+        proposal::Proposal,
         shadow::{ShadowChange, ShadowCount, ShadowMissed, ShadowSeen, ShadowTally},
         token::Token,
         version::PolicyVersion,
@@ -118,6 +123,18 @@ impl Governance for SqliteStore {
         .await
         .map_err(failure)?;
         rows.into_iter().map(|(name, content)| read("policy version", &name, &content)).collect()
+    }
+
+    async fn held_before(&self) -> Result<BTreeSet<ObjectId>, StoreError> {
+        super::rulebook::held_before(self.database.readers()?).await
+    }
+
+    async fn proposals(&self, waiting: bool) -> Result<Vec<Proposal>, StoreError> {
+        proposal::all(self.database.readers()?, waiting).await
+    }
+
+    async fn proposal(&self, id: i64) -> Result<Option<Proposal>, StoreError> {
+        proposal::one(self.database.readers()?, id).await
     }
 
     async fn add_shadow(&self, seen: &[ShadowSeen], missed: &[ShadowMissed]) -> Result<(), StoreError> {

@@ -22,6 +22,7 @@ use std::{
 use cap_std::fs::Dir;
 use paasla_core::{ClientId, Counted, Entry, Record};
 use rustix::fs::{StatVfsMountFlags, statvfs};
+use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
 
 use super::{
@@ -30,7 +31,7 @@ use super::{
     failure::failure,
     noted::{self, Noted},
     opened::Opened,
-    unavailable, usage,
+    reservation, unavailable, usage,
 };
 use crate::{
     error::StoreError,
@@ -38,7 +39,6 @@ use crate::{
     filter::RecordFilter,
     find::{self, Finder, Hit, Wanted, key},
     log::{self, Depth, Id, Log, LogError, Rest, Written},
-    usage::Usage,
 };
 
 const WHAT: &str = "record";
@@ -50,12 +50,13 @@ const PAUSE: Duration = Duration::from_secs(2);
 const STEP: u64 = 4 << 20;
 
 /// How many persons one record counts for, and up to where its batch is.
-#[derive(Debug, Clone, Copy)]
-struct Recent {
-    written: Written,
+#[derive(Debug, Clone)]
+pub(super) struct Recent {
+    pub(super) id: String,
+    pub(super) written: Written,
     /// Milliseconds since 1970-01-01T00:00:00Z.
-    instant: i64,
-    persons: u64,
+    pub(super) instant: i64,
+    pub(super) persons: u64,
 }
 
 /// The log, and what finds records in it.
@@ -207,9 +208,9 @@ impl Records {
             let Ok((written, places)) = written else { return self.finder.give_up() };
             // Before the finder says that it is written so far: then all that it counts is here.
             let mut recent = self.recent();
-            for Counted { holder, basis, instant, persons } in entries.iter().filter_map(Entry::usage) {
+            for Counted { id, holder, basis, instant, persons } in entries.iter().filter_map(Entry::usage) {
                 let of = recent.entry((holder.clone(), basis.clone())).or_default();
-                of.push(Recent { written, instant: *instant, persons: *persons });
+                of.push(Recent { id: id.clone(), written, instant: *instant, persons: *persons });
             }
             drop(recent);
             self.finder.add(written, entries, places);
@@ -225,16 +226,15 @@ impl Records {
         })
     }
 
-    /// What is written and counted, noted or not. See [`usage::of`].
-    pub(super) async fn usage(&self, client: &ClientId, basis: &str, now: i64) -> Result<Usage, StoreError> {
-        let key = (client.to_string(), basis.to_owned());
-        // Before the database is asked: what is noted meanwhile is found there, and told by how far it is noted.
-        let recent = self.recent().get(&key).cloned().unwrap_or_default();
-        let (mut usage, noted) = usage::of(self.database.readers()?, &key.0, basis, now).await?;
-        for recent in recent.into_iter().filter(|recent| !noted.covers(recent.written)) {
-            usage.add(recent.persons, recent.instant, now);
-        }
-        Ok(usage)
+    /// What this program has written and counted, and that may not be noted yet. To be called before the database is
+    /// asked: what is noted meanwhile is found there, and told by how far it is noted.
+    pub(super) fn recent_of(&self, client: &ClientId, basis: &str) -> Vec<Recent> {
+        self.recent().get(&(client.to_string(), basis.to_owned())).cloned().unwrap_or_default()
+    }
+
+    /// The connections that read.
+    pub(super) fn readers(&self) -> Result<&SqlitePool, StoreError> {
+        self.database.readers()
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Vec<Recent>>> {
@@ -292,7 +292,7 @@ impl Records {
     }
 
     /// Notes what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
-    async fn note_all(records: &Arc<Self>) -> Result<(), StoreError> {
+    pub(super) async fn note_all(records: &Arc<Self>) -> Result<(), StoreError> {
         let _noting = records.noting.lock().await;
         let noted = Noted::read(records.database.readers()?).await?;
         records.recent().retain(|_, of| {
@@ -362,9 +362,9 @@ impl Records {
         let within = |written: Written| written.segment == segment && from < written.to && written.to <= to;
         let mut counted = Vec::new();
         for ((holder, basis), of) in &*self.recent() {
-            for Recent { instant, persons, .. } in of.iter().filter(|recent| within(recent.written)) {
-                let (holder, basis) = (holder.clone(), basis.clone());
-                counted.push(Counted { holder, basis, instant: *instant, persons: *persons });
+            for Recent { id, instant, persons, .. } in of.iter().filter(|recent| within(recent.written)) {
+                let (id, holder, basis) = (id.clone(), holder.clone(), basis.clone());
+                counted.push(Counted { id, holder, basis, instant: *instant, persons: *persons });
             }
         }
         counted
@@ -408,9 +408,10 @@ impl Records {
             return Ok(false);
         }
         usage::add(&mut transaction, &records.pruned_at, counted).await?;
+        reservation::end(&mut transaction, counted).await?;
         let upsert = "INSERT INTO segment (number, noted, ended, id) VALUES ($1, $2, $3, $4) \
-                      ON CONFLICT (number) DO UPDATE SET noted = excluded.noted, ended = excluded.ended, \
-                      id = coalesce(excluded.id, id)";
+                       ON CONFLICT (number) DO UPDATE SET noted = excluded.noted, ended = excluded.ended, \
+                       id = coalesce(excluded.id, id)";
         sqlx::query(upsert)
             .bind(number)
             .bind(to)

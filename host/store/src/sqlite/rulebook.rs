@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Rulebooks.
 
-use paasla_core::{Policy, Rulebook};
+use std::collections::BTreeSet;
+
+use paasla_core::{ObjectId, ObjectKind, Policy, Rulebook};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Sqlite, SqliteConnection, SqliteExecutor, SqlitePool, query::QueryAs, sqlite::SqliteArguments};
 
@@ -79,6 +81,32 @@ pub(super) async fn generations(readers: &SqlitePool) -> Result<Vec<GenerationIn
         Ok(GenerationInfo { generation, installed_at, by, reason, policies, active })
     };
     rows.into_iter().enumerate().map(info).collect()
+}
+
+/// Every object's kind and name, of each part once. A policy in shadow is none.
+const HELD: &str = "\
+    SELECT 'service', o.value ->> '$.name' || '/v' || (o.value ->> '$.version') \
+        FROM (SELECT DISTINCT services AS digest FROM generation) JOIN rulebook_part USING (digest), json_each(content) AS o \
+    UNION SELECT 'grant', o.value ->> '$.id' \
+        FROM (SELECT DISTINCT grants AS digest FROM generation) JOIN rulebook_part USING (digest), json_each(content) AS o \
+    UNION SELECT 'policy', o.value ->> '$.name' \
+        FROM (SELECT DISTINCT policies AS digest FROM generation) JOIN rulebook_part USING (digest), json_each(content) AS o \
+        WHERE coalesce(o.value ->> '$.mode', 'enforce') = 'enforce' \
+    UNION SELECT o.value ->> '$.kind', o.value ->> '$.iri' \
+        FROM (SELECT DISTINCT vocabulary AS digest FROM generation) JOIN rulebook_part USING (digest), \
+        json_each(content, '$.concepts') AS o \
+    UNION SELECT 'prefix', o.key \
+        FROM (SELECT DISTINCT vocabulary AS digest FROM generation) JOIN rulebook_part USING (digest), \
+        json_each(content, '$.prefixes') AS o";
+
+pub(super) async fn held_before(readers: &SqlitePool) -> Result<BTreeSet<ObjectId>, StoreError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(HELD).fetch_all(readers).await.map_err(failure)?;
+    let read = |(kind, name): (String, String)| {
+        let kind: Option<ObjectKind> = serde_json::from_value(kind.into()).ok();
+        let kind = kind.ok_or_else(|| StoreError::Corrupt { what: WHAT, key: name.clone() })?;
+        Ok(ObjectId { kind, name })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 pub(super) async fn install(

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use paasla_core::{Counted, Window};
-use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{
     failure::failure,
@@ -35,7 +35,7 @@ macro_rules! sum {
 
 /// What the buckets count, and how far the log was in them then.
 pub(super) async fn of(
-    readers: &SqlitePool,
+    connection: &mut SqliteConnection,
     client: &str,
     basis: &str,
     now: i64,
@@ -56,7 +56,7 @@ pub(super) async fn of(
         query = query.bind(Grain::of(window).millis()).bind(since(window, now));
     }
     let (hour, day, month, year, noted): (i64, i64, i64, i64, String) =
-        query.fetch_one(readers).await.map_err(failure)?;
+        query.fetch_one(connection).await.map_err(failure)?;
     let persons = |sum: i64| u64::try_from(sum).unwrap_or(0);
     let usage = Usage { hour: persons(hour), day: persons(day), month: persons(month), year: persons(year) };
     Ok((usage, Noted::of(&noted)?))
@@ -122,6 +122,11 @@ mod tests {
     use super::*;
     use crate::SqliteStore;
 
+    async fn usage(store: &SqliteStore, client: &str, now: i64) -> Usage {
+        let mut connection = store.database.readers().unwrap().acquire().await.unwrap();
+        of(&mut connection, client, "b", now).await.unwrap().0
+    }
+
     /// Pruning leaves every window as it was, an hour's slack of the clock included.
     #[tokio::test]
     async fn pruning_changes_no_window() {
@@ -142,7 +147,7 @@ mod tests {
             }
         }
         transaction.commit().await.unwrap();
-        let usage = async |now| of(store.database.readers().unwrap(), client, "b", now).await.unwrap().0;
+        let usage = async |now| usage(&store, client, now).await;
         let earlier = NOW - Grain::Hour.millis();
         let before = [usage(NOW).await, usage(earlier).await];
         assert_eq!(before[0], Usage { hour: 61, day: 25, month: 31, year: 366 });
@@ -166,15 +171,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("store.db")).await.unwrap();
         let client = "EE/COM/1/a";
-        let counted =
-            |instant, persons| Counted { holder: client.to_owned(), basis: "b".to_owned(), instant, persons };
+        let counted = |instant, persons| Counted {
+            id: String::new(),
+            holder: client.to_owned(),
+            basis: "b".to_owned(),
+            instant,
+            persons,
+        };
         let mut connection = store.database.begin().await.unwrap();
         let never = || AtomicI64::new(i64::MIN);
         for (instant, persons) in [(NOW, 19), (NOW + 400 * DAY, 1), (NOW + 400 * DAY + 1, 1), (NOW + 2, 1)] {
             add(&mut connection, &never(), &[counted(instant, persons)]).await.unwrap();
         }
         connection.commit().await.unwrap();
-        let usage = async |now| of(store.database.readers().unwrap(), client, "b", now).await.unwrap().0;
+        let usage = async |now| usage(&store, client, now).await;
         let all = Usage { hour: 22, day: 22, month: 22, year: 22 };
         assert_eq!(usage(NOW + 3).await, all);
         assert_eq!(usage(NOW - 40 * DAY).await, all);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How control data changes.
 
-use paasla_core::Rulebook;
+use std::collections::BTreeSet;
+
+use paasla_core::{ObjectId, ObjectKind, Rulebook};
 use paasla_store::{
     Store, StoreError,
     governance::{
         act::{Act, Admission, Signature},
         change::{ChangeOutcome, NewChange},
         key::TrustKey,
+        proposal::{Effect, Proposal, ProposalState, ProposedAct},
         shadow::{Difference, SHADOW_CHANGES_KEPT, ShadowMissed, ShadowOutcome, ShadowSeen},
         token::{Role, Token},
         version::{PolicyVersion, VersionState},
@@ -207,6 +210,63 @@ pub(crate) async fn versions_are_counted_and_never_overwritten(home: &impl Home)
     assert_eq!(store.planned().await.unwrap(), planned);
     store.commit(&[Act::SetVersion(second)], &note).await.unwrap();
     assert_eq!(store.planned().await.unwrap(), planned[..1]);
+}
+
+pub(crate) async fn what_a_rulebook_ever_held_is_known(home: &impl Home) {
+    let store = home.open().await;
+    assert!(store.held_before().await.unwrap().is_empty());
+    let full = with_rule(&*store).await;
+    let emptied = Rulebook { grants: Vec::new(), policies: Vec::new(), ..full.clone() };
+    let shadow = paasla_core::Policy { mode: paasla_core::Mode::Shadow, ..policy("watched", b"rule", "{}") };
+    let full = Rulebook { policies: vec![policy("minors", b"rule", "{}"), shadow], ..full };
+    store.commit(&[install(&full, 0)], &change("seed", "rulebook")).await.unwrap();
+    store.commit(&[install(&emptied, 1)], &change("seed", "rulebook")).await.unwrap();
+    let mut expected: BTreeSet<ObjectId> = full.objects().into_keys().collect();
+    expected.retain(|id| id.kind != ObjectKind::Shadow);
+    assert_eq!(store.held_before().await.unwrap(), expected);
+}
+
+pub(crate) async fn a_proposal_is_decided_once(home: &impl Home) {
+    let store = home.open().await;
+    let rulebook = with_rule(&*store).await;
+    let act = ProposedAct::Seed {
+        files: Box::new(rulebook.clone()),
+        replace_policies: false,
+        bring_back: vec!["grant/a".into()],
+    };
+    let effect = Effect { changes: Rulebook::default().diff(&rulebook), ..Effect::default() };
+    let proposal = Proposal {
+        id: 0,
+        act,
+        state: ProposalState::Open,
+        by: "mari".into(),
+        token: None,
+        institution: None,
+        at: NOW,
+        reason: "a test".into(),
+        base: 0,
+        effect,
+        decided: None,
+    };
+    let put = Act::PutProposal(Box::new(proposal.clone()));
+    let id = store.commit(&[put], &change("rulebook.seed", "rulebook")).await.unwrap().proposal.unwrap();
+    let kept = Proposal { id, ..proposal };
+    assert_eq!(
+        store.proposal(id).await.unwrap().as_ref(),
+        Some(&kept),
+        "and what is read is what was written"
+    );
+    assert_eq!(store.proposals(true).await.unwrap(), std::slice::from_ref(&kept));
+    let confirmed = Proposal { state: ProposalState::Confirmed, ..kept };
+    let acts = [install(&rulebook, 0), Act::DecideProposal(Box::new(confirmed.clone()))];
+    store.commit(&acts, &change("rulebook.seed", "rulebook")).await.unwrap();
+    assert_eq!(store.proposals(true).await.unwrap(), []);
+    assert_eq!(store.proposals(false).await.unwrap(), std::slice::from_ref(&confirmed));
+    // A second time nothing of it is done.
+    let acts = [install(&rulebook, 1), Act::DecideProposal(Box::new(confirmed))];
+    let again = store.commit(&acts, &change("rulebook.seed", "rulebook")).await;
+    assert!(matches!(again, Err(StoreError::Conflict { what: "proposal", .. })), "{again:?}");
+    assert_eq!(store.newest().await.unwrap(), 1);
 }
 
 fn seen(record: &str, subsystem: &str, what: ShadowOutcome) -> ShadowSeen {

@@ -64,6 +64,8 @@ contract! {
         of_two_changes_at_once_one_wins
         tokens_keys_and_signatures_are_kept
         versions_are_counted_and_never_overwritten
+        what_a_rulebook_ever_held_is_known
+        a_proposal_is_decided_once
         what_was_seen_in_shadow_is_summed
         what_changed_in_shadow_is_kept_up_to_a_number
     }

@@ -28,16 +28,16 @@ pub(crate) async fn counts_persons_of_answered_queries(home: &impl Home) {
     let usage = async || store.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap();
     assert_eq!(usage().await, all(0));
     append(&*store, &[asked(3, 1), asked(1, 4), asked(0, 5), asked(0, 0)]).unwrap();
-    assert_eq!(usage().await, all(12));
+    assert_eq!(usage().await, all(13));
     let uncounted = [Outcome::Refused, Outcome::Invalid, Outcome::Failed]
         .map(|outcome| Record { outcome, ..asked(7, 7) })
         .into_iter()
         .chain([Record { usage_basis: None, ..asked(7, 7) }]);
     append(&*store, &uncounted.collect::<Vec<_>>()).unwrap();
-    assert_eq!(usage().await, all(12));
+    assert_eq!(usage().await, all(13));
     append(&*store, &[asked(2, 0)]).unwrap();
-    assert_eq!(usage().await, all(14));
-    assert_eq!(home.open().await.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap(), all(14));
+    assert_eq!(usage().await, all(15));
+    assert_eq!(home.open().await.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap(), all(15));
 }
 
 /// A member's subsystems share one count where the member holds the access right.
@@ -116,7 +116,7 @@ pub(crate) async fn never_counts_too_few_and_at_most_one_bucket_too_many(home: &
             let length = window.seconds() * 1_000;
             let naive = |from: i64, to: i64| -> u64 {
                 let within = records.iter().filter(|record| record.instant > from && record.instant <= to);
-                within.map(|record| (record.subjects.len() as u64).max(record.returned.into())).sum()
+                within.map(|record| record.persons()).sum()
             };
             let (least, most) = (naive(NOW - length, i64::MAX), naive(NOW - length - bucket, i64::MAX));
             let counted = usage.within(window);

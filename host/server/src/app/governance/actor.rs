@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who acts.
 
-use paasla_core::{ClientId, Scope};
+use paasla_core::{ClientId, Scope, is_same_person};
 use paasla_store::{
     StoreError,
     governance::token::{Role, TokenState},
@@ -35,6 +35,11 @@ impl Actor {
     #[must_use]
     pub fn may(&self, roles: &[Role]) -> bool {
         self.roles.iter().any(|role| roles.contains(role))
+    }
+
+    /// Whether they are the person who did something, as far as is known: by id, or by token.
+    pub(crate) fn is_who(&self, who: &str, token: Option<&str>) -> bool {
+        is_same_person(&self.who, who) || (token.is_some() && self.token.as_deref() == token)
     }
 
     /// For whom they act, as it stands in what they make.

@@ -5,12 +5,17 @@ use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey as _};
 use paasla_core::{Mode, Policy, Scope};
 use paasla_store::{
     Action, NewQuarantine,
-    governance::{act::Act, key::TrustKey, version::digest_of},
+    governance::{
+        act::Act,
+        key::TrustKey,
+        proposal::{ProposalState, ProposedAct},
+        version::digest_of,
+    },
 };
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Deed, Revoked, actor::Actor, now, refusal::Refusal, turn::Turn, vouch};
+use super::{Deed, Revoked, actor::Actor, now, proposals::proposal, refusal::Refusal, turn::Turn, vouch};
 use crate::app::{App, active::scope_unmet, quarantine::VersionId};
 
 /// A key as it is brought.
@@ -33,7 +38,7 @@ pub struct RevokedKey {
     pub key: TrustKey,
     /// Policies in force or in shadow for which no other key vouches.
     pub policies: Vec<String>,
-    /// What became of them.
+    /// What became of them; where it takes two people to retire them, that is proposed.
     pub then: Revoked,
 }
 
@@ -116,11 +121,15 @@ impl App {
         let then = self.governor.settings.revoked;
         let put = Act::PutKey(key.clone());
         if then == Revoked::Retire && !touched.is_empty() {
+            // What is in force goes when a second person agrees: more may be seen then.
+            let proposals = self.propose_retirements(deed, &touched).await?;
+            let is_proposed = |own: &Policy| !proposals.is_empty() && own.mode == Mode::Enforce;
             let gone: Vec<String> = touched.iter().map(digest_of).collect();
+            let acts: Vec<Act> = std::iter::once(put).chain(proposals.clone()).collect();
             self.take_turn_anyway(deed, |active| {
                 let mut rulebook = active.rulebook.clone();
-                rulebook.policies.retain(|own| !gone.contains(&digest_of(own)));
-                Ok(Turn::new(rulebook, vec![put.clone()]))
+                rulebook.policies.retain(|own| is_proposed(own) || !gone.contains(&digest_of(own)));
+                Ok(Turn::new(rulebook, acts.clone()))
             })
             .await?;
         } else {
@@ -134,6 +143,20 @@ impl App {
         }
         tracing::warn!(key = id, owner = key.owner, ?policies, ?then, "a key was revoked");
         Ok(RevokedKey { key, policies, then })
+    }
+
+    /// Proposals to take those of these policies out of force that are in it; none where one person may do that.
+    async fn propose_retirements(&self, deed: Deed<'_>, policies: &[Policy]) -> Result<Vec<Act>, Refusal> {
+        let mut acts = Vec::new();
+        if !self.governor.settings.four_eyes {
+            return Ok(acts);
+        }
+        for policy in policies.iter().filter(|policy| policy.mode == Mode::Enforce) {
+            let act = ProposedAct::Retire { name: policy.name.clone(), version: None };
+            let plan = self.plan_retirement(deed, &policy.name, None).await?;
+            acts.push(Act::PutProposal(Box::new(proposal(deed, act, &plan, ProposalState::Open))));
+        }
+        Ok(acts)
     }
 
     /// Policies in force and in shadow whose rule this key signed, and for which no key vouches that is in force.

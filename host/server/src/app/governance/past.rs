@@ -40,7 +40,7 @@ impl App {
     }
 
     /// Why nobody vouches for a policy any more.
-    async fn lost(&self, policy: &Policy) -> Result<Option<Problem>, StoreError> {
+    pub(super) async fn lost(&self, policy: &Policy) -> Result<Option<Problem>, StoreError> {
         if !self.governor.settings.signatures {
             return Ok(None);
         }

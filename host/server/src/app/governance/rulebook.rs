@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The rulebook: what it is now, what it was, and back to what it was.
+//! The rulebook: what it is now, what it was, and what differs.
 
-use paasla_core::Rulebook;
+use paasla_core::{ObjectDiff, Policy, Rulebook};
+use paasla_store::{GenerationInfo, governance::version::digest_of};
+use serde::Serialize;
 
-use super::{Deed, actor::Actor, past, refusal::Refusal, turn::Turn};
+use super::{
+    actor::Actor,
+    refusal::Refusal,
+    since::{Since, since},
+};
 use crate::app::App;
 
-/// What came of going back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RolledBack {
-    /// The generation that is at work now.
-    pub generation: u64,
-    /// The earlier one whose content it has.
-    pub content_of: u64,
+/// A policy of a rulebook, and since when it is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PolicySince {
+    /// Its name.
+    pub name: String,
+    /// Whether it is in force; otherwise it is in shadow.
+    pub enforced: bool,
+    /// Since when.
+    pub since: Option<Since>,
 }
 
 impl App {
@@ -22,52 +30,52 @@ impl App {
         self.active.load().rulebook.clone()
     }
 
-    /// Puts the content of an earlier generation to work again (that of the one before, if none is named), as a new one.
+    /// The rulebook that was the newest at an instant (milliseconds since 1970-01-01T00:00:00Z), or the one at work, as
+    /// somebody sees it; and since when it and each of its policies were there. The past is for the ministry's people.
     ///
     /// # Errors
-    /// When there is no such generation, it is the one at work, it can no longer be put to work, or it holds policies
-    /// that governance has taken out since: rejected, expired, or signed by keys that were all revoked.
-    pub async fn roll_back(
+    /// When there was none yet, or an institution asks for the past.
+    pub async fn rulebook_at(
         &self,
         actor: &Actor,
-        to: Option<u64>,
-        reason: &str,
-    ) -> Result<RolledBack, Refusal> {
-        let _turn = self.governor.turn.lock().await;
-        let newest = self.newest_or_unfit().await;
-        let at_work = self.active.load().rulebook.generation;
-        // A newest one that cannot be put to work is undone first.
-        let is_passed_over = newest.as_ref().is_ok_and(|newest| *newest > at_work);
-        let before = if is_passed_over { at_work } else { at_work.saturating_sub(1) };
-        let to = to.unwrap_or(before);
-        let target = to.to_string();
-        let deed = Deed { actor, action: "rulebook.rollback", target: &target, version: None, reason };
-        let done = match newest {
-            Ok(newest) => self.roll_back_to(deed, to, newest).await,
-            Err(error) => Err(error.into()),
-        };
-        match done {
-            Ok(generation) => Ok(RolledBack { generation, content_of: to }),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+        instant: Option<i64>,
+    ) -> Result<(Since, Rulebook, Vec<PolicySince>), Refusal> {
+        if instant.is_some() {
+            actor.check_ministry()?;
         }
+        let none = || Refusal::invalid("generation_none", "url", "there was no rulebook yet at that time");
+        let at_work = self.rulebook();
+        let all = self.store.generations().await?.into_iter();
+        let mut all = all.filter(|info| info.generation <= at_work.generation);
+        let is_then = |info: &GenerationInfo| instant.is_none_or(|instant| info.installed_at <= instant);
+        let info = all.find(is_then).ok_or_else(none)?;
+        let rulebook = match info.generation {
+            number if number == at_work.generation => at_work,
+            number => self.store.rulebook_at(number).await?.ok_or_else(none)?,
+        };
+        let rulebook = self.seen(actor, rulebook).await?;
+        let known = since(&*self.store, &rulebook).await?;
+        let one = |policy: &Policy| {
+            let enforced = policy.mode == paasla_core::Mode::Enforce;
+            let since = known.get(&(enforced, digest_of(policy))).cloned().map(|since| since.seen_by(actor));
+            PolicySince { name: policy.name.clone(), enforced, since }
+        };
+        let policies = rulebook.policies.iter().map(one).collect();
+        Ok((Since::from(&info).seen_by(actor), rulebook, policies))
     }
 
-    async fn roll_back_to(&self, deed: Deed<'_>, to: u64, newest: u64) -> Result<u64, Refusal> {
-        deed.check_reason()?;
-        deed.actor.check_ministry()?;
-        let now = self.rulebook();
-        if to == now.generation && to == newest {
-            let message = format!("generation {to} is the one at work");
-            return Err(Refusal::conflict("already_at_work", message));
-        }
-        let earlier = self.store.rulebook_at(to).await?;
-        let earlier = earlier.ok_or_else(|| Refusal::not_found("generation", &to.to_string()))?;
-        let versions = self.store.versions(None).await?;
-        Refusal::all(self.barred_in(&earlier, &now, &versions).await?)?;
-        self.take_turn_anyway(deed, |active| {
-            let cancelled = past::planned(&versions, |name| past::differ(&active.rulebook, &earlier, name));
-            Ok(Turn::new(earlier.clone(), Vec::new()).cancelling(cancelled))
-        })
-        .await
+    /// What differs between two generations. It holds everybody's rights, so it is for the ministry's people.
+    ///
+    /// # Errors
+    /// When there is no such generation, or the actor is of an institution.
+    pub async fn rulebook_diff(&self, actor: &Actor, from: u64, to: u64) -> Result<Vec<ObjectDiff>, Refusal> {
+        actor.check_ministry()?;
+        let [from, to] = [self.generation_of(from).await?, self.generation_of(to).await?];
+        Ok(from.diff(&to))
+    }
+
+    async fn generation_of(&self, number: u64) -> Result<Rulebook, Refusal> {
+        let found = self.store.rulebook_at(number).await?;
+        found.ok_or_else(|| Refusal::not_found("generation", &number.to_string()))
     }
 }

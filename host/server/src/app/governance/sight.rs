@@ -53,13 +53,9 @@ impl Actor {
 }
 
 impl App {
-    /// The rulebook at work, as they see it: an institution sees the access rights of its clients, the services that these
-    /// open, and its own policies.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn seen_rulebook(&self, actor: &Actor) -> Result<Rulebook, StoreError> {
-        let mut rulebook = self.rulebook();
+    /// A rulebook, as they see it: an institution sees the access rights of its clients, the services that these open, and
+    /// its own policies.
+    pub(super) async fn seen(&self, actor: &Actor, mut rulebook: Rulebook) -> Result<Rulebook, StoreError> {
         if actor.institution.is_none() {
             return Ok(rulebook);
         }

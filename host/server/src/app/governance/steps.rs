@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The steps in a policy's life: shadow, approved, in force, retired; or rejected.
+//! The steps that lead a policy into force: shadow, approved, in force; or rejected.
 
-use paasla_core::{Mode, Policy, is_same_person};
+use paasla_core::{Mode, Policy};
 use paasla_store::governance::{
     act::Act,
-    version::{PolicyVersion, VersionState, digest_of, version_of},
+    version::{PolicyVersion, VersionState, digest_of},
 };
 use serde::Deserialize;
 
@@ -14,9 +14,12 @@ use super::{
     now, past,
     refusal::Refusal,
     turn::Turn,
-    view::{Life, PolicyView, life, view},
+    view::{Life, PolicyView, instant, life, view},
 };
 use crate::app::{App, active::Active, aside::aside};
+
+/// How much a clock may differ from the host's: a time that was over no longer ago is taken for now.
+const CLOCKS_DIFFER_MS: i64 = 60_000;
 
 /// A step in a policy's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,15 +32,13 @@ pub enum Step {
     Reject,
     /// Is in force, now or from a set time.
     Activate,
-    /// Is no longer in force, or in shadow.
-    Retire,
 }
 
 /// Of which version, and when.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct StepOptions {
-    /// Which version. Otherwise the newest; to retire, the one in force, or else the one in shadow.
+    /// Which version. Otherwise the newest.
     pub version: Option<u32>,
     /// When to put it in force: milliseconds since 1970-01-01T00:00:00Z. Otherwise at once.
     pub at: Option<i64>,
@@ -52,7 +53,6 @@ impl Step {
             Self::Approve => "policy.approve",
             Self::Reject => "policy.reject",
             Self::Activate => "policy.activate",
-            Self::Retire => "policy.retire",
         }
     }
 }
@@ -79,25 +79,6 @@ impl App {
         }
     }
 
-    /// Puts a policy that is in quarantine back into service.
-    ///
-    /// # Errors
-    /// When it is not in quarantine.
-    pub async fn lift(&self, actor: &Actor, name: &str, reason: &str) -> Result<(), Refusal> {
-        let deed = Deed { actor, action: "policy.lift", target: name, version: None, reason };
-        let work = async {
-            deed.check_reason()?;
-            actor.check_ministry()?;
-            self.store.commit(&[Act::LiftQuarantine(name.to_owned())], &deed.change(None, None)).await?;
-            self.look_at_quarantine().await?;
-            Ok(())
-        };
-        match work.await {
-            Ok(()) => Ok(()),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
-        }
-    }
-
     /// The same for a caller who holds the governor's turn.
     pub(super) async fn step_in_turn(
         &self,
@@ -110,16 +91,13 @@ impl App {
         let versions = self.store.versions(Some(deed.target)).await?;
         deed.actor.check_sees_policy(deed.target, &versions)?;
         let active = self.active.load_full();
-        if step == Step::Retire {
-            return self.retire(deed, &active, &versions, options.version).await;
-        }
         let version = chosen(deed.target, &versions, options.version)?;
         deed.actor.check_owner(deed.target, version.institution.as_deref())?;
         match step {
             Step::Shadow => self.shadow_step(deed, &active, &versions, version).await,
             Step::Approve => self.approve(deed, &active, version).await,
             Step::Reject => self.reject(deed, &active, version).await,
-            Step::Activate | Step::Retire => self.activate(deed, &active, &versions, version, options).await,
+            Step::Activate => self.activate(deed, &active, &versions, version, options).await,
         }
     }
 
@@ -131,6 +109,7 @@ impl App {
         version: PolicyVersion,
     ) -> Result<PolicyView, Refusal> {
         match life(active, &version) {
+            Life::Shadow => return Ok(view(active, &version)),
             Life::Rejected => return Err(wrong_state(&version, "it was rejected: make a new version")),
             Life::Enforced | Life::Quarantined => {
                 return Err(wrong_state(&version, "it is in force: it would differ from itself in nothing"));
@@ -180,10 +159,8 @@ impl App {
         }
         if self.governor.settings.four_eyes {
             let admission = self.store.admission(&version.policy.rule).await?;
-            let who = deed.actor.who.as_str();
-            let brought_it = admission.is_some_and(|admission| admission.was_brought_by(who));
-            let same_token = version.token.is_some() && version.token == deed.actor.token;
-            if same_token || is_same_person(&version.by, who) || brought_it {
+            let brought_it = admission.is_some_and(|admission| admission.was_brought_by(&deed.actor.who));
+            if brought_it || deed.actor.is_who(&version.by, version.token.as_deref()) {
                 let message = "somebody other than who made the policy, and other than who brought in its rule, must \
                                approve it";
                 return Err(Refusal::forbidden("four_eyes", message));
@@ -236,6 +213,12 @@ impl App {
         if matches!(stands, Life::Enforced | Life::Quarantined) {
             return Err(wrong_state(&version, "it is in force already"));
         }
+        if stands == Life::Retired {
+            return Err(wrong_state(
+                &version,
+                "it is retired: it must be approved anew to come into force again",
+            ));
+        }
         if version.state != VersionState::Approved {
             return Err(wrong_state(&version, "it is not approved: `paasla policy approve` comes first"));
         }
@@ -247,9 +230,16 @@ impl App {
             let message = "it would expire before it comes into force: set a later time for that";
             return Err(Refusal::invalid("expires_too_early", "/expires", message));
         }
+        if options.at.is_some_and(|at| at < now.saturating_sub(CLOCKS_DIFFER_MS)) {
+            let message =
+                "this time is over: set one to come, or leave it out to put the policy in force at once";
+            return Err(Refusal::invalid("at_in_the_past", "/at", message));
+        }
         if let Some(at) = options.at.filter(|at| *at > now) {
+            let earlier = version.activate_at;
             let scheduled = PolicyVersion { activate_at: Some(at), expires_at, ..version };
-            return self.note(deed, active, scheduled).await;
+            let view = self.note(deed, active, scheduled).await?;
+            return Ok(PolicyView { instead_of: earlier.and_then(instant), ..view });
         }
         // Where this is what was planned, so is what was planned to follow it.
         let as_planned = version.activate_at.is_some_and(|at| at <= now);
@@ -272,68 +262,6 @@ impl App {
         })
         .await?;
         Ok(view(&self.active.load(), &served))
-    }
-
-    /// Takes a policy out of force, or out of shadow: the version that is asked for, or else the one in force, or else
-    /// the one in shadow.
-    async fn retire(
-        &self,
-        deed: Deed<'_>,
-        active: &Active,
-        versions: &[PolicyVersion],
-        number: Option<u32>,
-    ) -> Result<PolicyView, Refusal> {
-        let name = deed.target;
-        let wanted = number.map(|_| chosen(name, versions, number)).transpose()?;
-        if wanted.as_ref().is_some_and(PolicyVersion::is_rejected) {
-            return Err(not_at_work(name));
-        }
-        let wanted = wanted.map(|version| version.digest());
-        let at_work = |mode: Mode| {
-            let mut own = active.rulebook.policies.iter().filter(|own| own.name == name && own.mode == mode);
-            own.find(|own| wanted.as_ref().is_none_or(|wanted| digest_of(own) == *wanted))
-        };
-        let Some(policy) = at_work(Mode::Enforce).or_else(|| at_work(Mode::Shadow)).cloned() else {
-            return Err(not_at_work(name));
-        };
-        let digest = digest_of(&policy);
-        let version = version_of(versions, &policy).cloned();
-        let owner = version.as_ref().and_then(|version| version.institution.clone());
-        deed.actor.check_owner(name, owner.as_deref())?;
-        // What came with a seeded rulebook becomes a version now, so that it is not forgotten.
-        let (version, acts) = match version {
-            Some(version) => {
-                let retired = PolicyVersion { activate_at: None, ..version };
-                (retired.clone(), vec![Act::SetVersion(retired)])
-            }
-            None => {
-                let seeded = PolicyVersion {
-                    version: versions.last().map_or(0, |last| last.version).saturating_add(1),
-                    policy: policy.clone(),
-                    state: VersionState::Served,
-                    by: "seed".to_owned(),
-                    token: None,
-                    institution: None,
-                    at: now(),
-                    approved_by: None,
-                    activate_at: None,
-                    expires_at: None,
-                    replaced: None,
-                };
-                (seeded.clone(), vec![Act::NewVersion(seeded)])
-            }
-        };
-        // What was to come in its place does not come by itself; what was only watched is no place.
-        let others = past::planned(versions, |other| other == name && policy.mode == Mode::Enforce)
-            .filter(|other| other.version != version.version);
-        let others: Vec<PolicyVersion> = others.cloned().collect();
-        self.take_turn(deed.of(version.version), |active| {
-            let mut rulebook = active.rulebook.clone();
-            rulebook.policies.retain(|own| !(own.mode == policy.mode && digest_of(own) == digest));
-            Ok(Turn::new(rulebook, acts.clone()).cancelling(&others))
-        })
-        .await?;
-        Ok(view(&self.active.load(), &version))
     }
 
     /// Puts a rulebook with other policies to work.
@@ -374,7 +302,11 @@ impl App {
 }
 
 /// The version that is asked for, or the newest.
-fn chosen(name: &str, versions: &[PolicyVersion], number: Option<u32>) -> Result<PolicyVersion, Refusal> {
+pub(super) fn chosen(
+    name: &str,
+    versions: &[PolicyVersion],
+    number: Option<u32>,
+) -> Result<PolicyVersion, Refusal> {
     let found = match number {
         None => versions.last(),
         Some(number) => versions.iter().find(|version| version.version == number),
@@ -405,7 +337,7 @@ fn check_place(active: &Active, versions: &[PolicyVersion], version: &PolicyVers
     Ok(())
 }
 
-fn not_at_work(name: &str) -> Refusal {
+pub(super) fn not_at_work(name: &str) -> Refusal {
     let message = format!("no such version of the policy `{name}` is in force or in shadow");
     Refusal::conflict("not_at_work", message)
 }

@@ -7,7 +7,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use paasla_core::{Policy, Rulebook};
 use paasla_store::{
     StoreError,
-    governance::{act::Act, change::NewChange, version::PolicyVersion},
+    governance::{
+        act::{Act, Committed},
+        change::NewChange,
+        version::PolicyVersion,
+    },
 };
 
 use super::{Deed, Governor, past::StandIn, refusal::Refusal};
@@ -143,13 +147,12 @@ impl Governor {
 }
 
 impl App {
-    /// Makes the next generation from the one at work, and puts it to work. Gives back its number. The caller holds
-    /// the governor's turn.
+    /// Makes the next generation from the one at work, and puts it to work. The caller holds the governor's turn.
     pub(crate) async fn take_turn(
         &self,
         deed: Deed<'_>,
         make: impl FnMut(&Active) -> Result<Turn, Refusal>,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Committed, Refusal> {
         self.turn(deed, Unfit::Refuse, make).await
     }
 
@@ -158,7 +161,7 @@ impl App {
         &self,
         deed: Deed<'_>,
         make: impl FnMut(&Active) -> Result<Turn, Refusal>,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Committed, Refusal> {
         self.turn(deed, Unfit::PassOver, make).await
     }
 
@@ -167,7 +170,7 @@ impl App {
         deed: Deed<'_>,
         unfit: Unfit,
         mut make: impl FnMut(&Active) -> Result<Turn, Refusal>,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Committed, Refusal> {
         let mut tries = 0;
         loop {
             let expected = match unfit {
@@ -185,7 +188,10 @@ impl App {
             let (before, after) = (current.digest.clone(), next.digest.clone());
             let change = NewChange { cancelled, ..deed.change(Some(before), Some(after)) };
             match self.store.commit(&acts, &change).await {
-                Ok(_) => return Ok(self.put_to_work(next)),
+                Ok(done) => {
+                    self.put_to_work(next);
+                    return Ok(done);
+                }
                 // Another host was first: once more, on what it made.
                 Err(StoreError::Conflict { what: "generation", .. }) if tries < 3 => tries += 1,
                 Err(error) => return Err(error.into()),
@@ -227,19 +233,18 @@ impl App {
             return;
         }
         match self.governor.ready(self, self.rulebook()).await {
-            Ok(next) => drop(self.put_to_work(next)),
+            Ok(next) => self.put_to_work(next),
             Err(error) => {
                 tracing::error!(%error, "previous versions of policies could not be looked at: a restart does")
             }
         }
     }
 
-    fn put_to_work(&self, next: Active) -> u64 {
+    fn put_to_work(&self, next: Active) {
         let generation = next.rulebook.generation;
         let next = Arc::new(next);
         self.active.store(Arc::clone(&next));
         self.governor.pool.tidy(&next);
         tracing::info!(generation, "a new rulebook is at work");
-        generation
     }
 }

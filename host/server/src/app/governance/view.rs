@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Policies as people see them: each version with where it stands in its life.
 
+use jiff::Timestamp;
 use paasla_core::{Mode, Policy};
 use paasla_engine::Start;
 use paasla_store::{
@@ -9,7 +10,10 @@ use paasla_store::{
 };
 use serde::Serialize;
 
-use super::actor::Actor;
+use super::{
+    actor::Actor,
+    since::{self, Since},
+};
 use crate::app::{App, active::Active};
 
 /// Where a version of a policy stands in its life.
@@ -77,12 +81,21 @@ pub struct PolicyView {
     /// Who approved it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
-    /// When it is to come into force: milliseconds since 1970-01-01T00:00:00Z.
+    /// When it is to come into force.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub activate_at: Option<i64>,
+    pub activate_at: Option<Timestamp>,
     /// When it goes out of force by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<i64>,
+    pub expires_at: Option<Timestamp>,
+    /// The time that was set before for it to come into force, when another was set just now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<Timestamp>,
+    /// Since when it is at work, by whom and why, where that was looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
+    /// Whether nobody vouches for it any more, because the keys that did are revoked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub key_revoked: bool,
 }
 
 /// How instances of a policy come to be configured.
@@ -133,13 +146,31 @@ impl App {
             approved_by: None,
             activate_at: None,
             expires_at: None,
+            instead_of: None,
+            since: None,
+            key_revoked: false,
         });
         let mut views: Vec<PolicyView> =
             seeded.chain(versions.iter().map(|version| view(&active, version))).collect();
         views.retain(|view| actor.sees_of(view.institution.as_deref()));
         views.sort_by(|one, other| (&one.name, one.version).cmp(&(&other.name, other.version)));
+        let since = since::since(&*self.store, &active.rulebook).await?;
+        for view in &mut views {
+            let mode = if view.life == Life::Shadow { Mode::Shadow } else { Mode::Enforce };
+            let since = since.get(&(mode == Mode::Enforce, view.digest.clone())).cloned();
+            view.since = since.map(|since| since.seen_by(actor));
+            if view.life == Life::Rejected {
+                view.since = None;
+            }
+            view.key_revoked = self.lost(&view.policy).await?.is_some();
+        }
         Ok(views)
     }
+}
+
+/// An instant that was stored: milliseconds since 1970-01-01T00:00:00Z.
+pub(crate) fn instant(millis: i64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(millis).ok()
 }
 
 /// One version as people see it.
@@ -154,8 +185,11 @@ pub(crate) fn view(active: &Active, version: &PolicyVersion) -> PolicyView {
         by: Some(version.by.clone()),
         institution: version.institution.clone(),
         approved_by: version.approved_by.clone(),
-        activate_at: version.activate_at,
-        expires_at: version.expires_at,
+        activate_at: version.activate_at.and_then(instant),
+        expires_at: version.expires_at.and_then(instant),
+        instead_of: None,
+        since: None,
+        key_revoked: false,
     }
 }
 

@@ -65,7 +65,11 @@ pub(crate) fn responses(answer: &str, what: &str) -> Value {
     responses.insert("200".to_owned(), answered);
     for (status, what, waits) in [
         ("400", "The request is wrong; `problems` lists every problem of it", false),
-        ("403", "Refused by the access right or a rule; `reasons` lists every reason", false),
+        (
+            "403",
+            "Refused by the access right or a rule; `reasons` lists every reason. Where a cap on persons is in the way, `window` names it and `Retry-After` tells when the query would fit",
+            true,
+        ),
         ("404", "There is no such service, version or address", false),
         ("405", "The address takes POST only", false),
         ("408", "The body did not arrive in time", false),
@@ -229,6 +233,9 @@ pub(crate) fn schemas() -> Map<String, Value> {
             "generation": { "type": "integer", "description": "The generation of the rulebook that refused" },
             "problems": { "type": "array", "items": reference("ProblemItem") },
             "reasons": { "type": "array", "items": reference("Reason") },
+            "window": { "type": "string", "enum": ["hour", "day", "month", "year"], "description": "The cap on persons that is in the way" },
+            "left": { "type": "integer", "minimum": 0, "description": "How many persons would fit under it" },
+            "opensAt": { "type": "string", "format": "date-time", "description": "When the query would fit, if nobody asks meanwhile" },
         },
     });
     [("Reason", reason), ("ProblemItem", item), ("Problem", problem)]

@@ -26,6 +26,7 @@ use crate::app::{
     records::Draft,
     resolve::{Resolved, resolve},
     rulings::decide,
+    usage,
 };
 
 /// How a query ends: what its client is told of the data.
@@ -51,7 +52,7 @@ impl App {
     /// What every policy in shadow that is concerned would have done with a query. Where nothing can be said, the query
     /// is counted as missed.
     pub(super) async fn compare(&self, job: Job) -> Vec<ShadowSeen> {
-        let Job { active, query, ask } = job;
+        let Job { active, query, ask, told } = job;
         let date = self.description.date_at(ask.caller.instant);
         let resolved = date.and_then(|date| resolve(&active, &self.description, &ask, &query.id, date).ok());
         let Some(mut resolved) = resolved else {
@@ -62,11 +63,13 @@ impl App {
         resolved.query = query;
         let rulers = active.rulers(&resolved.query);
         let was = self.decided(&rulers, None, &resolved, &active, &ask);
+        let was = self.capped(was, &resolved, told).await;
         let mut was_in_rows = None;
         let mut all = Vec::new();
         for shadow in active.shadows().iter().filter(|shadow| shadow.concerns(&resolved.query)) {
             let candidates = shadow.rulers(&resolved.query);
-            let mut would_be = self.decided(&candidates, Some(shadow), &resolved, &active, &ask);
+            let would_be = self.decided(&candidates, Some(shadow), &resolved, &active, &ask);
+            let mut would_be = self.capped(would_be, &resolved, told).await;
             let mut was = &was;
             if in_rows(was, &would_be) {
                 if matches!(was, End::Answered(_)) {
@@ -132,6 +135,16 @@ impl App {
         }
     }
 
+    /// How it ends under the caps that hold then: by what is counted now, without what this query's answer told.
+    async fn capped(&self, end: End<'static>, resolved: &Resolved<'_>, told: u64) -> End<'static> {
+        let End::Answered(answered) = &end else { return end };
+        match usage::refusals(&*self.store, resolved, &answered.decision, told).await {
+            Ok(reasons) if reasons.is_empty() => end,
+            Ok(reasons) => End::Refused(codes(&reasons)),
+            Err(_) => End::Unknown,
+        }
+    }
+
     /// How it ends, rows and all.
     async fn read<'a>(
         &self,
@@ -187,6 +200,7 @@ fn stopped(stop: Stop<'_>, shadow: Option<&Shadow>) -> End<'static> {
             End::Broken(fault.kind().to_owned(), shadow.is_some_and(|shadow| shadow.is(&ruler)))
         }
         Stop::Refused(_, reasons) => End::Refused(codes(&reasons)),
+        Stop::Capped(_, capped) => End::Refused(codes(&capped.reasons)),
         // The host had no sandbox, or no register: that says nothing of the rules.
         Stop::Faulted(..) | Stop::Failed(_) => End::Unknown,
     }

@@ -40,8 +40,8 @@ fn render(value: &mut Value) {
                             *value = instant.to_string().into();
                         }
                     }
-                    // Whoever wrote the rule says what a policy's settings mean.
-                    _ if name == "settings" => {}
+                    // Whoever wrote the rule says what a policy's settings mean; what differs may stand in them.
+                    _ if matches!(name.as_str(), "settings" | "before" | "after") => {}
                     _ => render(value),
                 }
             }

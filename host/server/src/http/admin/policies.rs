@@ -8,21 +8,19 @@ use axum::{
     body::Body,
     extract::{Path, State},
     http::{StatusCode, Uri},
+    response::Response,
 };
 use paasla_core::{Limits, Scope};
 use serde::Deserialize;
+use serde_json::json;
 
-use super::{
-    Answer,
-    body::{Why, read},
-    json::Json,
-    not_found, unread,
-};
+use super::{Answer, body::read, json::Json, not_found, proposals::answer, unread};
 use crate::app::{
     App,
     governance::{
         actor::Actor,
         policies::NewPolicy,
+        proposals::How,
         refusal::Refusal,
         steps::{Step, StepOptions},
         view::PolicyView,
@@ -56,10 +54,10 @@ struct Take {
     version: Option<u32>,
     /// When it comes into force (RFC 3339); at once if left out.
     #[serde(default)]
-    at: Option<jiff::Timestamp>,
+    at: Option<String>,
     /// When it goes out of force by itself (RFC 3339).
     #[serde(default)]
-    expires: Option<jiff::Timestamp>,
+    expires: Option<String>,
     #[serde(default)]
     reason: String,
 }
@@ -152,13 +150,57 @@ step!(shadow, Step::Shadow);
 step!(approve, Step::Approve);
 step!(reject, Step::Reject);
 step!(activate, Step::Activate);
-step!(retire, Step::Retire);
 
 async fn take(app: &App, actor: &Actor, name: &str, step: Step, body: Body) -> Answer<Json<PolicyView>> {
     let Take { version, at, expires, reason } = read(body).await?;
-    let millis = |instant: jiff::Timestamp| instant.as_millisecond();
-    let options = StepOptions { version, at: at.map(millis), expires: expires.map(millis) };
+    let [at, expires] = [instant("/at", at)?, instant("/expires", expires)?];
+    let options = StepOptions { version, at, expires };
     Ok(Json(app.step(actor, name, step, options, &reason).await?))
+}
+
+/// A time in a body, as milliseconds since 1970-01-01T00:00:00Z.
+fn instant(place: &str, text: Option<String>) -> Result<Option<i64>, Refusal> {
+    let Some(text) = text else { return Ok(None) };
+    let read: Result<jiff::Timestamp, _> = text.trim().parse();
+    let message = "this is no time: write date, time and offset, as in 2027-01-01T00:00:00+02:00";
+    let read = read.map_err(|_| Refusal::invalid("time_invalid", place, message))?;
+    Ok(Some(read.as_millisecond()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Retire {
+    #[serde(default)]
+    version: Option<u32>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    emergency: bool,
+    #[serde(default)]
+    reason: String,
+}
+
+pub(super) async fn retire(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    Path(name): Path<String>,
+    body: Body,
+) -> Answer<Response> {
+    let Retire { version, dry_run, emergency, reason } = read(body).await?;
+    let outcome = app.retire(&actor, &name, version, How { dry_run, emergency }, &reason).await?;
+    let views = app.policies(&actor, Some(&name)).await?;
+    Ok(answer(outcome, |done| json!(views.iter().find(|view| view.version == done.version).or(views.last()))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Lift {
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    emergency: bool,
+    #[serde(default)]
+    reason: String,
 }
 
 pub(super) async fn lift(
@@ -166,8 +208,9 @@ pub(super) async fn lift(
     Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
     body: Body,
-) -> Answer<Json<Vec<PolicyView>>> {
-    let Why { reason } = read(body).await?;
-    app.lift(&actor, &name, &reason).await?;
-    Ok(Json(app.policies(&actor, Some(&name)).await?))
+) -> Answer<Response> {
+    let Lift { dry_run, emergency, reason } = read(body).await?;
+    let outcome = app.lift(&actor, &name, How { dry_run, emergency }, &reason).await?;
+    let views = app.policies(&actor, Some(&name)).await?;
+    Ok(answer(outcome, |_| json!({ "policies": views })))
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::{read, written};
+use super::{proposal, read, written};
 use crate::{
     error::StoreError,
     governance::{
@@ -21,10 +21,12 @@ pub(super) async fn commit(
     change: &NewChange,
 ) -> Result<Committed, StoreError> {
     let mut transaction = database.begin().await?;
-    let mut generation = None;
+    let (mut generation, mut proposal) = (None, None);
     for act in acts {
-        if let Some(made) = apply(&mut transaction, act, change).await? {
-            generation = Some(made);
+        match apply(&mut transaction, act, change).await? {
+            Made::Nothing => {}
+            Made::Generation(made) => generation = Some(made),
+            Made::Proposal(made) => proposal = Some(made),
         }
     }
     let whole = Change { id: 0, what: change.clone(), generation };
@@ -39,15 +41,18 @@ pub(super) async fn commit(
     .await
     .map_err(failure)?;
     transaction.commit().await?;
-    Ok(Committed { change: id, generation })
+    Ok(Committed { change: id, generation, proposal })
 }
 
-/// Does one act; gives back the generation that it made.
-async fn apply(
-    connection: &mut SqliteConnection,
-    act: &Act,
-    change: &NewChange,
-) -> Result<Option<u64>, StoreError> {
+/// What an act made that has a number.
+enum Made {
+    Nothing,
+    Generation(u64),
+    Proposal(i64),
+}
+
+/// Does one act.
+async fn apply(connection: &mut SqliteConnection, act: &Act, change: &NewChange) -> Result<Made, StoreError> {
     match act {
         Act::PutRule(stored, admission) => {
             rule::put(&mut *connection, stored).await?;
@@ -99,12 +104,15 @@ async fn apply(
             let query = sqlx::query(statement).bind(i64::from(*first)).bind(i64::from(*last)).bind(content);
             query.execute(connection).await.map_err(failure)?;
         }
+        Act::PutProposal(new) => return proposal::put(connection, new).await.map(Made::Proposal),
+        Act::DecideProposal(decided) => proposal::decide(connection, decided).await?,
         Act::Install { rulebook: content, expected } => {
             let by = &change.who;
-            return rulebook::install_at(connection, content, *expected, by, &change.reason).await.map(Some);
+            let made = rulebook::install_at(connection, content, *expected, by, &change.reason).await?;
+            return Ok(Made::Generation(made));
         }
     }
-    Ok(None)
+    Ok(Made::Nothing)
 }
 
 async fn add_bringer(
