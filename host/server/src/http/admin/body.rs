@@ -83,14 +83,11 @@ fn all_that_is_wrong<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem
         };
         let parent = pointer(error.path());
         let message = error.inner().to_string();
-        // serde tells the name in its sentence only.
-        let named = |what: &str| {
-            let rest = message.strip_prefix(what)?.strip_prefix(" `")?;
-            Some(member(&parent, rest.split_once('`')?.0))
-        };
-        let (missing, unknown) = (named("missing field"), named("unknown field"));
+        // What is missing is told in the sentence only.
+        let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+        let missing = missing.map(|(name, _)| member(&parent, name));
         let is_missing = missing.is_some();
-        let place = missing.or(unknown).unwrap_or(parent);
+        let place = missing.unwrap_or(parent);
         if problems.iter().any(|known| known.place == place) {
             // It is missing because it was taken out.
             break;
@@ -108,7 +105,7 @@ fn take_out(json: &mut Value, place: &str) -> bool {
     let Some((parent, name)) = place.rsplit_once('/') else { return false };
     let name = name.replace("~1", "/").replace("~0", "~");
     match json.pointer_mut(parent) {
-        Some(Value::Object(members)) => members.remove(&name).is_some(),
+        Some(Value::Object(members)) => members.shift_remove(&name).is_some(),
         Some(Value::Array(items)) => {
             // And all that follows: the places of what is left must stay.
             let index = name.parse().ok().filter(|index| *index < items.len());
