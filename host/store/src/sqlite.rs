@@ -73,11 +73,11 @@ impl SqliteStore {
         let readers = file::readers(&file).await?;
         // Nobody knows what earlier programs left: the first that is written sweeps.
         let unswept = AtomicU32::new(u32::MAX);
-        let reserver = Database::new(file.clone(), file::reserver(&file).await?, readers.clone());
-        let database = Database::new(file, writer, readers);
+        let database = Database::new(file.clone(), writer, readers);
         let records = Records::open(path, database.clone()).await?;
         let noting = tokio::spawn(Records::note_always(Arc::clone(&records)));
-        let reservations = Arc::new(Reservations::new(reserver, Arc::clone(&records)));
+        let reserving = database.with_writer(file::reserver(&file).await?);
+        let reservations = Arc::new(Reservations::new(reserving, Arc::clone(&records)));
         let sweeping = tokio::spawn(Reservations::sweep_always(Arc::clone(&reservations)));
         Ok(Self { database, records, reservations, noting, sweeping, unswept })
     }

@@ -23,6 +23,11 @@ impl Database {
         Self { file, writer, readers }
     }
 
+    /// The same file and the same connections that read, with another one that writes.
+    pub(super) fn with_writer(&self, writer: SqlitePool) -> Self {
+        Self { writer, ..self.clone() }
+    }
+
     /// What reads.
     pub(super) fn readers(&self) -> Result<&SqlitePool, StoreError> {
         self.file.check()?;

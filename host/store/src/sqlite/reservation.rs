@@ -34,6 +34,7 @@ const SOON_MILLIS: i64 = 1_000;
 
 #[derive(Debug)]
 pub(super) struct Reservations {
+    /// With a connection of its own that writes.
     database: Database,
     records: Arc<Records>,
     /// Since when this program knows of each.

@@ -122,6 +122,11 @@ mod tests {
     use super::*;
     use crate::SqliteStore;
 
+    async fn usage(store: &SqliteStore, client: &str, now: i64) -> Usage {
+        let mut connection = store.database.readers().unwrap().acquire().await.unwrap();
+        of(&mut connection, client, "b", now).await.unwrap().0
+    }
+
     /// Pruning leaves every window as it was, an hour's slack of the clock included.
     #[tokio::test]
     async fn pruning_changes_no_window() {
@@ -142,10 +147,7 @@ mod tests {
             }
         }
         transaction.commit().await.unwrap();
-        let usage = async |now| {
-            let mut reader = store.database.readers().unwrap().acquire().await.unwrap();
-            of(&mut reader, client, "b", now).await.unwrap().0
-        };
+        let usage = async |now| usage(&store, client, now).await;
         let earlier = NOW - Grain::Hour.millis();
         let before = [usage(NOW).await, usage(earlier).await];
         assert_eq!(before[0], Usage { hour: 61, day: 25, month: 31, year: 366 });
@@ -182,10 +184,7 @@ mod tests {
             add(&mut connection, &never(), &[counted(instant, persons)]).await.unwrap();
         }
         connection.commit().await.unwrap();
-        let usage = async |now| {
-            let mut reader = store.database.readers().unwrap().acquire().await.unwrap();
-            of(&mut reader, client, "b", now).await.unwrap().0
-        };
+        let usage = async |now| usage(&store, client, now).await;
         let all = Usage { hour: 22, day: 22, month: 22, year: 22 };
         assert_eq!(usage(NOW + 3).await, all);
         assert_eq!(usage(NOW - 40 * DAY).await, all);
