@@ -66,8 +66,6 @@ fn what_it_says_of_files_that_are_not_there_or_wrong() {
 /// Log lines have colours as the environment wants them, and standard error bears them.
 #[test]
 fn colours_are_as_the_environment_wants_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("paasla.toml");
     let description = std::path::absolute("../../examples/population-register/register.toml")
         .unwrap()
         .display()
@@ -75,14 +73,15 @@ fn colours_are_as_the_environment_wants_them() {
     let text = format!(
         "[register]\ndescription = {description:?}\ndatabase = \"r\"\n[store]\ndatabase = \"s\"\n[secrets]\nfile = \"f\"\n"
     );
-    std::fs::write(&config, text).unwrap();
     for (environment, coloured) in [
         (&[][..], false),
         (&[("CLICOLOR_FORCE", "1")], true),
         (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
     ] {
-        // What makes the secret anew says so in the log.
-        let _ = std::fs::remove_file(folder.path().join("f"));
+        // A new store has a new secret, which the log tells.
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("paasla.toml");
+        std::fs::write(&config, &text).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_paasla"))
             .args([
                 "seed", "--from", "nowhere", "--rules", "nowhere", "--by", "a", "--reason", "b", "--config",

@@ -34,11 +34,8 @@ fn condition() -> impl Strategy<Value = Condition> {
 }
 
 fn cap() -> impl Strategy<Value = Cap> {
-    (0..Window::ALL.len(), 0..3_u32, reason()).prop_map(|(window, persons, reason)| Cap {
-        window: Window::ALL[window],
-        persons,
-        reason,
-    })
+    let window = proptest::sample::select(Window::ALL.to_vec());
+    (window, 0..3_u32, reason()).prop_map(|(window, persons, reason)| Cap { window, persons, reason })
 }
 
 fn ruling() -> impl Strategy<Value = Ruling> {
