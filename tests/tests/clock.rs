@@ -89,7 +89,7 @@ fn a_jump_of_the_clock_opens_no_cap_and_loses_no_usage() -> Result<()> {
         // What was counted is noted meanwhile, and what is old is dropped.
         for _ in 0..3 {
             let got = by_company(one)?;
-            ensure!(got.is_refused("quota.exceeded"), "{seconds}: {} {}", got.status, got.text);
+            ensure!(got.is_refused("quota.exceeded-month"), "{seconds}: {} {}", got.status, got.text);
             std::thread::sleep(Duration::from_secs(1));
         }
         let authority = given.world.client("public_task");

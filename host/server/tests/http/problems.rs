@@ -73,7 +73,7 @@ async fn a_failure_says_nothing_of_the_inside() {
     assert_eq!((got.status.as_u16(), got.json["code"].as_str()), (503, Some("register_unavailable")));
     assert_eq!(
         (&got.headers["retry-after"], &got.headers["paasla-decision"]),
-        (&"2".parse().unwrap(), &ID.parse().unwrap())
+        (&"3".parse().unwrap(), &ID.parse().unwrap())
     );
     let got = said(|| NoAnswer::Failed { id: ID.to_owned(), code: "internal", retry_after: None }).await;
     assert_eq!((got.status.as_u16(), got.headers.get("retry-after")), (500, None));
