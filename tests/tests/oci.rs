@@ -139,7 +139,8 @@ impl Scene {
         let output = self.pull(tag, &out)?;
         ensure!(matches!(output.status.code(), Some(3 | 5)), "invalid or not there: {:?}", output.status);
         ensure!(!out.exists(), "something was written");
-        Ok(String::from_utf8(output.stderr)?)
+        // With `--json` the failure is what is given.
+        Ok(String::from_utf8(output.stdout)?)
     }
 }
 

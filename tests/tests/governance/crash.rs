@@ -7,7 +7,7 @@ use std::{
     process::Command,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -28,7 +28,8 @@ fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
         [(content(&scene.office, without)?, false), (content(&scene.office, with)?, true)].into();
     ensure!(shows.len() == 2);
 
-    let (mut newest, mut moved, mut activated) = (with, 0, 0);
+    let span = span_of_changes(&scene.office, without)?;
+    let (mut newest, mut moved, mut activated) = (scene.office.generation()?, 0, 0);
     for kill in 0..KILLS {
         let stop = AtomicBool::new(false);
         // The newest generation that the host said is at work.
@@ -49,8 +50,8 @@ fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
                     }
                 }
             });
-            // Spread over what one change takes, the first of them and later ones.
-            thread::sleep(Duration::from_micros(u64::from(kill) * 397 % 60_000));
+            // Spread over the span; 89 and `KILLS` have no common divisor.
+            thread::sleep(span * (kill * 89 % KILLS) / KILLS);
             let status = Command::new("kill").args(["-9", &pid]).status()?;
             stop.store(true, Ordering::SeqCst);
             ensure!(status.success(), "the host could not be killed");
@@ -76,6 +77,14 @@ fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
     ensure!(moved > u64::from(KILLS) / 10, "only {moved} of {KILLS} kills came after a change was written");
     one_record_for_each(&scene)?;
     scene.host.stop()
+}
+
+/// The time in which the kills fall: what the way back and forth takes on this machine, one and a half times.
+fn span_of_changes(office: &Office, without: u64) -> Result<Duration> {
+    let began = Instant::now();
+    back(office, without, &AtomicU64::new(0))?;
+    forth(office, &AtomicU32::new(0), &AtomicU64::new(0))?;
+    Ok(began.elapsed() * 3 / 2)
 }
 
 /// Back to the version that hides the name. Notes the generation that the host says it has made.

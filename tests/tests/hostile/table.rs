@@ -22,6 +22,9 @@ fn row(name: &'static str, guest: &Guest, expected: &'static str) -> Row {
     Row { name, component: guest.component(), expected }
 }
 
+/// A field that the query asks for, by its place in the register's description: a rule may narrow no other.
+const FAMILY_NAME: u32 = 2;
+
 const LOOP: &str = "(loop (br 0)) unreachable";
 const FUEL: &str = "fault: out-of-fuel";
 const MEMORY: &str = "fault: out-of-memory";
@@ -140,7 +143,7 @@ fn traps() -> Vec<Row> {
 }
 
 fn unreadable() -> Vec<Row> {
-    let mut text = exceptions(&[exception(0, Some((2330, 7)), 0)]);
+    let mut text = exceptions(&[exception(FAMILY_NAME, Some((2330, 7)), 0)]);
     text[2330 - 2048..2332 - 2048].copy_from_slice(&[0xff, 0xfe]);
     let grown = "(drop (memory.grow (i32.const 60))) (i32.const 2048)";
     let many = Guest { decide: grown, ..returning(list(262_144, 100_000)) };
@@ -156,19 +159,19 @@ fn unreadable() -> Vec<Row> {
 }
 
 fn forbidden() -> Vec<Row> {
-    let good = || exception(0, None, 0);
+    let good = || exception(FAMILY_NAME, None, 0);
     let absent = condition(0, 6, &value(0, &[]), 0);
     let condition = narrowing((0, 0), (2504, 1), (0, 0), &[(2504, absent)]);
-    let mut show = exceptions(&[exception(0, Some((2330, 4)), 0)]);
+    let mut show = exceptions(&[exception(FAMILY_NAME, Some((2330, 4)), 0)]);
     show[2330 - 2048..2334 - 2048].copy_from_slice(b"show");
     let obligation = narrowing((0, 0), (0, 0), (2500, 1), &[(2500, obligation((2330, 7), (0, 0)))]);
     let forbidden = |name, data| row(name, &returning(data), FORBIDDEN);
     vec![
         forbidden("a field that does not exist", exceptions(&[exception(77, None, 0)])),
         forbidden("two exceptions for one field", exceptions(&[good(), good()])),
-        forbidden("a mask that nobody knows", exceptions(&[exception(0, Some((2330, 7)), 0)])),
+        forbidden("a mask that nobody knows", exceptions(&[exception(FAMILY_NAME, Some((2330, 7)), 0)])),
         forbidden("a ruling that tries to widen", show),
-        forbidden("a reason that does not exist", exceptions(&[exception(0, None, 5)])),
+        forbidden("a reason that does not exist", exceptions(&[exception(FAMILY_NAME, None, 5)])),
         forbidden("a condition on what was not declared", condition),
         forbidden("an obligation that nobody knows", obligation),
         forbidden("a refusal for a reason that was not declared", refusal(5)),
@@ -183,8 +186,8 @@ fn of_reviews() -> Vec<Row> {
     };
     let beyond = reviewing(&[], &[row_ruling(9, (0, 0))], &[]);
     // What `decide` hid, `review` would give an exception that says "show".
-    let hidden = [exception(0, None, 0)];
-    let shown = [(3304, exception(0, Some((2330, 4)), 0)), (2330, b"show".to_vec())];
+    let hidden = [exception(FAMILY_NAME, None, 0)];
+    let shown = [(3304, exception(FAMILY_NAME, Some((2330, 4)), 0)), (2330, b"show".to_vec())];
     let widening = reviewing(&hidden, &[row_ruling(0, (3304, 1))], &shown);
     vec![
         row("a loop in the review", &body(LOOP), "narrow, review: fault: out-of-fuel"),
@@ -266,7 +269,7 @@ pub(crate) fn not_activated() -> Vec<Row> {
 
 /// One that hides the first field, and one that would have it masked only.
 pub(crate) fn hiding_and_masking() -> [Vec<u8>; 2] {
-    let mut masking = exceptions(&[exception(0, Some((2330, 7)), 0)]);
+    let mut masking = exceptions(&[exception(FAMILY_NAME, Some((2330, 7)), 0)]);
     masking[2330 - 2048..2337 - 2048].copy_from_slice(b"initial");
-    [exceptions(&[exception(0, None, 0)]), masking].map(|data| returning(data).component())
+    [exceptions(&[exception(FAMILY_NAME, None, 0)]), masking].map(|data| returning(data).component())
 }
