@@ -14,7 +14,10 @@ use anyhow::{Context as _, Result, bail};
 use paasla_tests::{Home, World};
 use serde::Deserialize;
 
-use super::results::{Line, Results};
+use super::{
+    results::{Line, Results},
+    side_channels,
+};
 use crate::{
     out::step,
     register,
@@ -59,7 +62,10 @@ impl Load<'_> {
             .into_iter()
             .filter(|(_, scenario)| SYSTEMS.iter().any(|system| self.wants(&format!("{scenario}/{system}"))))
             .collect();
-        if wanted.is_empty() {
+        let hiding = side_channels::SCENARIOS
+            .iter()
+            .any(|scenario| side_channels::SYSTEMS.iter().any(|system| self.wants(&format!("{scenario}/{system}"))));
+        if wanted.is_empty() && !hiding {
             if FSYNC.iter().any(|name| self.wants(name)) {
                 lines.extend(self.fsync(folder)?);
             }
@@ -94,8 +100,12 @@ impl Load<'_> {
             self.turns(&target, connections, scenario, folder)
         });
         let measured = measured.collect::<Result<Vec<_>>>();
+        let wants = |scenario: &str| {
+            side_channels::SYSTEMS.iter().any(|system| self.wants(&format!("{scenario}/{system}")))
+        };
+        let told = side_channels::run(&host.base_url, &world, self.quick.then_some(500), wants);
         let stopped = host.stop();
-        lines.extend(measured?.into_iter().flatten());
+        lines.extend(measured?.into_iter().flatten().chain(told?));
         stopped?;
         Ok(lines)
     }

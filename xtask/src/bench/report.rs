@@ -55,6 +55,7 @@ give the same answers to 120 queries (every purpose, known and unknown; 1 to 100
 | `regorus-tailored`, `regorus-rvm-tailored` | one evaluation for all fields (rows); the input is made for this policy and holds nothing else, and the answer has no reasons |
 | `paasla-governed` | `paasla serve` with seven rules: one person, 20 fields of which two are hidden, each query on disk as a record before its answer leaves |
 | `bare` | axum and sqlx: the same SELECT, an answer of the same shape, no rules and no record; built like the host, with its allocator |
+| `met`, `not-met` | a query of a client that must not learn of a person, which meets that person, and the same that meets nobody; the answers are the same. AUC: how often the one is the slower one of two, if either is taken by chance |
 | `disk`, `sqlite-wal` | what makes one record durable: a write over old bytes and fdatasync; an SQLite commit with `synchronous=FULL` |
 
 What must be shown is judged by two of them: `cedar-policy` with a policy for each purpose, as one writes policies in
@@ -112,7 +113,8 @@ fn besides(line: &Line) -> String {
     let rate = line.per_second.map(|rate| format!("{rate:.0} a second"));
     #[expect(clippy::cast_precision_loss, reason = "no policy is near 2^53 bytes")]
     let bytes = line.bytes_per_policy.map(|bytes| format!("{:.0} KiB a policy", bytes as f64 / 1024.0));
-    rate.into_iter().chain(bytes).collect::<Vec<_>>().join(", ")
+    let auc = line.auc.map(|auc| format!("AUC {auc:.3}"));
+    rate.into_iter().chain(bytes).chain(auc).collect::<Vec<_>>().join(", ")
 }
 
 /// A time with three digits or so.

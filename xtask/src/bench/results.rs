@@ -21,6 +21,9 @@ pub(crate) struct Line {
     pub(crate) per_second: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_per_policy: Option<u64>,
+    /// How well its times are told from those of the system that it is compared with; 0.5 is not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) auc: Option<f64>,
     /// The run that it is from, where results of several are kept together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) run: Option<String>,
@@ -119,7 +122,7 @@ impl Results {
 
 /// Whether it is what the others of its scenario are compared with.
 pub(crate) fn is_ours(line: &Line) -> bool {
-    matches!(line.system.as_str(), "paasla" | "paasla-fresh" | "paasla-governed")
+    matches!(line.system.as_str(), "paasla" | "paasla-fresh" | "paasla-governed" | "met")
 }
 
 #[cfg(test)]

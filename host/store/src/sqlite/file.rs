@@ -5,18 +5,16 @@ use std::{io, path::Path, time::Duration};
 
 use sqlx::{
     ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool,
-    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::fs::{File, OpenOptions};
 
 use super::{
     failure::{failure, migration_failure},
+    migrations::MIGRATIONS,
     opened::Opened,
 };
 use crate::error::StoreError;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// `PRAGMA application_id` of our databases, as in `0001_control.sql`.
 const APPLICATION: i32 = 1_347_636_289;

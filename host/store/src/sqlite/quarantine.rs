@@ -3,7 +3,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{database::Database, failure::failure, now};
+use super::{database::Database, failure::failure, now, row::row};
 use crate::{
     error::StoreError,
     quarantine::{Action, Lifted, NewQuarantine, Quarantine},
@@ -11,19 +11,20 @@ use crate::{
 
 const WHAT: &str = "quarantine";
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: i64,
-    policy: String,
-    rule: String,
-    settings: String,
-    since: i64,
-    faults: i64,
-    kind: String,
-    action: String,
-    lifted_at: Option<i64>,
-    lifted_by: Option<String>,
-    lift_reason: Option<String>,
+row! {
+    struct Row {
+        id: i64,
+        policy: String,
+        rule: String,
+        settings: String,
+        since: i64,
+        faults: i64,
+        kind: String,
+        action: String,
+        lifted_at: Option<i64>,
+        lifted_by: Option<String>,
+        lift_reason: Option<String>,
+    }
 }
 
 macro_rules! select {

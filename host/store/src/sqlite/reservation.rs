@@ -19,6 +19,7 @@ use super::{
     database::Database,
     failure::failure,
     record::{Recent, Records},
+    row::row,
     usage,
 };
 use crate::{
@@ -49,12 +50,14 @@ struct Counts {
     recent: Vec<Recent>,
 }
 
-#[derive(Debug, sqlx::FromRow)]
-struct Open {
-    id: String,
-    instant: i64,
-    persons: i64,
-    settled: bool,
+row! {
+    #[derive(Debug)]
+    struct Open {
+        id: String,
+        instant: i64,
+        persons: i64,
+        settled: bool,
+    }
 }
 
 impl Open {

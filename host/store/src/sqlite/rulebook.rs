@@ -7,23 +7,24 @@ use paasla_core::{ObjectId, ObjectKind, Policy, Rulebook};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Sqlite, SqliteConnection, SqliteExecutor, SqlitePool, query::QueryAs, sqlite::SqliteArguments};
 
-use super::{database::Database, failure::failure, now};
+use super::{database::Database, failure::failure, now, row::row};
 use crate::{error::StoreError, generation::GenerationInfo, rule::digest};
 
 const WHAT: &str = "rulebook";
 
-/// A generation joined with its parts: digest and content of each.
-#[derive(sqlx::FromRow)]
-struct Row {
-    generation: i64,
-    vocabulary: String,
-    vocabulary_content: String,
-    services: String,
-    services_content: String,
-    grants: String,
-    grants_content: String,
-    policies: String,
-    policies_content: String,
+row! {
+    /// A generation joined with its parts: digest and content of each.
+    struct Row {
+        generation: i64,
+        vocabulary: String,
+        vocabulary_content: String,
+        services: String,
+        services_content: String,
+        grants: String,
+        grants_content: String,
+        policies: String,
+        policies_content: String,
+    }
 }
 
 macro_rules! select {
