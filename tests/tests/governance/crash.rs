@@ -79,12 +79,13 @@ fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
     scene.host.stop()
 }
 
-/// The time in which the kills fall: what the way back and forth takes on this machine, one and a half times.
+/// The time in which the kills fall: what the way back and forth takes on this machine, four times. A host that was just
+/// started, beside other tests, takes longer for it than this one.
 fn span_of_changes(office: &Office, without: u64) -> Result<Duration> {
     let began = Instant::now();
     back(office, without, &AtomicU64::new(0))?;
     forth(office, &AtomicU32::new(0), &AtomicU64::new(0))?;
-    Ok(began.elapsed() * 3 / 2)
+    Ok(began.elapsed() * 4)
 }
 
 /// Back to the version that hides the name. Notes the generation that the host says it has made.
