@@ -29,14 +29,14 @@ fn fails(scene: &Scene, body: &Value, told: &str) -> Result<()> {
 #[test]
 fn cases_end_when_their_time_is_up() -> Result<()> {
     let scene = Scene::with("[governance]\ncases-seconds = 1")?;
-    // Most of the fuel that one ruling has, for each of ten thousand cases.
+    // Most of the fuel that one ruling has, for each of two thousand cases.
     let decide = "(local $left i32) (local.set $left (i32.const 1_500_000))
         (loop (br_if 0 (local.tee $left (i32.sub (local.get $left) (i32.const 1))))) i32.const 1024";
     let slow = Guest { decide, ..Guest::default() };
-    let cases: Vec<Value> = (0..10_000).map(|number| json!({ "name": number.to_string() })).collect();
+    let cases: Vec<Value> = (0..2_000).map(|number| json!({ "name": number.to_string() })).collect();
     let cases = json!({ "defaults": { "expect": "abstain" }, "cases": cases });
     let body = with_cases(&slow.component(), &scene, true, &cases);
-    fails(&scene, &body, "of 10000 cases ran in 1 s, which is as long as all may take")?;
+    fails(&scene, &body, "of 2000 cases ran in 1 s, which is as long as all may take")?;
     scene.host.stop()
 }
 
