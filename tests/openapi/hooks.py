@@ -62,10 +62,12 @@ def map_case(context, case):
     for name in [name for name in headers if name.lower().startswith("x-road-pdu-")]:
         del headers[name]
     body = case.body if isinstance(case.body, dict) else {}
-    if isinstance(body.get("isikukoodid"), list):
-        body["isikukoodid"] = [with_a_day_that_was(text) for text in body["isikukoodid"]]
-    if isinstance(body.get("key"), dict) and "personalCode" in body["key"]:
-        body["key"]["personalCode"] = with_a_day_that_was(body["key"]["personalCode"])
+    where = body.get("where") if isinstance(body.get("where"), dict) else {}
+    for part, name in ((body, "isikukoodid"), (where, "personalCode")):
+        if isinstance(part.get(name), list):
+            part[name] = [with_a_day_that_was(text) for text in part[name]]
+        elif name in part:
+            part[name] = with_a_day_that_was(part[name])
     context_part = body.get("context") or {}
     # What is stated in the body is not stated otherwise in a header.
     if context_part.get("case") is not None:
