@@ -2,8 +2,8 @@
 //! The code of a snapshot that a ruling can reach. The rest, which read the settings and described the rule, is half and
 //! more of a component: it would be compiled, kept and loaded for each policy, and never run.
 //!
-//! Which functions the host will call is told from their types: `describe` takes nothing and `configure` one text, and no
-//! function of either type can be `decide` or `review`. What those two do not reach keeps its number and its type, and a
+//! Which functions the host will call is told from their types: `describe` takes nothing, and what `configure` takes begins
+//! with a text; no such function can be `decide` or `review`. What those two do not reach keeps its number and its type, and a
 //! body that traps. Reached is more than what can happen, never less: a call through a table may go to every function of
 //! the type called that is in some table, or could be put there.
 
@@ -101,7 +101,7 @@ fn called(component: &[u8]) -> Result<Option<HashSet<&str>>, BinaryReaderError> 
 fn may_rule(types: &Types, of_type: u32) -> bool {
     let ComponentAnyTypeId::Func(id) = types.component_any_type_at(of_type) else { return true };
     let parameters = &types[id].params;
-    !matches!(&**parameters, [] | [(_, ComponentValType::Primitive(PrimitiveValType::String))])
+    !matches!(&**parameters, [] | [(_, ComponentValType::Primitive(PrimitiveValType::String)), ..])
 }
 
 /// A module, as far as it says what may call what.
