@@ -277,6 +277,39 @@ async fn thousands_of_hostile_queries_leave_nothing_behind() -> Result<()> {
     host.stop()
 }
 
+/// Every ruling has a sandbox of its own, however many there are at one time: a rule that counts its calls, in memory and
+/// in a global, never gets further than one.
+#[tokio::test]
+async fn every_ruling_is_the_first_of_its_sandbox() -> Result<()> {
+    // One member has a quarter of 256 places.
+    const CONNECTIONS: usize = 48;
+    const QUERIES: usize = 10_000;
+    let scene = Scene::new()?;
+    let counting = Guest {
+        decide: "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+                 (i32.store (i32.const 1500) (i32.add (i32.load (i32.const 1500)) (i32.const 1)))
+                 (if (i32.or (i32.gt_s (global.get $calls) (i32.const 1))
+                             (i32.gt_s (i32.load (i32.const 1500)) (i32.const 1))) (then unreachable))
+                 (i32.const 1024)",
+        more: "(global $calls (mut i32) (i32.const 0))",
+        ..Guest::default()
+    };
+    scene.seed(&counting.component())?;
+    let host = scene.given.start()?;
+    std::thread::scope(|scope| -> Result<()> {
+        let answered = || -> Result<()> {
+            (0..QUERIES.div_ceil(CONNECTIONS)).try_for_each(|_| {
+                let got = scene.ask(&host)?;
+                ensure!(got.status == 200, "{}", got.text);
+                Ok(())
+            })
+        };
+        let all: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(answered)).collect();
+        all.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow::anyhow!("a client broke"))?)
+    })?;
+    host.stop()
+}
+
 /// Rulings that take a second or more keep neither who asks about something else waiting, nor who asks how the host is.
 #[tokio::test]
 async fn long_rulings_keep_nobody_else_waiting() -> Result<()> {

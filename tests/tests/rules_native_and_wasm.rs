@@ -113,28 +113,6 @@ fn a_policy_has_no_more_code_than_its_rulings_reach() -> Result<()> {
     Ok(())
 }
 
-/// Settings are data: policies that differ in nothing else have the pages of one machine code, in whichever shard.
-#[test]
-#[cfg(target_arch = "x86_64")]
-fn policies_of_one_rule_have_their_code_in_common() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let engine = engine_of(EngineConfig { shards: 3, ..EngineConfig::default() }, folder.path())?;
-    let settings = |category: &str| {
-        format!(r#"{{"allow":[{{"purposes":["dpv:Marketing"],"categories":["{category}"]}}]}}"#)
-    };
-    let _held = (activated(&engine, &settings("pd:Name"))?, activated(&engine, &settings("pd:Address"))?);
-    // A line of proc(5), maps: addresses, protection, offset, device, inode, name.
-    let maps = std::fs::read_to_string("/proc/self/maps")?;
-    let inodes = maps.lines().filter(|line| line.contains("memfd:paasla-code"));
-    let mut inodes: Vec<_> = inodes.filter_map(|line| line.split_whitespace().nth(4)).collect();
-    let all = inodes.len();
-    inodes.sort_unstable();
-    inodes.dedup();
-    // The rule's own, of which there is more, is gone with it.
-    ensure!((all, inodes.len()) == (2 * 3, 1), "{all} codes in {} places", inodes.len());
-    Ok(())
-}
-
 /// Activates a policy, which leaves what was compiled in a folder.
 fn cached(folder: &Path, settings: &str) -> Result<()> {
     let policy = activated(&engine(folder)?, settings)?;

@@ -55,7 +55,8 @@ pub(crate) fn run(arguments: &Bench) -> Result<()> {
     let workspace = Workspace::find()?;
     tools::ensure()?;
     let only = arguments.only.as_deref();
-    let http = only.is_none_or(|only| ["http", "fsync", "side-channels"].iter().any(|part| only.starts_with(part)));
+    let http =
+        only.is_none_or(|only| ["http", "fsync", "side-channels"].iter().any(|part| only.starts_with(part)));
     step("build", "everything with optimisation; the first time takes many minutes");
     let programs = if http {
         // What is shipped, and the bare handler made in the same way.

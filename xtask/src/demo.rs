@@ -147,6 +147,7 @@ fn announce(file: &Path, stage: &Stage) -> Result<()> {
 
 /// Shows what to try, and waits for Ctrl-C.
 fn wait(host: &mut Host, stage: &Stage, stop: &AtomicBool) -> Result<()> {
+    curl::show_answers(stage)?;
     curl::show(stage);
     say(format_args!("\nThe host answers at {}. Ctrl-C stops it.", stage.base_url));
     while !stop.load(Ordering::SeqCst) {

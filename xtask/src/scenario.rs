@@ -18,13 +18,13 @@ use crate::{
     table::{self, Column},
 };
 
-const COLUMNS: [Column; 7] = [
+/// Readable in a terminal of 100 columns.
+const COLUMNS: [Column; 6] = [
     ("#", 2),
-    ("who asked", 20),
-    ("why", 24),
-    ("what was asked", 28),
-    ("what came back", 36),
-    ("what was hidden, and why", 44),
+    ("who asked, and why", 17),
+    ("what was asked", 17),
+    ("what came back", 20),
+    ("what was hidden, and why", 24),
     ("", 4),
 ];
 
@@ -137,7 +137,10 @@ impl Script<'_> {
             let [who, why, asked, came, hidden] = row.cells.clone();
             let verdict = if row.failures.is_empty() { "OK" } else { "FAIL" };
             let number: i32 = nth;
-            table::row(&COLUMNS, &[number.to_string(), who, why, asked, came, hidden, verdict.to_owned()]);
+            table::row(
+                &COLUMNS,
+                &[number.to_string(), format!("{who}: {why}"), asked, came, hidden, verdict.to_owned()],
+            );
             for failure in &row.failures {
                 say(format_args!("   FAIL: {failure}"));
             }

@@ -7,8 +7,8 @@ use std::{io::Write as _, path::PathBuf};
 use anyhow::{Context as _, Error, Result};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
+use paasla_app::unknown_client;
 use paasla_core::{ClientId, Person, is_same_person, person::person_id};
-use paasla_server::app::unknown_client;
 use paasla_store::{
     Governance as _, SqliteStore, Store as _,
     governance::{

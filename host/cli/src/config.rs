@@ -12,8 +12,8 @@ use figment::{
     Figment,
     providers::{Env, Format as _, Toml},
 };
+use paasla_app::{QuarantineSettings, Then, governance::GovernanceSettings};
 use paasla_engine::EngineConfig;
-use paasla_server::app::{QuarantineSettings, Then, governance::GovernanceSettings};
 use serde::Deserialize;
 
 use crate::{

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use paasla_app::{App, Parts};
 use paasla_engine::{CodeCache, Compiler, Engine};
 use paasla_ledger::LedgerConfig;
 use paasla_register::{Description, SqliteConfig, SqliteRegister};
-use paasla_server::app::{App, Parts};
 use paasla_store::Store;
 
 use crate::{

@@ -20,7 +20,7 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context as _, Result};
-use paasla_server::app::LostLines;
+use paasla_app::LostLines;
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::usage;
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_is_told_with_what_is_right() {
-        for right in ["info", "WARN", "off", "info,hyper=debug", "paasla_server=trace", "[request]=debug"] {
+        for right in ["info", "WARN", "off", "info,hyper=debug", "paasla_http=trace", "[request]=debug"] {
             filter(Some(right.into())).unwrap();
         }
         filter(None).unwrap();

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use paasla_server::app::secret_check;
+use paasla_app::secret_check;
 use paasla_store::{Store, StoreError};
 
 /// What others than the owner may do with a file.

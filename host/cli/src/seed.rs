@@ -9,8 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use paasla_core::{Grant, Person, Policy, Rulebook, Service, Vocabulary};
-use paasla_server::app::{
+use paasla_app::{
     BuildError, Pool, build,
     governance::{
         refusal::Refusal,
@@ -18,6 +17,7 @@ use paasla_server::app::{
     },
     rulebook_digest, unmet,
 };
+use paasla_core::{Grant, Person, Policy, Rulebook, Service, Vocabulary};
 use paasla_store::{
     Governance as _, SqliteStore, Store as _, StoreError, StoredRule,
     governance::{

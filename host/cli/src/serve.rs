@@ -11,8 +11,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use paasla_server::app::health::LOOK_EVERY;
-use paasla_server::http::{Doors, Gatehouse, Settings, admin, layers, panics, routes, serve};
+use paasla_app::{Gatehouse, health::LOOK_EVERY};
+use paasla_http::{Doors, Settings, admin, layers, panics, routes, serve};
 use serde_json::json;
 use tokio::{
     net::TcpListener,
@@ -73,10 +73,10 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     }
     // Before any query is decided.
     let there = folder.as_ref().map(Folder::names).transpose()?.unwrap_or_default();
-    app.drop_leftovers(&there).await;
+    app.governance.drop_leftovers(&there).await;
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let base_url = format!("http://{}", listener.local_addr()?);
-    let gate: Arc<dyn Gatehouse> = Arc::clone(&app) as Arc<dyn Gatehouse>;
+    let gate: Arc<dyn Gatehouse> = Arc::clone(&app.queries) as Arc<dyn Gatehouse>;
     let doors = Doors::new(gate, Settings::default());
     let settings = serve::Settings::default();
 
@@ -84,50 +84,50 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     let watcher = tokio::spawn(async move {
         loop {
             let look_at_quarantine = async {
-                if let Err(error) = watched.look_at_quarantine().await {
+                if let Err(error) = watched.governance.look_at_quarantine().await {
                     tracing::warn!(%error, "the list of policies in quarantine cannot be read");
                 }
             };
-            tokio::join!(look_at_quarantine, watched.record_counted_refusals(false));
+            tokio::join!(look_at_quarantine, watched.queries.record_counted_refusals(false));
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
     });
-    let looked_at = Arc::clone(&app);
+    let looked_at = Arc::clone(&app.health);
     let health = tokio::spawn(async move {
         loop {
             looked_at.look().await;
             tokio::time::sleep(LOOK_EVERY).await;
         }
     });
-    let governed = Arc::clone(&app);
+    let governed = Arc::clone(&app.governance);
     let governor = tokio::spawn(async move {
         loop {
             governed.look_at_rulebook().await;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     });
-    app.start_shadow().context("no thread for policies in shadow")?;
-    let dropped = folder.map(|folder| tokio::spawn(folder.watch(Arc::clone(&app))));
+    app.shadow.start().context("no thread for policies in shadow")?;
+    let dropped = folder.map(|folder| tokio::spawn(folder.watch(Arc::clone(&app.governance))));
     let stop = told_to_stop(arguments.stop_with_stdin)?;
     if let Some(file) = &arguments.ready_file {
         announce(file, &base_url)?;
     }
     tracing::info!(base_url, "open");
-    let stopping = Arc::clone(&app);
+    let stopping = Arc::clone(&app.health);
     let until = async move {
         let why = stop.await;
         tracing::info!(why, "stopping: requests under way are finished");
-        stopping.stopping();
+        stopping.stop();
     };
-    let router = layers(&doors, routes(&doors).merge(admin::router(&app)));
+    let router = layers(&doors, routes(&doors).merge(admin::router(&app.governance)));
     let finished = serve::serve(listener, router, &settings, until).await;
     watcher.abort();
     health.abort();
     governor.abort();
     dropped.inspect(tokio::task::JoinHandle::abort);
-    app.stopping();
+    app.health.stop();
     let idle = doors.idle(settings.grace).await;
-    app.finish_shadow(SHADOW_GRACE).await;
+    app.shadow.finish(SHADOW_GRACE).await;
     app.close().await.context("records could not be written to the end")?;
     if !(finished && idle) {
         bail!("some requests were cut off after {} s", settings.grace.as_secs());

@@ -15,10 +15,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use cap_std::{ambient_authority, fs::Dir};
-use paasla_server::app::{
-    App,
-    governance::{dropped::DroppedPolicy, refusal::Refusal},
-};
+use paasla_app::governance::{Governance, dropped::DroppedPolicy, refusal::Refusal};
 
 /// How often the folder is looked at.
 const LOOK: Duration = Duration::from_millis(75);
@@ -72,12 +69,12 @@ impl Folder {
     }
 
     /// Watches until it is dropped.
-    pub(crate) async fn watch(mut self, app: Arc<App>) {
+    pub(crate) async fn watch(mut self, governance: Arc<Governance>) {
         loop {
             match self.look() {
                 Ok(Look { policies, others }) => {
                     self.name(others);
-                    self.take_over(&app, policies).await;
+                    self.take_over(&governance, policies).await;
                 }
                 Err(error) => tracing::warn!(error = format!("{error:#}"), "the drop folder cannot be read"),
             }
@@ -125,12 +122,12 @@ impl Folder {
         Ok(Look { policies: components.into_iter().map(both).collect(), others })
     }
 
-    async fn take_over(&mut self, app: &App, found: BTreeMap<String, Stamps>) {
+    async fn take_over(&mut self, governance: &Governance, found: BTreeMap<String, Stamps>) {
         for (name, stamps) in &found {
             let is_still = self.seen.get(name) == Some(stamps);
             if is_still && self.done.get(name) != Some(stamps) {
                 self.done.insert(name.clone(), *stamps);
-                if let Err(error) = self.put_to_work(app, name, stamps.1.is_some()).await {
+                if let Err(error) = self.put_to_work(governance, name, stamps.1.is_some()).await {
                     tracing::error!(
                         policy = name,
                         error = format!("{error:#}"),
@@ -142,7 +139,7 @@ impl Folder {
         let gone: Vec<String> = self.done.keys().filter(|name| !found.contains_key(*name)).cloned().collect();
         for name in gone {
             self.done.remove(&name);
-            match app.drop_out(&name).await {
+            match governance.drop_out(&name).await {
                 Ok(()) => {
                     tracing::info!(policy = name, "its file is gone from the drop folder: it is retired")
                 }
@@ -154,7 +151,7 @@ impl Folder {
         self.seen = found;
     }
 
-    async fn put_to_work(&self, app: &App, name: &str, has_policy: bool) -> Result<()> {
+    async fn put_to_work(&self, governance: &Governance, name: &str, has_policy: bool) -> Result<()> {
         let component = self.read(&format!("{name}.wasm"))?;
         let wanted = if has_policy {
             let file = format!("{name}.toml");
@@ -164,11 +161,13 @@ impl Folder {
             DroppedPolicy::default()
         };
         let cases: Arc<[u8]> = component.as_slice().into();
-        let view =
-            app.drop_in(name, component, wanted).await.map_err(|refusal| anyhow!("{}", told(&refusal)))?;
+        let view = governance
+            .drop_in(name, component, wanted)
+            .await
+            .map_err(|refusal| anyhow!("{}", told(&refusal)))?;
         let life = view.life.name();
         tracing::info!(policy = name, version = view.version, life, "from the drop folder: at work");
-        match app.dropped_cases(cases).await {
+        match governance.dropped_cases(cases).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(policy = name, count, "its cases pass"),
             Err(failures) => {
@@ -197,7 +196,7 @@ const LONGEST_TOLD: usize = 300;
 
 /// Every problem, for the log.
 fn told(refusal: &Refusal) -> String {
-    let problem = |problem: &paasla_server::app::problem::Problem| {
+    let problem = |problem: &paasla_app::problem::Problem| {
         let place = if problem.place.is_empty() { "at the top" } else { problem.place.as_str() };
         format!("{place}: {}", without_value(&problem.message))
     };

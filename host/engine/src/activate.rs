@@ -15,9 +15,7 @@ use crate::{
     load::{LoadError, Rule},
     output::{DeclaredReason, declared, reasons},
     program::{Program, ProgramError},
-    ready::Shelf,
     sandbox::Engine,
-    shard::Shard,
     snapshot::Configured,
 };
 
@@ -92,8 +90,6 @@ pub struct Activated {
 #[repr(align(128))]
 pub(crate) struct Post {
     pub(crate) program: Program,
-    /// The sandboxes that stand ready, where any may.
-    pub(crate) shelf: Option<Arc<Shelf>>,
     /// The reasons that its rule declared.
     pub(crate) reasons: Arc<[Reason]>,
 }
@@ -126,8 +122,7 @@ impl Activated {
         &self.register
     }
 
-    /// The same policy with no more fuel than a policy gets that sets nothing: for rulings that change no answer. Nobody
-    /// waits for them, so nothing is made ready for it.
+    /// The same policy with no more fuel than a policy gets that sets nothing: for rulings that change no answer.
     #[must_use]
     pub fn rationed(&self) -> Self {
         let (own, usual) = (&self.ration, &self.engine.config.ration);
@@ -137,8 +132,7 @@ impl Activated {
             row_fuel: own.row_fuel.min(usual.row_fuel),
             ..*own
         };
-        let posts = self.posts.iter().map(|post| Post { shelf: None, ..post.clone() }).collect();
-        Self { ration, posts, ..self.clone() }
+        Self { ration, ..self.clone() }
     }
 }
 
@@ -173,12 +167,7 @@ impl Engine {
         }
         let start = head.form.into();
         let by: Arc<str> = policy.name.as_str().into();
-        let is_snapshot = start == Start::Snapshot;
-        let post = |(shard, program): (&Shard, Program)| Post {
-            shelf: if is_snapshot { Shelf::new(self, shard, &program, budget).map(Arc::new) } else { None },
-            reasons: reasons(&head.reasons, &by, &rule.about),
-            program,
-        };
+        let post = |program| Post { reasons: reasons(&head.reasons, &by, &rule.about), program };
         Ok(Activated {
             policy: Arc::new(policy.clone()),
             about: Arc::clone(&rule.about),
@@ -187,7 +176,7 @@ impl Engine {
             settings: settings.into(),
             register: Arc::clone(register),
             ration,
-            posts: self.shards.iter().zip(programs).map(post).collect(),
+            posts: programs.into_iter().map(post).collect(),
         })
     }
 

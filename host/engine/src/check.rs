@@ -51,7 +51,10 @@ pub(crate) fn within(what: &str, found: u64, most: u64) -> Result<(), LoadError>
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
-    LoadError::Invalid { offset: error.offset(), message: error.message().to_owned() }
+    LoadError::Invalid {
+        offset: u64::try_from(error.offset()).unwrap_or(u64::MAX),
+        message: error.message().to_owned(),
+    }
 }
 
 /// How much of everything there is, so far.
@@ -139,7 +142,7 @@ fn parts(bytes: &[u8], config: &EngineConfig) -> Result<Vec<String>, LoadError> 
             Payload::DataSection(section) => counts.data_segments += n(section.count()),
             Payload::ElementSection(section) => counts.element_segments += n(section.count()),
             Payload::CodeSectionEntry(body) => {
-                let size = body.range().end.saturating_sub(body.range().start);
+                let size = u64::try_from(body.range().len()).unwrap_or(u64::MAX);
                 within("bytes of one function", size, limits.function_bytes)?;
             }
             Payload::ComponentImportSection(section) => {
@@ -208,6 +211,6 @@ fn offers_the_interface(bytes: &[u8]) -> Result<(), LoadError> {
     let own = |error: String| LoadError::Host(format!("the interface itself cannot be read: {error}"));
     let package = resolve.push_source("rule.wit", WIT).map_err(|error| own(error.to_string()))?;
     let world = resolve.select_world(&[package], Some("rule")).map_err(|error| own(error.to_string()))?;
-    wit_component::targets(&resolve, world, bytes, false)
+    wit_component::targets(&resolve, world, bytes)
         .map_err(|error| LoadError::WrongWorld(format!("{error:#}")))
 }

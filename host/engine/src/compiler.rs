@@ -9,7 +9,7 @@ use wasmtime_wizer::Wizer;
 
 use crate::{
     check, config::EngineConfig, load::LoadError, output::DeclaredReason, reachable::pruned, sandbox::Engine,
-    segments::copied, worker,
+    worker,
 };
 
 /// Where components are checked and compiled.
@@ -101,7 +101,7 @@ pub(crate) fn compile(
             }
             Job::Snapshot => {
                 // What cannot be made of it is left as it is.
-                let lean = pruned(component).and_then(|pruned| copied(&pruned));
+                let lean = pruned(component);
                 let component = lean.as_deref().unwrap_or(component);
                 let bytes = wasm.precompile_component(component).map_err(failed)?;
                 Ok(Code::of(Form::Snapshot, bytes))

@@ -3,9 +3,7 @@
 //!
 //! A rule is checked and compiled once ([`Engine::load`]), configured once and snapshotted ([`Engine::activate`]),
 //! and every ruling starts from that snapshot in a fresh instance ([`Activated::decide`], [`Activated::review`]),
-//! which is thrown away. No state passes from one query to the next. A host with time to spare has instances made ready
-//! before they are needed, and those that were used wiped when nobody waits ([`decide_all_leaving`], [`Spent`]). Compiled code is kept in a [`CodeCache`], and
-//! compiled in a process of its own where the [`Compiler`] is one.
+//! which is thrown away. No state passes from one query to the next. Compiled code is kept in a [`CodeCache`], and compiled in a process of its own where the [`Compiler`] is one.
 
 mod about;
 mod activate;
@@ -13,7 +11,6 @@ mod bindings;
 mod cache;
 mod cases;
 mod check;
-mod code_memory;
 mod compiler;
 mod config;
 mod fault;
@@ -24,15 +21,12 @@ mod output;
 mod priority;
 mod program;
 mod reachable;
-mod ready;
 mod rulings;
 mod sandbox;
 mod sections;
-mod segments;
 mod shard;
 mod snapshot;
 pub mod travelling;
-mod wipers;
 mod worker;
 
 pub use about::{About, FactNeed, ProvisionAbout};
@@ -45,10 +39,8 @@ pub use fault::RuleFault;
 pub use input::RowInput;
 pub use load::{LoadError, Rule, digest_of};
 pub use priority::{give_way, lower_priority};
-pub use ready::Spent;
 #[cfg(feature = "bench")]
 pub use rulings::Reused;
-pub use rulings::{Said, decide_all, decide_all_leaving};
+pub use rulings::{Said, decide_all};
 pub use sandbox::{Engine, EngineError};
-pub use wipers::Wipers;
 pub use worker::run_compiler;

@@ -5,10 +5,6 @@
 use std::io;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-    thread_native_id, thread_schedule_policy,
-};
 
 /// How much lower the priority is (`nice`).
 const NICE: i32 = 10;
@@ -27,22 +23,6 @@ pub fn lower_priority() -> io::Result<()> {
 pub fn give_way() {
     let _ = lower_priority();
     keep_half_free();
-}
-
-/// Lets this thread run on one processor, and there only while nobody else wants to (`SCHED_IDLE`, sched(7)).
-///
-/// # Errors
-/// When the system does not let it.
-pub(crate) fn take_only_spare_time(processor: usize) -> io::Result<()> {
-    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    // It sets the nice value, too, which means nothing then: what counts is what the system says afterwards.
-    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
-    if !thread_schedule_policy().is_ok_and(|policy| policy == idle) {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    let mut one = CpuSet::new();
-    one.set(processor);
-    Ok(sched_setaffinity(None, &one)?)
 }
 
 fn keep_half_free() {

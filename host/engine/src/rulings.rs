@@ -6,14 +6,12 @@ use wasmtime::{Store, component::Instance};
 
 use crate::{
     activate::{Activated, Post, Start},
-    bindings::v0_1::exports::paasla::rule::ruling::Decided,
     compiler::contained,
     config::Budget,
     fault::RuleFault,
     input::{QueryInput, RegisterInput, RowInput, RowsInput},
     output::Checks,
     program::Program,
-    ready::{Ready, Spent},
     sandbox::Guard,
 };
 
@@ -31,30 +29,11 @@ pub struct Said<'p> {
 /// Asks policies one after the other, and stops at the first that refuses or breaks: what the others would say could
 /// change nothing. Give them in an order that does not depend on chance, and what is said does not either.
 pub fn decide_all<'p>(policies: impl IntoIterator<Item = &'p Activated>, query: &Query) -> Vec<Said<'p>> {
-    each(policies, query, Activated::decide_input)
-}
-
-/// The same for a host with time to spare: a policy rules in a sandbox that was made ready for it, if there is one, and
-/// what the rulings leave is put into `spent`, to be wiped when nobody waits for it. What is said and what it costs do not
-/// depend on that, and no query gets a sandbox that another was in.
-pub fn decide_all_leaving<'p>(
-    policies: impl IntoIterator<Item = &'p Activated>,
-    query: &Query,
-    spent: &mut Spent,
-) -> Vec<Said<'p>> {
-    each(policies, query, |policy, input| policy.decide_leaving(input, spent))
-}
-
-fn each<'p>(
-    policies: impl IntoIterator<Item = &'p Activated>,
-    query: &Query,
-    mut decide: impl FnMut(&Activated, &QueryInput<'_>) -> (Result<Ruling, RuleFault>, u64),
-) -> Vec<Said<'p>> {
     let mut input = None;
     let mut all = Vec::new();
     for policy in policies {
         let input = input.get_or_insert_with(|| QueryInput::new(query));
-        let (ruling, fuel) = decide(policy, input);
+        let (ruling, fuel) = policy.decide_input(input);
         let is_last = !matches!(ruling, Ok(Ruling::Abstain | Ruling::Narrow(_)));
         all.push(Said { policy, ruling, fuel });
         if is_last {
@@ -72,39 +51,12 @@ impl Activated {
 
     fn decide_input(&self, input: &QueryInput<'_>) -> (Result<Ruling, RuleFault>, u64) {
         let budget = self.ration.decide();
-        self.in_turn(|post| self.decided(post, input, self.call(post, budget, self.asking(input))))
-    }
-
-    /// Decides in a sandbox that was made ready, or else in one made now, and leaves it in `spent`.
-    fn decide_leaving(&self, input: &QueryInput<'_>, spent: &mut Spent) -> (Result<Ruling, RuleFault>, u64) {
-        let mut each = self.engine.shards.home_first(&self.posts);
-        match each.find_map(|post| Some((post, post.shelf.as_ref()?.take()?))) {
-            Some((post, ready)) => self.decide_at(post, Some(ready), input, spent),
-            None => self.in_turn(|post| self.decide_at(post, None, input, spent)),
-        }
-    }
-
-    fn decide_at(
-        &self,
-        post: &Post,
-        ready: Option<Ready>,
-        input: &QueryInput<'_>,
-        spent: &mut Spent,
-    ) -> (Result<Ruling, RuleFault>, u64) {
-        let budget = self.ration.decide();
-        let (mut store, instance, place) = match ready {
-            Some(Ready { store, instance, place }) => (store, Some(instance), Some(place)),
-            None => match post.program.sandbox(&self.engine, budget) {
-                Ok(store) => (store, None, None),
-                Err(fault) => return (Err(fault), 0),
-            },
-        };
-        let said = self.call_in(post, &mut store, instance, budget, self.asking(input));
-        match &post.shelf {
-            Some(shelf) if !is_busy(&said) => spent.leave(shelf, store, place),
-            _ => drop(store),
-        }
-        self.decided(post, input, said)
+        self.in_turn(|post| {
+            let (said, fuel) = self.call(post, budget, |program, store, instance| {
+                input.with(&self.about, |query| program.decide(store, instance, query))
+            });
+            (said.and_then(|said| checked(|| self.checks(post, input.query).decided(said))), fuel)
+        })
     }
 
     /// What is said in the first shard that has a sandbox.
@@ -114,22 +66,6 @@ impl Activated {
     ) -> (Result<R, RuleFault>, u64) {
         let said = self.engine.shards.first_with_room(&self.posts, ask, is_busy);
         said.unwrap_or((Err(RuleFault::Busy), 0))
-    }
-
-    fn asking(
-        &self,
-        input: &QueryInput<'_>,
-    ) -> impl Fn(&Program, &mut Store<Guard>, &Instance) -> wasmtime::Result<Decided> {
-        |program, store, instance| input.with(&self.about, |query| program.decide(store, instance, query))
-    }
-
-    fn decided(
-        &self,
-        post: &Post,
-        input: &QueryInput<'_>,
-        (said, fuel): (Result<Decided, RuleFault>, u64),
-    ) -> (Result<Ruling, RuleFault>, u64) {
-        (said.and_then(|said| checked(|| self.checks(post, input.query).decided(said))), fuel)
     }
 
     /// Reviews all rows of one query in one fresh sandbox. Gives the fuel used in any case.
@@ -176,38 +112,23 @@ impl Activated {
         }
     }
 
-    /// One call in a fresh instance, which is thrown away at once.
+    /// One call in a fresh instance, configured by the snapshot or now, which is thrown away at once.
     fn call<R>(
         &self,
         post: &Post,
         budget: Budget,
         call: impl FnOnce(&Program, &mut Store<Guard>, &Instance) -> wasmtime::Result<R>,
     ) -> (Result<R, RuleFault>, u64) {
-        match post.program.sandbox(&self.engine, budget) {
-            Ok(mut store) => self.call_in(post, &mut store, None, budget, call),
-            Err(fault) => (Err(fault), 0),
-        }
-    }
-
-    /// One call in a store that nobody was in: in the instance that was made there, or one made now, configured by the
-    /// snapshot or now.
-    fn call_in<R>(
-        &self,
-        post: &Post,
-        store: &mut Store<Guard>,
-        made: Option<Instance>,
-        budget: Budget,
-        call: impl FnOnce(&Program, &mut Store<Guard>, &Instance) -> wasmtime::Result<R>,
-    ) -> (Result<R, RuleFault>, u64) {
+        let mut store = match post.program.sandbox(&self.engine, budget) {
+            Ok(store) => store,
+            Err(fault) => return (Err(fault), 0),
+        };
         let run = || {
-            let instance = match made {
-                Some(instance) => instance,
-                None => self.instance(post, store)?,
-            };
-            call(&post.program, store, &instance)
+            let instance = self.instance(post, &mut store)?;
+            call(&post.program, &mut store, &instance)
         };
         let said = contained(run).unwrap_or_else(|_| Err(RuleFault::Panic.into()));
-        let said = said.map_err(|error| self.engine.fault(store, budget, &error));
+        let said = said.map_err(|error| self.engine.fault(&store, budget, &error));
         let fuel = match said {
             // Where the clock ends a call, what it has burnt is not written down: it counts as all of it.
             Err(RuleFault::Deadline { .. }) => budget.fuel,

@@ -7,13 +7,12 @@ use std::sync::{
 };
 
 use wasmtime::{
-    Config, CustomCodeMemory, Enabled, InstanceAllocationStrategy, OptLevel, PoolConcurrencyLimitError,
+    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolConcurrencyLimitError,
     PoolingAllocationConfig, ResourceLimiter, Store, Strategy, Trap, WasmBacktraceDetails, WasmFeatures,
 };
 
 use crate::{
     cache::CodeCache,
-    code_memory::SharedCode,
     compiler::Compiler,
     config::{Budget, ComponentLimits, EngineConfig},
     fault::RuleFault,
@@ -100,14 +99,9 @@ impl Engine {
         store.set_fuel(budget.fuel).map_err(|_| RuleFault::Host)?;
         store.set_hostcall_fuel(usize::try_from(budget.output_bytes).unwrap_or(usize::MAX));
         store.set_max_component_handles(self.config.handles);
-        self.begin(&mut store);
-        Ok(store)
-    }
-
-    /// The time that a call may take begins now.
-    pub(crate) fn begin(&self, store: &mut Store<Guard>) {
         let ticks = self.config.deadline_ms / u64::try_from(TICK.as_millis()).unwrap_or(1);
         store.set_epoch_deadline(ticks.max(1) + 1);
+        Ok(store)
     }
 
     /// A place for a sandbox, where no pool gives out places.
@@ -155,11 +149,11 @@ fn says(error: &wasmtime::Error, this: &str) -> bool {
 
 /// One of a limited number of places for sandboxes, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<AtomicU32>);
+struct Place(Arc<AtomicU32>);
 
 impl Place {
     /// A place, if fewer than so many are taken.
-    pub(crate) fn take(taken: &Arc<AtomicU32>, most: u32) -> Option<Self> {
+    fn take(taken: &Arc<AtomicU32>, most: u32) -> Option<Self> {
         let place = Self(Arc::clone(taken));
         (taken.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
     }
@@ -175,7 +169,7 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(crate) struct Guard {
     memory_limit: usize,
-    pub(crate) memory_used: usize,
+    memory_used: usize,
     table_limit: usize,
     component: ComponentLimits,
     refused_memory: bool,
@@ -268,15 +262,15 @@ fn core_instances(limits: &ComponentLimits) -> u32 {
 
 /// How much of everything a pool has.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PoolSize {
-    pub(crate) core_instances: u32,
-    pub(crate) memories: u32,
-    pub(crate) tables: u32,
+struct PoolSize {
+    core_instances: u32,
+    memories: u32,
+    tables: u32,
 }
 
 impl PoolSize {
     /// Most rules have one memory and few tables; but one that has as much as it may must find room alone.
-    pub(crate) fn of(limits: &EngineConfig) -> Self {
+    fn of(limits: &EngineConfig) -> Self {
         let (count, component) = (limits.instances, &limits.component);
         Self {
             core_instances: count.saturating_mul(4).max(core_instances(component)),
@@ -287,7 +281,7 @@ impl PoolSize {
 }
 
 /// The same with a pool.
-pub(crate) fn pooled(limits: &EngineConfig, code: &Arc<SharedCode>) -> wasmtime::Result<Config> {
+pub(crate) fn pooled(limits: &EngineConfig) -> wasmtime::Result<Config> {
     let mut config = base(limits)?;
     let memory = limits.most.memory_bytes.max(limits.setup.memory_bytes);
     let ComponentLimits { memories, tables, .. } = limits.component;
@@ -307,15 +301,8 @@ pub(crate) fn pooled(limits: &EngineConfig, code: &Arc<SharedCode>) -> wasmtime:
         .table_elements(limits.table_elements)
         .linear_memory_keep_resident(KEPT)
         .table_keep_resident(64 << 10)
-        // The place that was left last is taken first, whosever it was: all of it was written anew, and is still in the
-        // processor's cache. Otherwise five policies would go through five memories.
-        .max_unused_warm_slots(0)
         .decommit_batch_size(1)
         .pagemap_scan(Enabled::No);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    // Elsewhere the processor has to be told of new code, which wasmtime does for what it makes executable itself.
-    if cfg!(target_arch = "x86_64") {
-        config.with_custom_code_memory(Some(Arc::clone(code) as Arc<dyn CustomCodeMemory>));
-    }
     Ok(config)
 }

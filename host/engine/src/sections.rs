@@ -61,7 +61,6 @@ pub(crate) fn with_sections(
 }
 
 /// The bytes of a part; none where there is no such part.
-pub(crate) fn part<'b>(bytes: &'b [u8], range: &Range<u64>) -> &'b [u8] {
-    let place = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
-    bytes.get(place(range.start)..place(range.end)).unwrap_or_default()
+pub(crate) fn part<'b>(bytes: &'b [u8], range: &Range<usize>) -> &'b [u8] {
+    bytes.get(range.clone()).unwrap_or_default()
 }

@@ -6,15 +6,13 @@
 //! that has no room it takes another: all shards together have the sandboxes that were configured, and a query is told
 //! that there is none only when none has one.
 
-use std::{io, iter, sync::Arc, thread, time::Duration};
+use std::{io, iter, thread, time::Duration};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu};
 use wasmtime::PoolingAllocatorMetrics;
 
 use crate::{
-    code_memory::SharedCode,
     config::EngineConfig,
-    ready::Reserve,
     sandbox::{base, pooled},
 };
 
@@ -30,8 +28,6 @@ const FEWEST: u32 = 16;
 /// One of an engine's parts.
 pub(crate) struct Shard {
     pub(crate) wasm: wasmtime::Engine,
-    /// What of its pool may be set aside, where there is a pool and it is large enough.
-    pub(crate) reserve: Option<Arc<Reserve>>,
     pool: Option<PoolingAllocatorMetrics>,
 }
 
@@ -44,11 +40,10 @@ pub(crate) struct Shards {
 }
 
 impl Shard {
-    fn pooled(config: &EngineConfig, instances: u32, code: &Arc<SharedCode>) -> wasmtime::Result<Self> {
+    fn pooled(config: &EngineConfig, instances: u32) -> wasmtime::Result<Self> {
         let own = EngineConfig { instances, ..config.clone() };
-        let wasm = wasmtime::Engine::new(&pooled(&own, code)?)?;
-        let reserve = Reserve::of(&wasm, &own).map(Arc::new);
-        Ok(Self { pool: wasm.pooling_allocator_metrics(), wasm, reserve })
+        let wasm = wasmtime::Engine::new(&pooled(&own)?)?;
+        Ok(Self { pool: wasm.pooling_allocator_metrics(), wasm })
     }
 
     /// How many sandboxes of its pool are alive.
@@ -62,11 +57,9 @@ impl Shards {
     pub(crate) fn pooled(config: &EngineConfig) -> wasmtime::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, |count| count.get());
         let count = count(config, u32::try_from(processors).unwrap_or(u32::MAX));
-        let code = Arc::default();
         let mut parts = parts(config.instances, count);
-        let first = Shard::pooled(config, parts.next().unwrap_or(config.instances), &code)?;
-        let others =
-            parts.map(|part| Shard::pooled(config, part, &code)).collect::<wasmtime::Result<Vec<_>>>()?;
+        let first = Shard::pooled(config, parts.next().unwrap_or(config.instances))?;
+        let others = parts.map(|part| Shard::pooled(config, part)).collect::<wasmtime::Result<Vec<_>>>()?;
         let homes = homes(&sched_getaffinity(None).unwrap_or_default(), others.len().saturating_add(1));
         Ok(Self { first, others, homes })
     }
@@ -74,7 +67,7 @@ impl Shards {
     /// One without a pool.
     pub(crate) fn on_demand(config: &EngineConfig) -> wasmtime::Result<Self> {
         let wasm = wasmtime::Engine::new(&base(config)?)?;
-        let first = Shard { wasm, reserve: None, pool: None };
+        let first = Shard { wasm, pool: None };
         Ok(Self { first, others: Vec::new(), homes: Vec::new() })
     }
 
@@ -90,11 +83,6 @@ impl Shards {
     /// The shard with the fewest sandboxes alive, for work that is not a query's.
     pub(crate) fn emptiest(&self) -> &Shard {
         self.iter().min_by_key(|shard| shard.alive()).unwrap_or(&self.first)
-    }
-
-    /// How many there are; at least one.
-    pub(crate) fn count(&self) -> usize {
-        self.others.len().saturating_add(1)
     }
 
     /// What there is in each shard, beginning with the shard of this processor.

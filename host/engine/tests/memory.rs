@@ -22,7 +22,6 @@ use paasla_engine::{Activated, Engine, EngineConfig, Ration};
 use common::{
     activate, activate_bytes,
     answer::{exception, narrowing, reviewed, row_ruling, words},
-    decide_ready,
     guest::Guest,
     limits, query, rows,
 };
@@ -91,9 +90,8 @@ fn ask(policies: &[Activated], times: usize) -> BTreeMap<&'static str, usize> {
     let mut kinds = BTreeMap::new();
     for number in 0..times {
         let policy = &policies[number % policies.len()];
-        let fault = match number / policies.len() % 3 {
+        let fault = match number / policies.len() % 2 {
             0 => policy.decide(&query).0.err(),
-            1 => decide_ready(policy, &query).0.err(),
             _ => policy.review(&query, &rows).0.err(),
         };
         *kinds.entry(fault.map_or("none", |fault| fault.kind())).or_default() += 1;

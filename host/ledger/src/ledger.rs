@@ -138,12 +138,6 @@ impl Ledger {
         }
     }
 
-    /// Whether the last commit was for so many records that their queries keep the processors busy, and not the disk.
-    #[must_use]
-    pub fn is_crowded(&self) -> bool {
-        self.shared.is_crowded()
-    }
-
     /// How many records wait to be written, those in the commit under way not counted.
     #[must_use]
     pub fn queued(&self) -> usize {

@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -71,15 +71,13 @@ pub(crate) struct Shared {
     pub(crate) tried: AtomicU64,
     /// Of commits lately, in nanoseconds; 0 before the first.
     average: AtomicU64,
-    /// How many records the last commit was for.
-    last: AtomicUsize,
 }
 
 impl Shared {
     pub(crate) fn new(journal: Arc<dyn Journal>, config: LedgerConfig) -> Self {
         let (state, work) = (Mutex::default(), Condvar::new());
-        let (tried, average, last) = Default::default();
-        Self { journal, config, state, work, tried, average, last }
+        let (tried, average) = Default::default();
+        Self { journal, config, state, work, tried, average }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -89,10 +87,6 @@ impl Shared {
     pub(crate) fn close(&self) {
         self.state().closing = true;
         self.work.notify_one();
-    }
-
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.last.load(Ordering::Relaxed) >= CROWD
     }
 
     pub(crate) fn is_quick(&self) -> bool {
@@ -198,7 +192,6 @@ impl Shared {
             before => before - before / 8 + took / 8,
         };
         self.average.store(average, Ordering::Relaxed);
-        self.last.store(entries.len(), Ordering::Relaxed);
         outcome.unwrap_or(Err(JournalError::Panicked))
     }
 }

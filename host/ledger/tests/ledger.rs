@@ -417,24 +417,6 @@ async fn a_crowd_is_waited_for() {
     assert_eq!(journal.appends(), [vec!["a"], vec!["b", "c", "d", "e"], vec!["f", "g"]]);
 }
 
-#[tokio::test]
-async fn a_commit_for_many_tells_of_a_crowd_until_the_next() {
-    let journal = Notebook::new(0);
-    let ledger = start(&journal, config());
-    let first = queue(&ledger, &["a"]).await;
-    taken(&ledger).await;
-    let crowd = queue(&ledger, &["b", "c", "d", "e"]).await;
-    assert!(!ledger.is_crowded());
-    journal.add_permits(3);
-    for callers in [first, crowd] {
-        all_written(callers).await;
-    }
-    assert!(ledger.is_crowded());
-    ledger.record(record("f"), || ()).await.unwrap();
-    assert!(!ledger.is_crowded());
-    assert_eq!(journal.appends(), [vec!["a"], vec!["b", "c", "d", "e"], vec!["f"]]);
-}
-
 /// Who waits for longer than a record may take is told so: a crowd that is back, and whoever joined it, is written at once.
 #[tokio::test]
 async fn a_crowd_that_is_there_is_not_waited_for() {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads the governed data. A [`Description`] says what the register holds; a [`Read`] says what one query may
-//! see; a [`Plan`] is the SQL for exactly that, and nothing hidden is in it ([`Plans`] keeps what plans of one shape
-//! have in common); a [`Source`] runs the plan and gives [`Rows`]; a [`Masker`] shows of each cell what the decision
-//! allows.
+//! see; a [`Plan`] is the SQL for exactly that, and nothing hidden is in it; a [`Source`] runs the plan and gives
+//! [`Rows`]; a [`Masker`] shows of each cell what the decision allows.
 //!
 //! This is the only room that builds SQL for the register. Errors and `Debug` texts hold no values of persons.
 
@@ -11,7 +10,6 @@ pub mod description;
 pub mod key;
 pub mod mask;
 pub mod plan;
-pub mod plans;
 pub mod read;
 pub mod rows;
 pub mod source;
@@ -24,7 +22,6 @@ pub use description::{
 pub use key::KeyError;
 pub use mask::{MaskContext, Masker};
 pub use plan::{Plan, PlanError, Statement};
-pub use plans::Plans;
 pub use read::Read;
 pub use rows::{Cell, RecordId, Row, Rows};
 pub use source::{ReadError, Source};

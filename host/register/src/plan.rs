@@ -5,16 +5,14 @@
 mod bind;
 mod facts;
 mod outline;
-mod shape;
 mod statement;
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use paasla_core::{Value, Visibility};
 
 pub(crate) use self::bind::Bind;
-pub(crate) use self::outline::Outline;
-pub(crate) use self::shape::Shape;
+use self::outline::Outline;
 pub(crate) use self::statement::Part;
 pub use self::statement::Statement;
 pub use crate::read::{KEY_VALUES_MAX, LIMIT_MAX};
@@ -55,15 +53,15 @@ pub enum PlanError {
 /// The SQL for one read, and the values to bind in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Everything that does not depend on values; other plans may have it too.
-    outline: Arc<Outline>,
+    /// Everything that does not depend on values.
+    outline: Outline,
     /// For each statement its values.
     binds: Vec<Vec<Value>>,
     limit: u32,
 }
 
 impl Plan {
-    /// Plans a read. Who plans many keeps [`crate::Plans`].
+    /// Plans a read.
     ///
     /// # Errors
     /// When the read names what the register does not have, compares what cannot be compared, has no key, or asks
@@ -73,14 +71,10 @@ impl Plan {
         dialect: Dialect,
         read: &Read<N>,
     ) -> Result<Self, PlanError> {
-        Ok(Self::of(Arc::new(Outline::new(description, dialect, read)?), read))
-    }
-
-    /// The plan of a read for which this outline was made, or one of the same shape.
-    pub(crate) fn of<N>(outline: Arc<Outline>, read: &Read<N>) -> Self {
+        let outline = Outline::new(description, dialect, read)?;
         let values = |statement: &Statement| statement.binds().iter().map(|bind| bind.value(read)).collect();
         let binds = outline.statements.iter().map(values).collect();
-        Self { outline, binds, limit: read.limit }
+        Ok(Self { outline, binds, limit: read.limit })
     }
 
     /// All SQL of the plan: first the records, then one for every group that anything is seen of.
@@ -115,11 +109,6 @@ impl Plan {
     /// The names of the read's fields.
     pub(crate) fn field_name(&self, index: usize) -> Option<&str> {
         self.outline.field_names.get(index).map(String::as_str)
-    }
-
-    /// What it has in common with others.
-    pub(crate) fn outline(&self) -> &Arc<Outline> {
-        &self.outline
     }
 }
 

@@ -4,7 +4,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ed25519_dalek::SigningKey;
-use paasla_server::http::admin::{Route, routes};
+use paasla_http::admin::{Route, routes};
 use paasla_tests::{Ask, Got, Office, ask::agent, office};
 use serde_json::{Value, json};
 

@@ -132,7 +132,9 @@ fn what_is_taken_out_of_the_file_is_as_usual_again() -> Result<()> {
     let all = "mode = \"shadow\"\n[settings]\nadultAge = 99\n[scope]\nservices = [\"isikud\"]\n[limits]\nfuel = 9000000\n";
     fs::write(&file, all)?;
     fs::write(folder.join(format!("{POLICY}.wasm")), scene.component("minors")?)?;
-    soon(|| Ok(scene.office.lives(POLICY).is_ok_and(|lives| lives.iter().any(|(_, life)| life == "shadow"))))?;
+    soon(|| {
+        Ok(scene.office.lives(POLICY).is_ok_and(|lives| lives.iter().any(|(_, life)| life == "shadow")))
+    })?;
     ensure!(policy(&scene)?["scope"]["services"] == json!(["isikud"]), "{}", policy(&scene)?);
     // While no host runs, and while one does.
     fs::write(&file, "[limits]\nfuel = 9000000\n")?;

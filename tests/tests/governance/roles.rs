@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use ed25519_dalek::SigningKey;
-use paasla_server::http::admin::{Route, routes};
+use paasla_http::admin::{Route, routes};
 use paasla_store::governance::token::Role;
 use paasla_tests::{Office, office};
 use serde_json::{Value, json};

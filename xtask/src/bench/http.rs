@@ -62,9 +62,9 @@ impl Load<'_> {
             .into_iter()
             .filter(|(_, scenario)| SYSTEMS.iter().any(|system| self.wants(&format!("{scenario}/{system}"))))
             .collect();
-        let hiding = side_channels::SCENARIOS
-            .iter()
-            .any(|scenario| side_channels::SYSTEMS.iter().any(|system| self.wants(&format!("{scenario}/{system}"))));
+        let hiding = side_channels::SCENARIOS.iter().any(|scenario| {
+            side_channels::SYSTEMS.iter().any(|system| self.wants(&format!("{scenario}/{system}")))
+        });
         if wanted.is_empty() && !hiding {
             if FSYNC.iter().any(|name| self.wants(name)) {
                 lines.extend(self.fsync(folder)?);

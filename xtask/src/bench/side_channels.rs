@@ -28,14 +28,20 @@ struct Channel {
 }
 
 /// The names under which the results stand.
-pub(super) const SCENARIOS: [&str; 2] = ["side-channels/child-by-birth-date", "side-channels/restricted-by-code"];
+pub(super) const SCENARIOS: [&str; 2] =
+    ["side-channels/child-by-birth-date", "side-channels/restricted-by-code"];
 pub(super) const SYSTEMS: [&str; 2] = ["met", "not-met"];
 
 /// Measures all channels that are wanted.
 ///
 /// # Errors
 /// When an answer is not what it must be: both queries of a pair have to find nobody.
-pub(super) fn run(base_url: &str, world: &World, pairs: Option<usize>, wants: impl Fn(&str) -> bool) -> Result<Vec<Line>> {
+pub(super) fn run(
+    base_url: &str,
+    world: &World,
+    pairs: Option<usize>,
+    wants: impl Fn(&str) -> bool,
+) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for channel in channels(base_url, world)? {
         if wants(channel.scenario) {

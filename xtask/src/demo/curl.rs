@@ -1,11 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Five telling queries, to be pasted into a shell.
+//! Three answers, and five telling queries to be pasted into a shell.
 
-use paasla_tests::{Ask, World};
+use anyhow::Result;
+use paasla_tests::{Ask, World, ask::agent};
 use serde_json::json;
 
 use super::Stage;
 use crate::out::say;
+
+/// Asks about one adult and one child, and prints what comes back.
+///
+/// # Errors
+/// When the host does not answer.
+pub(super) fn show_answers(stage: &Stage) -> Result<()> {
+    let Stage { base_url, world } = stage;
+    let ask = |part: &str, code: &str| {
+        let fields = ["familyName", "birthDate"];
+        Ask::service("person", world.client(part), &fields, json!({ "personalCode": code }))
+    };
+    let (adult, child) = (&world.persons.adult, &world.persons.child);
+    let asks = [
+        ("In full: an authority asks about an adult", ask("public_task", adult)),
+        (
+            "Masked: a company asks about a child, and sees the year of birth only",
+            ask("legitimate_interest", child),
+        ),
+        ("Refused: a company without any access right asks", ask("stranger", adult)),
+    ];
+    for (what, ask) in asks {
+        let got = ask.send(&agent(), base_url)?;
+        let body = serde_json::to_string_pretty(&got.json)?;
+        say(format_args!("\n{what}. Status {}:\n{body}", got.status));
+    }
+    Ok(())
+}
 
 /// Prints the clients and the queries.
 pub(super) fn show(stage: &Stage) {

@@ -108,7 +108,7 @@ pub fn component_with(text: &str, wit: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_source("rule.wit", wit).expect("the interface");
     let world = resolve.select_world(&[package], Some("rule")).expect("the world");
-    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8, false).expect("metadata");
+    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).expect("metadata");
     ComponentEncoder::default().module(&core).expect("a module").validate(true).encode().expect("a component")
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::common::{
     activate,
     answer::{condition, declared, image, leaving_out, reason, repeating, value, words},
-    decide_ready, engine,
+    engine,
     guest::Guest,
     policy, policy_with, query, register, rows,
 };
@@ -30,12 +30,8 @@ fn no_call_sees_an_earlier_one() {
     };
     let engine = engine();
     let counting = activate(&engine, &guest);
-    for _ in 0..100 {
-        assert_eq!(counting.decide(&query()).0, Ok(Ruling::Abstain));
-    }
     for _ in 0..1_000 {
-        assert_eq!(decide_ready(&counting, &query()).0, Ok(Ruling::Abstain));
-        assert_eq!(counting.ready(), 1, "the next one stands ready");
+        assert_eq!(counting.decide(&query()).0, Ok(Ruling::Abstain));
     }
 }
 
@@ -54,7 +50,6 @@ fn every_call_starts_configured() {
     let configured = activate(&engine, &guest);
     for _ in 0..20 {
         assert_eq!(configured.decide(&query()).0, Ok(Ruling::Abstain));
-        assert_eq!(decide_ready(&configured, &query()).0, Ok(Ruling::Abstain));
     }
 }
 
@@ -127,21 +122,8 @@ fn queries() -> Vec<Query> {
 type Outcome = (Result<Ruling, RuleFault>, u64, Result<Vec<RowRuling>, RuleFault>, u64);
 
 fn ask(policy: &Activated, query: &Query) -> Outcome {
-    asked(policy, query, Activated::decide)
-}
-
-/// The same by sandboxes that are made ready.
-fn ask_ready(policy: &Activated, query: &Query) -> Outcome {
-    asked(policy, query, decide_ready)
-}
-
-fn asked(
-    policy: &Activated,
-    query: &Query,
-    decide: impl Fn(&Activated, &Query) -> (Result<Ruling, RuleFault>, u64),
-) -> Outcome {
     let row = RowInput { group: None, ..rows().remove(0) };
-    let (ruling, fuel) = decide(policy, query);
+    let (ruling, fuel) = policy.decide(query);
     let (reviewed, review_fuel) = policy.review(query, &[row]);
     (ruling, fuel, reviewed, review_fuel)
 }
@@ -186,16 +168,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
 
     /// Whatever was asked before, and whatever is asked at the same time, each ruling is the one that a new engine
-    /// gives, and costs the same fuel, whether its sandbox was made ready before or not.
+    /// gives, and costs the same fuel.
     #[test]
     fn every_ruling_is_that_of_a_new_engine(
-        sequence in proptest::collection::vec((0_usize..10, 0_usize..3, any::<bool>()), 1..20)
+        sequence in proptest::collection::vec((0_usize..10, 0_usize..3), 1..20)
     ) {
         let queries = queries();
-        let differs = |(p, q, is_ready): &(usize, usize, bool)| {
-            let ask = if *is_ready { ask_ready } else { ask };
-            ask(&TOGETHER[*p], &queries[*q]) != FIRST[&(*p, *q)]
-        };
+        let differs = |(p, q): &(usize, usize)| ask(&TOGETHER[*p], &queries[*q]) != FIRST[&(*p, *q)];
         let found = std::thread::scope(|scope| {
             let beside = scope.spawn(|| sequence.iter().rev().copied().find(|one| differs(one)));
             let here = sequence.iter().copied().find(|one| differs(one));

@@ -3,13 +3,10 @@
 
 use std::{thread, time::Duration};
 
-use paasla_core::Ruling;
-use paasla_engine::{Activated, Engine, EngineConfig, Ration, RuleFault};
+use paasla_engine::{Engine, EngineConfig, Ration, RuleFault};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::common::{
-    activate, answer::repeating, decide_leaving, decide_ready, guest::Guest, is_well, limits, query, rows,
-};
+use crate::common::{activate, answer::repeating, guest::Guest, is_well, limits, query, rows};
 use crate::run::{LOOP, held};
 
 /// The usual limits, and so many sandboxes in so many shards.
@@ -62,49 +59,12 @@ fn rulings_and_fuel_are_the_same_on_every_processor() {
     let processors = processors();
     for guest in [Guest::default(), repeating(), Guest { decide: LOOP, review: LOOP, ..Guest::default() }] {
         let policy = activate(&engine, &guest);
-        let ask =
-            || (policy.decide(&query()), policy.review(&query(), &rows()), decide_ready(&policy, &query()));
+        let ask = || (policy.decide(&query()), policy.review(&query(), &rows()));
         let first = ask();
         for processor in &processors {
             run_on(*processor);
             assert_eq!(ask(), first);
         }
-        assert_eq!(first.0, first.2);
-    }
-    is_well(&engine);
-}
-
-/// What was made ready on one processor is used on another, too.
-#[test]
-fn what_stands_ready_is_found_from_every_processor() {
-    let engine = Engine::new(divided(16, 2)).unwrap();
-    let policy = activate(&engine, &Guest::default());
-    for one in processors() {
-        for other in processors() {
-            run_on(one);
-            decide_ready(&policy, &query()).0.unwrap();
-            assert_eq!(policy.ready(), 1);
-            run_on(other);
-            let (said, _spent) = decide_leaving(&policy, &query());
-            assert_eq!(said.ruling, Ok(Ruling::Abstain));
-            assert_eq!(policy.ready(), 0);
-        }
-    }
-}
-
-/// In each shard stands one for a policy at most, and a quarter of its sandboxes for all of them.
-#[test]
-fn no_more_stand_ready_than_in_one_engine() {
-    let engine = Engine::new(divided(16, 2)).unwrap();
-    let policies: Vec<_> = (0..10).map(|_| activate(&engine, &Guest::default())).collect();
-    for processor in processors().repeat(3) {
-        run_on(processor);
-        for policy in &policies {
-            decide_ready(policy, &query()).0.unwrap();
-            assert!(policy.ready() <= 2);
-        }
-        let ready: usize = policies.iter().map(Activated::ready).sum();
-        assert!((2..=4).contains(&ready), "{ready}");
     }
     is_well(&engine);
 }

@@ -15,8 +15,8 @@ use crate::{
     sql::{Dialect, Select},
 };
 
-/// What all reads of one shape have in common.
-#[derive(Debug, PartialEq, Eq)]
+/// The texts of a plan, and what their answers hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outline {
     pub(super) statements: Vec<Statement>,
     pub(super) visibilities: Vec<Visibility>,
@@ -62,11 +62,6 @@ impl Outline {
         statements.extend(entity.groups().iter().filter_map(|group| planner.group(description, group)));
         let field_names = read.fields.iter().map(|(name, _)| name.as_ref().to_owned()).collect();
         Ok(Self { statements, visibilities, field_names })
-    }
-
-    /// How long its texts are. Everything else in it grows with them.
-    pub(crate) fn len(&self) -> usize {
-        self.statements.iter().map(|statement| statement.sql().len()).sum()
     }
 }
 

@@ -14,7 +14,6 @@ mod reads;
 #[cfg(test)]
 mod replaced;
 #[cfg(test)]
-mod shapes;
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How governance changes while queries run: from a rule that is brought in to a policy in force, and back.
+//!
+//! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`proposals`]
+//! (what loosens needs two people; `plan` works out what it would change) -> [`turn`] (the one way in which the rulebook
+//! changes) -> [`schedule`] (what happens by itself). [`past`] says what may come back.
+//! Every act leaves a change in the store, in the same transaction; one that is refused leaves one too ([`refused`]), and
+//! nothing else. [`sight`] says what of it somebody sees.
+
+pub mod actor;
+pub mod differences;
+pub mod dropped;
+mod expiry;
+pub mod keys;
+pub(crate) mod past;
+mod plan;
+pub mod policies;
+pub mod proposals;
+pub mod refusal;
+mod refused;
+pub mod rulebook;
+pub mod rules;
+pub mod schedule;
+pub mod seed;
+pub mod shares;
+mod sight;
+pub mod since;
+pub mod steps;
+mod turn;
+pub mod view;
+pub mod vouch;
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use paasla_engine::Engine;
+use paasla_register::Description;
+use paasla_store::{
+    Store, StoreError,
+    governance::change::{ChangeOutcome, NewChange},
+};
+use serde::Deserialize;
+
+pub(crate) use self::refused::Refusals;
+use self::{actor::Actor, refusal::Refusal, shares::Shares};
+use super::{
+    Then,
+    active::{Active, Pool},
+    clock,
+    quarantine::Quarantine,
+};
+
+/// How many characters a reason may have.
+const LONGEST_REASON: usize = 500;
+
+/// How governance is done here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct GovernanceSettings {
+    /// Whether somebody other than who made a policy, and other than who brought in its rule, must approve it; and
+    /// somebody other than who proposed what loosens must confirm it.
+    pub four_eyes: bool,
+    /// Whether a rule must be signed by a key of the trust list.
+    pub signatures: bool,
+    /// What becomes of the policies of a key that is revoked.
+    pub revoked: Revoked,
+    /// How many versions of policies are kept ready, besides those at work, so that going back takes no compiling.
+    pub kept: usize,
+    /// How many queries may wait to be compared with policies in shadow; one more is counted as missed.
+    pub shadow_queue: usize,
+    /// How long all cases of a rule that is brought in may take, in seconds.
+    pub cases_seconds: u64,
+}
+
+/// What becomes of the policies of a key that is revoked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Revoked {
+    /// They stay in force: rules only narrow, so they can do no harm to the persons concerned.
+    #[default]
+    Keep,
+    /// They go into quarantine: every query in their scope is refused until an operator lifts that.
+    Refuse,
+    /// They are retired: from then on more may be seen than before. With four eyes, once a second person confirms it.
+    Retire,
+}
+
+impl Default for GovernanceSettings {
+    fn default() -> Self {
+        Self {
+            four_eyes: true,
+            signatures: true,
+            revoked: Revoked::Keep,
+            kept: 64,
+            shadow_queue: 1024,
+            cases_seconds: 60,
+        }
+    }
+}
+
+impl GovernanceSettings {
+    /// What is wrong with it, if anything: a number that would let nothing through, or as good as everything.
+    ///
+    /// # Errors
+    /// A sentence that names it.
+    pub fn check(&self) -> Result<(), String> {
+        if self.kept > 10_000 {
+            return Err("`governance.kept` must be at most 10,000".to_owned());
+        }
+        if !(1..=1_000_000).contains(&self.shadow_queue) {
+            return Err("`governance.shadow-queue` must be 1 to 1,000,000".to_owned());
+        }
+        if !(1..=3_600).contains(&self.cases_seconds) {
+            return Err("`governance.cases-seconds` must be 1 to 3,600".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Changes governance while queries run.
+pub struct Governance {
+    pub(crate) settings: GovernanceSettings,
+    pub(crate) engine: Engine,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) then: Then,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) description: Arc<Description>,
+    /// The rulebook at work.
+    pub(crate) active: Arc<ArcSwap<Active>>,
+    pub(crate) quarantine: Arc<Quarantine>,
+    /// One changes at a time; the store sees to it that of several hosts one does.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// Places for all of that; taken before the turn.
+    pub(crate) places: Places,
+    pub(crate) refusals: Refusals,
+}
+
+/// How many acts are under way at one time, from the body to the answer.
+const ACTS: usize = 32;
+
+/// How many rules are brought in at one time, from the body to the end of their cases: it takes the machine's time and
+/// memory. Apart from [`ACTS`], so that nobody else's act waits for it.
+const UPLOADS: usize = 4;
+
+/// How many policies are tried at one time.
+const EXAMINATIONS: usize = 4;
+
+/// What those who act share.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) acts: Shares,
+    pub(crate) uploads: Shares,
+    pub(crate) examinations: Shares,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            acts: Shares::new(ACTS),
+            uploads: Shares::new(UPLOADS),
+            examinations: Shares::new(EXAMINATIONS),
+        }
+    }
+}
+
+impl Governance {
+    /// Makes what is at work agree with the store's list of policies out of service. For every few seconds: what an
+    /// operator lifts is in service again.
+    ///
+    /// # Errors
+    /// When the list cannot be read. What is out of service stays so.
+    pub async fn look_at_quarantine(&self) -> Result<(), StoreError> {
+        self.quarantine.refresh(&self.active.load_full()).await
+    }
+
+    /// How long the cases of one rule may take.
+    pub(crate) fn longest_cases(&self) -> Duration {
+        Duration::from_secs(self.settings.cases_seconds)
+    }
+}
+
+/// What an act is called, what it is done to, and why.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deed<'a> {
+    pub(crate) actor: &'a Actor,
+    pub(crate) action: &'static str,
+    pub(crate) target: &'a str,
+    /// Which version of the policy, once that is known.
+    pub(crate) version: Option<u32>,
+    pub(crate) reason: &'a str,
+}
+
+impl Deed<'_> {
+    /// The same, done to this version.
+    pub(crate) fn of(self, version: u32) -> Self {
+        Self { version: Some(version), ..self }
+    }
+
+    /// The change, as one that was done.
+    pub(crate) fn change(&self, before: Option<String>, after: Option<String>) -> NewChange {
+        NewChange {
+            instant: now(),
+            who: self.actor.who.clone(),
+            token: self.actor.token.clone(),
+            institution: self.actor.institution.as_ref().map(ToString::to_string),
+            action: self.action.to_owned(),
+            target: self.target.to_owned(),
+            version: self.version,
+            reason: self.reason.trim().to_owned(),
+            outcome: ChangeOutcome::Done,
+            before,
+            after,
+            problems: Vec::new(),
+            cancelled: Vec::new(),
+        }
+    }
+
+    /// The reason, which must be there.
+    pub(crate) fn check_reason(&self) -> Result<(), Refusal> {
+        let length = self.reason.trim().chars().count();
+        if (1..=LONGEST_REASON).contains(&length) {
+            return Ok(());
+        }
+        let message = "say why, in 1 to 500 characters; it is kept with the change";
+        Err(Refusal::invalid("reason_missing", "/reason", message))
+    }
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub(crate) fn now() -> i64 {
+    clock::now()
+}

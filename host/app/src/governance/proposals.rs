@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What loosens needs two people: one proposes it, another confirms it, and only then is it done. In an emergency one
+//! does it, and another confirms afterwards.
+
+use paasla_store::{
+    StoreError,
+    governance::{
+        act::{Act, Committed},
+        change::{ChangeOutcome, NewChange},
+        proposal::{Decided, Effect, Proposal, ProposalState, ProposedAct},
+    },
+};
+
+use super::{Deed, Governance, actor::Actor, now, plan::Plan, refusal::Refusal};
+
+/// How an act that may loosen is to be done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct How {
+    /// Nothing is done: it is told what would be.
+    pub dry_run: bool,
+    /// It is done at once, and a second person confirms afterwards.
+    pub emergency: bool,
+}
+
+/// What came of an act that may loosen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Nothing is done.
+    DryRun {
+        /// What it would change.
+        effect: Effect,
+        /// Whether a second person would be needed.
+        second_person: bool,
+    },
+    /// Nothing is done yet: a second person is needed.
+    Proposed(Box<Proposal>),
+    /// It is done.
+    Done(Done),
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The generation that it made, if any.
+    pub generation: Option<u64>,
+    /// The version of the policy that it was done to, if it was done to one.
+    pub version: Option<u32>,
+    /// What it changed.
+    pub effect: Effect,
+    /// The proposal with which a second person confirms what was done in an emergency.
+    pub unconfirmed: Option<i64>,
+}
+
+impl Governance {
+    /// Takes a policy out of force, or out of shadow.
+    ///
+    /// # Errors
+    /// When it is not at work, or is not the actor's to take out.
+    pub async fn retire(
+        &self,
+        actor: &Actor,
+        name: &str,
+        version: Option<u32>,
+        how: How,
+        reason: &str,
+    ) -> Result<Outcome, Refusal> {
+        self.act(actor, ProposedAct::Retire { name: name.to_owned(), version }, how, reason).await
+    }
+
+    /// Puts a policy that is in quarantine back into service.
+    ///
+    /// # Errors
+    /// When it is not in quarantine.
+    pub async fn lift(&self, actor: &Actor, name: &str, how: How, reason: &str) -> Result<Outcome, Refusal> {
+        self.act(actor, ProposedAct::Lift { name: name.to_owned() }, how, reason).await
+    }
+
+    /// Puts the content of an earlier generation to work again (that of the one before, if none is named), as a new one.
+    /// What was taken out since stays out, unless it is named. Gives back which generation's content that is.
+    ///
+    /// # Errors
+    /// When there is no such generation, it is the one at work, it can no longer be put to work, or it holds versions of
+    /// policies that were rejected since, have expired, or were signed by keys that were all revoked.
+    pub async fn roll_back(
+        &self,
+        actor: &Actor,
+        to: Option<u64>,
+        bring_back: Vec<String>,
+        how: How,
+        reason: &str,
+    ) -> Result<(u64, Outcome), Refusal> {
+        let to = match to {
+            Some(to) => to,
+            None => self.the_one_before().await,
+        };
+        Ok((to, self.act(actor, ProposedAct::RollBack { to, bring_back }, how, reason).await?))
+    }
+
+    /// The generation before the one at work; where the newest cannot be put to work, the one at work.
+    async fn the_one_before(&self) -> u64 {
+        let _turn = self.turn.lock().await;
+        let newest = self.newest_or_unfit().await;
+        let at_work = self.active.load().rulebook.generation;
+        let is_passed_over = newest.is_ok_and(|newest| newest > at_work);
+        if is_passed_over { at_work } else { at_work.saturating_sub(1) }
+    }
+
+    async fn act(&self, actor: &Actor, act: ProposedAct, how: How, reason: &str) -> Result<Outcome, Refusal> {
+        let target = act.target();
+        let deed = Deed { actor, action: act.action(), target: &target, version: None, reason };
+        let _turn = self.turn.lock().await;
+        match self.act_in_turn(deed, act, how).await {
+            Ok(outcome) => Ok(outcome),
+            Err(refusal) if how.dry_run => Err(refusal),
+            Err(refusal) => Err(self.refused(deed, refusal).await),
+        }
+    }
+
+    async fn act_in_turn(&self, deed: Deed<'_>, act: ProposedAct, how: How) -> Result<Outcome, Refusal> {
+        deed.check_reason()?;
+        let plan = self.plan(deed, &act).await?;
+        let (effect, version) = (plan.effect.clone(), plan.version);
+        let second_person = self.settings.four_eyes && effect.loosens();
+        if how.dry_run {
+            self.check_plan(&plan).await?;
+            return Ok(Outcome::DryRun { effect, second_person });
+        }
+        if second_person && !how.emergency {
+            return self.propose(deed, act, &plan).await;
+        }
+        let afterwards = second_person.then(|| {
+            let proposal = proposal(deed, act, &plan, ProposalState::Unconfirmed);
+            Act::PutProposal(Box::new(proposal))
+        });
+        let done = self.carry_out(deed, plan, afterwards.into_iter().collect()).await?;
+        let Committed { generation, proposal: unconfirmed, .. } = done;
+        if let Some(proposal) = unconfirmed {
+            let (action, who) = (deed.action, deed.actor.who.as_str());
+            tracing::warn!(action, who, proposal, "done in an emergency: a second person must confirm it");
+        }
+        Ok(Outcome::Done(Done { generation, version, effect, unconfirmed }))
+    }
+
+    /// Keeps an act for a second person.
+    async fn propose(&self, deed: Deed<'_>, act: ProposedAct, plan: &Plan) -> Result<Outcome, Refusal> {
+        self.check_plan(plan).await?;
+        let mut acts = Vec::new();
+        let waiting = self.store.proposals(true).await?.into_iter();
+        for same in waiting.filter(|other| other.state == ProposalState::Open && other.act == act) {
+            // Saying it once more says nothing new.
+            if same.effect == plan.effect {
+                return Ok(Outcome::Proposed(Box::new(same)));
+            }
+            acts.push(Act::DecideProposal(Box::new(decided(deed, same, ProposalState::Outdated))));
+        }
+        let proposal = proposal(deed, act, plan, ProposalState::Open);
+        acts.push(Act::PutProposal(Box::new(proposal.clone())));
+        let change = Deed { version: plan.version, ..deed }.change(None, None);
+        let change = NewChange { outcome: ChangeOutcome::Proposed, ..change };
+        let id = self.store.commit(&acts, &change).await?.proposal.unwrap_or_default();
+        Ok(Outcome::Proposed(Box::new(Proposal { id, ..proposal })))
+    }
+
+    /// Proposals that somebody may see, newest first; only those that wait for a second person, if that is wanted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn proposals(&self, actor: &Actor, waiting: bool) -> Result<Vec<Proposal>, StoreError> {
+        let mut all = self.store.proposals(waiting).await?;
+        all.retain(|proposal| is_theirs(actor, proposal));
+        Ok(all)
+    }
+
+    /// One proposal, if somebody may see it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn proposal(&self, actor: &Actor, id: i64) -> Result<Proposal, Refusal> {
+        let found = self.store.proposal(id).await?.filter(|proposal| is_theirs(actor, proposal));
+        found.ok_or_else(|| Refusal::not_found("proposal", &id.to_string()))
+    }
+
+    /// Does what somebody else has proposed, or confirms what somebody else has done in an emergency. Gives back the
+    /// proposal, and the generation that was made.
+    ///
+    /// # Errors
+    /// When the actor is no other person, the proposal is decided already, or what it would change now is not what was
+    /// proposed.
+    pub async fn confirm(
+        &self,
+        actor: &Actor,
+        id: i64,
+        reason: &str,
+    ) -> Result<(Proposal, Option<u64>), Refusal> {
+        let target = id.to_string();
+        let deed = Deed { actor, action: "proposal.confirm", target: &target, version: None, reason };
+        let _turn = self.turn.lock().await;
+        match self.confirm_in_turn(deed, id).await {
+            Ok(done) => Ok(done),
+            Err(refusal) => Err(self.refused(deed, refusal).await),
+        }
+    }
+
+    async fn confirm_in_turn(&self, deed: Deed<'_>, id: i64) -> Result<(Proposal, Option<u64>), Refusal> {
+        deed.check_reason()?;
+        let proposal = self.waiting(deed.actor, id).await?;
+        self.check_other(deed.actor, &proposal)?;
+        let confirmed = decided(deed, proposal.clone(), ProposalState::Confirmed);
+        let decide = Act::DecideProposal(Box::new(confirmed.clone()));
+        if proposal.state == ProposalState::Unconfirmed {
+            self.store.commit(&[decide], &deed.change(None, None)).await?;
+            return Ok((confirmed, None));
+        }
+        let (target, by) = (proposal.act.target(), &proposal.by);
+        let reason = format!("{} (proposal {id} of {by}: {})", deed.reason.trim(), proposal.reason);
+        let own = Deed { action: proposal.act.action(), target: &target, reason: &reason, ..deed };
+        let plan = self.plan(own, &proposal.act).await?;
+        if plan.effect != proposal.effect {
+            let outdated = decided(deed, proposal, ProposalState::Outdated);
+            let change = Deed { action: "proposal.outdated", ..deed }.change(None, None);
+            self.store.commit(&[Act::DecideProposal(Box::new(outdated))], &change).await?;
+            let message = "the rulebook has changed since, and it would change something else now than what was \
+                           proposed: nothing was done, and it must be proposed again";
+            return Err(Refusal::conflict("proposal_outdated", message));
+        }
+        let done = self.carry_out(own, plan, vec![decide]).await?;
+        Ok((confirmed, done.generation))
+    }
+
+    /// Ends a proposal without doing it. What was done in an emergency stays done, and is marked.
+    ///
+    /// # Errors
+    /// When it is decided already, or was done in an emergency by the actor.
+    pub async fn reject_proposal(&self, actor: &Actor, id: i64, reason: &str) -> Result<Proposal, Refusal> {
+        let target = id.to_string();
+        let deed = Deed { actor, action: "proposal.reject", target: &target, version: None, reason };
+        let _turn = self.turn.lock().await;
+        let work = async {
+            deed.check_reason()?;
+            let proposal = self.waiting(actor, id).await?;
+            if proposal.state == ProposalState::Unconfirmed {
+                self.check_other(actor, &proposal)?;
+            }
+            let rejected = decided(deed, proposal, ProposalState::Rejected);
+            let decide = Act::DecideProposal(Box::new(rejected.clone()));
+            self.store.commit(&[decide], &deed.change(None, None)).await?;
+            Ok(rejected)
+        };
+        match work.await {
+            Ok(rejected) => Ok(rejected),
+            Err(refusal) => Err(self.refused(deed, refusal).await),
+        }
+    }
+
+    /// A proposal that still waits for a second person.
+    async fn waiting(&self, actor: &Actor, id: i64) -> Result<Proposal, Refusal> {
+        let proposal = self.proposal(actor, id).await?;
+        if proposal.state.is_waiting() {
+            return Ok(proposal);
+        }
+        let by = proposal.decided.map_or_else(String::new, |decided| format!(" by {}", decided.by));
+        Err(Refusal::conflict("proposal_decided", format!("proposal {id} was decided already{by}")))
+    }
+
+    fn check_other(&self, actor: &Actor, proposal: &Proposal) -> Result<(), Refusal> {
+        if !self.settings.four_eyes || !actor.is_who(&proposal.by, proposal.token.as_deref()) {
+            return Ok(());
+        }
+        Err(Refusal::forbidden("four_eyes", "somebody other than who proposed it must confirm it"))
+    }
+}
+
+/// A proposal of an act that was worked out.
+pub(super) fn proposal(deed: Deed<'_>, act: ProposedAct, plan: &Plan, state: ProposalState) -> Proposal {
+    Proposal {
+        id: 0,
+        act,
+        state,
+        by: deed.actor.who.clone(),
+        token: deed.actor.token.clone(),
+        institution: deed.actor.owner(),
+        at: now(),
+        reason: deed.reason.trim().to_owned(),
+        base: plan.base,
+        effect: plan.effect.clone(),
+        decided: None,
+    }
+}
+
+fn decided(deed: Deed<'_>, proposal: Proposal, state: ProposalState) -> Proposal {
+    let decided = Decided {
+        by: deed.actor.who.clone(),
+        token: deed.actor.token.clone(),
+        at: now(),
+        reason: deed.reason.trim().to_owned(),
+    };
+    Proposal { state, decided: Some(decided), ..proposal }
+}
+
+/// The ministry's people see all, an institution's their own.
+fn is_theirs(actor: &Actor, proposal: &Proposal) -> bool {
+    actor.institution.is_none() || actor.owner() == proposal.institution
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Why an act of governance is not done.
+
+use paasla_store::StoreError;
+
+use crate::problem::Problem;
+
+/// Why an act of governance is not done: every problem, and nothing has changed. Unlike problems of queries these may
+/// repeat names that were sent: control data holds no personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status that fits best.
+    pub status: u16,
+    /// Every problem.
+    pub problems: Vec<Problem>,
+}
+
+impl Refusal {
+    /// One problem with what was sent.
+    #[must_use]
+    pub fn invalid(code: &'static str, place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(422, code, place, message)
+    }
+
+    /// Something that is not there.
+    #[must_use]
+    pub fn not_found(what: &str, name: &str) -> Self {
+        Self::new(404, "not_found", "url", format!("there is no {what} `{name}`"))
+    }
+
+    /// Something that does not fit where things stand.
+    #[must_use]
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(409, code, "state", message)
+    }
+
+    /// Two at a time.
+    pub(crate) fn changed_meanwhile() -> Self {
+        Self::conflict("changed_meanwhile", "somebody else changed it at the same time; look and try again")
+    }
+
+    /// Whether it says something of the host, or of the moment, and nothing of what was asked for.
+    pub(crate) fn is_passing(&self) -> bool {
+        let passing = |code: &str| matches!(code, "rulebook_wrong" | "changed_meanwhile");
+        self.status >= 500 || self.problems.iter().any(|problem| passing(problem.code))
+    }
+
+    /// Something that this actor may not do.
+    #[must_use]
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(403, code, "token", message)
+    }
+
+    /// Every problem with what was sent; none when there is no problem.
+    pub(crate) fn all(problems: Vec<Problem>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self { status: 422, problems }) }
+    }
+
+    fn new(status: u16, code: &'static str, place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { status, problems: vec![Problem::new(code, place, message)] }
+    }
+
+    /// Something that the host does not get round to now.
+    pub(crate) fn busy(message: &str) -> Self {
+        Self::new(503, "overloaded", "host", message)
+    }
+
+    /// Something inside the host.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(500, "internal", "host", "the host failed; nothing changed; its log says why")
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { .. } => Self::changed_meanwhile(),
+            StoreError::NotFound { what, key } => Self::not_found(what, &key),
+            StoreError::UnknownRule { digest, .. } => Self::not_found("rule", &digest),
+            error @ StoreError::Replaced { .. } => {
+                tracing::error!(%error, "an act of governance was refused");
+                Self::new(503, "store_replaced", "host", format!("{error}; nothing changed"))
+            }
+            error => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "the store did not do what an act of governance needs");
+                let message = "the store cannot be used now; nothing changed";
+                Self::new(503, "store_unavailable", "host", message)
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A service described for a security server, for programmers and for generators of clients: OpenAPI, exactly 3.1.0.
+//! X-Road's security server takes 3.0.x and 3.1.0, and nothing else.
+//!
+//! What is the same at every door is in `common`, what a query may ask in `ask`, what comes back in `answer`, and how a
+//! field's values are written in `value`.
+
+mod answer;
+mod ask;
+pub mod common;
+mod value;
+
+use paasla_core::{Rulebook, Service};
+use paasla_register::{
+    Description,
+    description::{Contact, Licence},
+};
+use serde_json::{Map, Value, json};
+
+/// What people are told of a field.
+#[derive(Debug, Clone)]
+pub struct FieldText {
+    /// What it is called in English.
+    pub title: String,
+    /// What it is called in Estonian, and what its codes mean.
+    pub text: String,
+}
+
+/// Who answers for a register's services, and under which terms they are used.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    /// Whom to ask.
+    pub contact: Contact,
+    /// The terms.
+    pub licence: Licence,
+}
+
+impl Publisher {
+    pub(crate) fn of(description: &Description) -> Self {
+        Self { contact: description.contact().clone(), licence: description.licence().clone() }
+    }
+}
+
+/// What people are told of a field.
+pub(crate) fn about(description: &Description, entity: &str, field: &str) -> Option<FieldText> {
+    let about = value::About::of(description.field(entity, field)?, description);
+    Some(FieldText { title: about.title(field), text: about.text() })
+}
+
+/// All versions of a service; none if there is no such service.
+pub(crate) fn describe(rulebook: &Rulebook, description: &Description, name: &str) -> Option<Value> {
+    let mut versions: Vec<&Service> =
+        rulebook.services.iter().filter(|service| service.name == name).collect();
+    versions.sort_by_key(|service| service.version);
+    let newest = versions.last()?;
+    let mut schemas = common::schemas();
+    schemas.extend(answer::schemas());
+    let mut paths = Map::new();
+    for service in &versions {
+        let names = Names::of(service);
+        schemas.extend(ask::schemas(rulebook, description, service, &names));
+        schemas.extend(answer::of_service(description, service, &names));
+        paths.insert(format!("/v{}/query", service.version), path(service, &names));
+    }
+    let text = format!(
+        "Queries to {} ({}). They come through an X-Road security server, which says who asks \
+         (`X-Road-Client`): a message holds no other credentials. Which fields a client sees depends on its access \
+         right, on the purpose, and on the person; an answer says what was decided and why.",
+        description.title(),
+        description.iri(),
+    );
+    let (title, version) = (newest.title.as_str(), newest.version.to_string());
+    Some(common::document(
+        &Publisher::of(description),
+        common::Head { title, version: &version, text: &text, tag: name, server: &format!("/xroad/{name}") },
+        paths,
+        schemas,
+    ))
+}
+
+/// What the schemas of one version are called, so that classes made of them have sensible names.
+struct Names {
+    query: String,
+    answer: String,
+    record: String,
+    /// Before the name of a group of rows.
+    row: String,
+    operation: String,
+}
+
+impl Names {
+    fn of(service: &Service) -> Self {
+        let pascal: String = service.name.split('-').map(capital).collect();
+        let version = service.version;
+        Self {
+            query: format!("{pascal}V{version}Query"),
+            answer: format!("{pascal}V{version}Answer"),
+            record: format!("{pascal}V{version}Record"),
+            row: format!("{pascal}V{version}"),
+            operation: format!("query{pascal}V{version}"),
+        }
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+fn path(service: &Service, names: &Names) -> Value {
+    let text = format!(
+        "Finds at most {} records by the keys in `where`, which must all hold, and tells the fields in `select` as far as \
+         the client may see them.\n\n\
+         Records stand in the register's order, not in that of the request. A person who is not in the register, or of \
+         whom nothing may be told, has no record: to see which of several persons asked for it is, select the field they \
+         are looked up by.",
+        service.max_records,
+    );
+    json!({ "post": {
+        "operationId": names.operation,
+        "summary": service.title,
+        "description": text,
+        "tags": [service.name],
+        "parameters": common::headers(false),
+        "requestBody": common::body(&names.query),
+        "responses": common::responses(&names.answer, "The records that may be seen, and what was decided"),
+    }})
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From what was decided and read to the answer: masks are applied here, and nowhere else.
+
+use paasla_core::{Decision, FieldDecision, Visibility};
+use paasla_register::RecordId;
+
+use super::{
+    Queries,
+    access::Resolved,
+    answer::{Answer, AnswerField},
+    review::Reviewed,
+    rows::Shaper,
+};
+use crate::active::Active;
+
+impl Queries {
+    /// The answer, and which records are in it.
+    pub(crate) fn disclose(
+        &self,
+        resolved: &Resolved<'_>,
+        active: &Active,
+        decision: &Decision,
+        reviewed: &Reviewed,
+    ) -> (Answer, Vec<RecordId>) {
+        let entity = &resolved.service.entity;
+        let mut places = vec![None; resolved.query.fields.len()];
+        let mut groups: Vec<&str> = Vec::new();
+        let mut fields = Vec::with_capacity(resolved.asked.len());
+        for (place, asked) in resolved.asked.iter().enumerate() {
+            let name = resolved.names.get(place).copied().unwrap_or_default();
+            let decision = match asked {
+                Err(closed) => closed.clone(),
+                Ok(index) => {
+                    if let Some(slot) = places.get_mut(*index) {
+                        *slot = Some(place);
+                    }
+                    let mut own = decision.fields.get(*index).cloned().unwrap_or_else(FieldDecision::shown);
+                    if let Some(effective) = self.description.effective(entity, name, own.visibility) {
+                        own.visibility = effective;
+                    }
+                    own
+                }
+            };
+            let group = name.split_once('.').map(|(group, _)| group);
+            if let Some(group) = group
+                && decision.visibility != Visibility::Hide
+                && !groups.contains(&group)
+            {
+                groups.push(group);
+            }
+            fields.push(AnswerField { name: name.to_owned(), group: group.map(str::to_owned), decision });
+        }
+        let shaper = Shaper {
+            description: &self.description,
+            entity,
+            query: &resolved.query,
+            masker: &self.masker,
+            places: &places,
+            groups: &groups,
+            decision,
+            may_be_found: &|row| self.may_be_found(resolved, row),
+            end: reviewed.end,
+        };
+        let (mut ids, mut records) = (Vec::new(), Vec::new());
+        for (place, record) in shaper.records(&reviewed.rows, &reviewed.settled) {
+            ids.extend(reviewed.rows.rows.get(place).map(|row| row.record.clone()));
+            records.push(record);
+        }
+        let answer = Answer {
+            id: resolved.query.id.clone(),
+            generation: active.rulebook.generation,
+            purpose: resolved.query.purpose.iri.clone(),
+            legal_basis: resolved.query.legal_basis.iri.clone(),
+            fields,
+            obligations: decision.obligations.iter().filter(|o| o.code == "inform-client").cloned().collect(),
+            records,
+            more: reviewed.more || !reviewed.rows.cut.is_empty(),
+        };
+        (answer, ids)
+    }
+}

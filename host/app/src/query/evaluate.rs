@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the policies in scope say of a query. A sandbox keeps its thread until it is done, and a few rulings that take
+//! long would keep every thread that answers: then nobody is answered, not even who asks about something else.
+
+use paasla_core::{Decision, Policy, Query, Ruling};
+use paasla_engine::{Activated, RuleFault, decide_all};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use super::{Stop, entry::Draft, review::Reviewer};
+use crate::{active::Ruler, quarantine};
+
+/// The fuel from which on a ruling may take long: it burns in some ten milliseconds.
+const LONG: u64 = 20_000_000;
+
+/// Runs a ruling that may use so much fuel. If that is much, another thread takes over meanwhile what else this one has
+/// to do.
+pub(super) fn at_length<T>(fuel: u64, work: impl FnOnce() -> T) -> T {
+    let has_others =
+        || Handle::try_current().is_ok_and(|own| own.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if fuel > LONG && has_others() { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// The policies in scope rule, and the rulings are combined. They are asked in the order of their names, and the first
+/// refusal ends it: what is said does not depend on chance, and a refused query costs little. A policy that is out of
+/// service refuses before any other is asked.
+pub(crate) fn decide<'a>(
+    rulers: &[Ruler<'a>],
+    query: &Query,
+    draft: &mut Draft,
+) -> Result<Decision, Stop<'a>> {
+    let mut rulings = Vec::new();
+    for ruler in rulers.iter().filter(|ruler| ruler.version.is_none()) {
+        let Policy { name, rule, .. } = ruler.at_work.policy();
+        draft.ruling(name, rule, "quarantined".to_owned(), 0);
+        rulings.push((name.as_str(), Ruling::Refuse(quarantine::refusal(name))));
+    }
+    if rulings.is_empty() {
+        let versions = || rulers.iter().filter_map(|ruler| ruler.version).map(|version| &version.activated);
+        let most = versions().map(Activated::decide_fuel).max().unwrap_or(0);
+        let all = at_length(most, || decide_all(versions(), query));
+        for (ruler, said) in rulers.iter().zip(all) {
+            let Policy { name, rule, .. } = &*said.policy.policy;
+            match said.ruling {
+                Ok(ruling) => {
+                    draft.ruling(name, rule, kind(&ruling).to_owned(), said.fuel);
+                    rulings.push((name.as_str(), ruling));
+                }
+                Err(fault) => {
+                    draft.ruling(name, rule, fault_name(&fault), said.fuel);
+                    return Err(Stop::Faulted(*ruler, fault));
+                }
+            }
+        }
+    }
+    let rulings = rulings.iter().map(|(policy, ruling)| (*policy, ruling));
+    let mut decision = Decision::combine(&Decision::widest(query.fields.len()), rulings);
+    decision.close(&query.fields);
+    Ok(decision)
+}
+
+/// The versions that decided and want to see the rows.
+pub(super) fn reviewers<'r, 'a>(
+    rulers: &'r [Ruler<'a>],
+    decision: &Decision,
+) -> impl Iterator<Item = Reviewer<'r, 'a>> {
+    let by_name = |name: &String| rulers.iter().find(|ruler| ruler.at_work.policy().name == *name);
+    let reviewer = |ruler: &'r Ruler<'a>| Some(Reviewer { ruler, version: ruler.version? });
+    decision.reviewers.iter().filter_map(by_name).filter_map(reviewer)
+}
+
+pub(super) fn fault_name(fault: &RuleFault) -> String {
+    format!("fault: {}", fault.kind())
+}
+
+fn kind(ruling: &Ruling) -> &'static str {
+    match ruling {
+        Ruling::Abstain => "abstain",
+        Ruling::Refuse(_) => "refuse",
+        Ruling::Narrow(_) => "narrow",
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Who is let in: the holder of a good token with one of the route's roles, when there is a place for what they do. All of
+//! that before anything of the body is read.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use paasla_app::governance::{
+    Governance,
+    actor::{Actor, NobodyKnown},
+    shares::Place,
+};
+use paasla_store::governance::token::Role;
+
+use super::{Failed, Kind};
+use crate::problem::Document;
+
+/// What one route asks for.
+#[derive(Clone)]
+pub(super) struct Guard {
+    pub(super) governance: Arc<Governance>,
+    pub(super) roles: &'static [Role],
+    /// What is done there, as changes name it.
+    pub(super) action: &'static str,
+    pub(super) kind: Kind,
+}
+
+/// Lets a request in, with its [`Actor`] among the extensions, and its [`Place`] if it changes something.
+pub(super) async fn let_in(
+    State(guard): State<Guard>,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let target = params.ok().and_then(|params| params.iter().next().map(|(_, value)| value.to_owned()));
+    let admitted = admit(&guard, request.headers(), target.unwrap_or_default()).await;
+    let (actor, place) = match admitted {
+        Ok(admitted) => admitted,
+        Err(mut response) => {
+            // The body was not read, so the connection is of no further use: a client should know.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            return response;
+        }
+    };
+    request.extensions_mut().insert(actor);
+    if let Some(place) = place.clone() {
+        request.extensions_mut().insert(place);
+    }
+    let response = next.run(request).await;
+    drop(place);
+    response
+}
+
+/// Who it is, with a place; or why nobody is let in.
+async fn admit(
+    guard: &Guard,
+    headers: &HeaderMap,
+    target: String,
+) -> Result<(Actor, Option<Place>), Response> {
+    let Some(token) = bearer(headers) else {
+        let detail = "this needs a token: send it as `Authorization: Bearer <token>`";
+        return Err(nobody("token_missing", detail, "Bearer"));
+    };
+    let failed = |refusal| Failed(refusal).into_response();
+    let actor = match guard.governance.actor(token).await {
+        Ok(Ok(actor)) => actor,
+        Ok(Err(why)) => return Err(unknown(why)),
+        Err(error) => return Err(Failed::from(error).into_response()),
+    };
+    if !actor.may(guard.roles) {
+        return Err(failed(guard.governance.refuse_role(&actor, guard.action, &target, guard.roles).await));
+    }
+    let place = match guard.kind {
+        Kind::Read => None,
+        Kind::Act => Some(guard.governance.act_place(&actor).await.map_err(failed)?),
+        Kind::Upload => Some(guard.governance.upload_place(&actor).await.map_err(failed)?),
+    };
+    Ok((actor, place))
+}
+
+/// The token of a request (RFC 6750, 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (scheme, token) = all.next()?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && all.next().is_none()).then_some(token)
+}
+
+fn unknown(why: NobodyKnown) -> Response {
+    let challenge = "Bearer error=\"invalid_token\"";
+    let (code, detail) = match why {
+        NobodyKnown::Unknown => ("token_unknown", "there is no such token: look whether it was copied whole"),
+        NobodyKnown::Revoked => ("token_revoked", "the token was revoked: ask the operator for another"),
+        NobodyKnown::Expired => {
+            ("token_expired", "the time of the token is up: ask the operator for another")
+        }
+    };
+    nobody(code, detail, challenge)
+}
+
+fn nobody(code: &'static str, detail: &'static str, challenge: &'static str) -> Response {
+    let mut response = Document::new(StatusCode::UNAUTHORIZED, code, detail).into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What every door does with a request: read headers and body, gather every problem, then ask the app or have the
+//! refusal recorded. Only the words differ from door to door.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use paasla_core::ClientId;
+use serde::Serialize;
+use tracing::Instrument as _;
+
+use super::{
+    admission::{self, Place},
+    body,
+    envelope::{self, Envelope},
+    problem::{self, Document},
+    problems::Problems,
+    router::Doors,
+    strict_json::{self, Tree},
+};
+use paasla_app::{
+    Gatehouse,
+    answer::Answer,
+    ask::{Ask, Caller},
+    problem::Problem,
+};
+
+/// How deep a body may be nested. The deepest that any door reads is 3.
+const DEPTH: usize = 32;
+
+/// Most answers fit, in bytes.
+const USUAL: usize = 4 << 10;
+
+const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+
+/// One door's words.
+pub(super) trait Words {
+    /// The door's name: `xroad` or `rr`.
+    const CHANNEL: &'static str;
+    /// Whether the door lives by `RR-Request-Reason`.
+    const REASON_REQUIRED: bool;
+
+    /// The service asked, as far as the URL tells. Notes what is wrong with the URL.
+    fn service(&self) -> Option<(String, Option<u32>)>;
+
+    /// What a body asks. Whatever is wrong is noted; if anything is, the ask is not used.
+    fn ask(
+        &self,
+        gate: &dyn Gatehouse,
+        envelope: &Envelope,
+        caller: Caller,
+        body: &Tree<'_>,
+        problems: &mut Problems,
+    ) -> Option<Ask>;
+
+    /// An answer as the door's clients read it.
+    fn answer(gate: &dyn Gatehouse, answer: &Answer) -> impl Serialize;
+}
+
+/// Takes one request through a door. `problems` are those of the URL.
+///
+/// First what the head tells: whether there is somebody to hold to account, who may ask at all, and whose share of the
+/// places is not used up. Then the body, and only when it is there a place.
+pub(super) async fn pass<W: Words>(
+    doors: &Arc<Doors>,
+    words: W,
+    mut problems: Problems,
+    request: Request,
+) -> Response {
+    let (arrived, instant) = (Instant::now(), doors.gate.now());
+    let (parts, sent) = request.into_parts();
+    let envelope = envelope::read(&parts.headers, W::REASON_REQUIRED, &mut problems);
+    check_query(&parts.uri, &mut problems);
+    let Some(client) = envelope.client.clone() else {
+        // Nobody to hold to account: no record, and no more of the request is read.
+        let (status, problems) = problems.finish();
+        return Document::invalid(None, status, &problems).into_response();
+    };
+    let caller = || caller(W::CHANNEL, client.clone(), &envelope, arrived, instant);
+    let admitted = async {
+        if !doors.gate.has_right(&client) {
+            return Err(refuse_stranger(doors, caller(), words.service()).await);
+        }
+        let share = doors.admission.share(client.member());
+        share.ok_or_else(|| admission::share_used_up().into_response())
+    };
+    let share = match admitted.await {
+        Ok(share) => share,
+        Err(response) => {
+            body::discard(sent, doors.settings.body_limit).await;
+            return response;
+        }
+    };
+    let work = async {
+        if let Err(problem) = body::check_type(&parts.headers) {
+            problems.decisive(415, problem);
+        }
+        let body = read(doors, sent, &mut problems).await;
+        let Some(place) = doors.admission.enter(share) else {
+            return admission::overloaded().into_response();
+        };
+        let ask = body.and_then(|body| {
+            let parsed = strict_json::parse(&body, DEPTH).map_err(|problem| problems.push(problem));
+            words.ask(&*doors.gate, &envelope, caller(), &parsed.ok()?, &mut problems)
+        });
+        match ask {
+            Some(ask) if problems.is_empty() => answer::<W>(doors, place, ask).await,
+            None if problems.is_empty() => problem::internal().into_response(),
+            understood => {
+                if let Some(ask) = understood {
+                    problems.extend(doors.gate.check(&ask));
+                }
+                let (status, problems) = problems.finish();
+                reject(doors, Some(place), caller(), words.service(), status, problems).await
+            }
+        }
+    };
+    let answered = tokio::time::timeout(doors.settings.request_timeout, work).await;
+    answered.unwrap_or_else(|_| admission::timed_out().into_response())
+}
+
+/// Turns away a request that no route takes. It is recorded when it came to a door from an identified client.
+pub(super) async fn turn_away(
+    doors: &Arc<Doors>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    status: StatusCode,
+    problem: Problem,
+) -> Response {
+    let (arrived, instant) = (Instant::now(), doors.gate.now());
+    let channel = match uri.path() {
+        path if path.starts_with("/xroad/") => "xroad",
+        path if path.starts_with("/rr/") => "rr",
+        _ => return Document::invalid(None, status.as_u16(), &[problem]).into_response(),
+    };
+    let envelope = envelope::read(headers, false, &mut Problems::default());
+    let Some(client) = envelope.client.clone() else {
+        return Document::invalid(None, status.as_u16(), &[problem]).into_response();
+    };
+    let has_right = doors.gate.has_right(&client);
+    let share = doors.admission.share(client.member());
+    let caller = caller(channel, client, &envelope, arrived, instant);
+    if !has_right {
+        return refuse_stranger(doors, caller, None).await;
+    }
+    if share.is_none() {
+        return admission::share_used_up().into_response();
+    }
+    reject(doors, None, caller, None, status.as_u16(), vec![problem]).await
+}
+
+fn caller(
+    channel: &'static str,
+    client: ClientId,
+    envelope: &Envelope,
+    arrived: Instant,
+    instant: i64,
+) -> Caller {
+    Caller {
+        instant,
+        arrived,
+        channel,
+        client,
+        message_id: envelope.message_id.clone(),
+        request_id: envelope.request_id.clone(),
+        official: envelope.official.clone(),
+        represented: envelope.represented.clone(),
+        case: envelope.issue.clone(),
+        statements: envelope.statements.list.clone(),
+    }
+}
+
+/// A personal code in a URL ends up in the logs of every machine on the way (X-Road's too: XRDDEV-2840).
+fn check_query(uri: &Uri, problems: &mut Problems) {
+    if uri.query().is_some() {
+        let message = "this address takes no query string; send everything in the body";
+        problems.add("query_string", "url", message);
+    }
+}
+
+async fn read(doors: &Doors, sent: axum::body::Body, problems: &mut Problems) -> Option<Vec<u8>> {
+    if problems.is_decided() {
+        return None;
+    }
+    let read = body::collect(sent, doors.settings.body_limit, doors.settings.body_deadline).await;
+    read.map_err(|(status, problem)| problems.decisive(status, problem)).ok()
+}
+
+/// Runs to completion, also when the client hangs up or the request times out: nothing stops halfway to its record. None
+/// when it panicked.
+async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    tokio::spawn(work.in_current_span()).await.ok()
+}
+
+/// Asks the app.
+async fn answer<W: Words>(doors: &Arc<Doors>, place: Place, ask: Ask) -> Response {
+    let gate = Arc::clone(&doors.gate);
+    let work = async move {
+        let answer = gate.answer(ask).await;
+        drop(place);
+        answer
+    };
+    match detached(work).await {
+        Some(Ok(answer)) => {
+            let mut body = Vec::with_capacity(USUAL);
+            let mut response = match serde_json::to_writer(&mut body, &W::answer(&*doors.gate, &answer)) {
+                Ok(()) => ([JSON], body).into_response(),
+                Err(_) => broken(),
+            };
+            problem::mark(&mut response, &answer.id);
+            response
+        }
+        Some(Err(none)) => Document::from(none).into_response(),
+        None => broken(),
+    }
+}
+
+/// Refuses a client that has no right to anything, whatever it asks.
+async fn refuse_stranger(
+    doors: &Arc<Doors>,
+    caller: Caller,
+    service: Option<(String, Option<u32>)>,
+) -> Response {
+    let gate = Arc::clone(&doors.gate);
+    let work = async move { gate.refuse_stranger(caller, service).await };
+    detached(work).await.map_or_else(broken, |none| Document::from(none).into_response())
+}
+
+async fn reject(
+    doors: &Arc<Doors>,
+    place: Option<Place>,
+    caller: Caller,
+    service: Option<(String, Option<u32>)>,
+    status: u16,
+    problems: Vec<Problem>,
+) -> Response {
+    let gate = Arc::clone(&doors.gate);
+    let work = async move {
+        let id = gate.reject(caller, service, status, &problems).await;
+        drop(place);
+        (id, problems)
+    };
+    match detached(work).await {
+        Some((Some(id), problems)) => Document::invalid(Some(id), status, &problems).into_response(),
+        Some((None, _)) => problem::unrecorded().into_response(),
+        None => broken(),
+    }
+}
+
+fn broken() -> Response {
+    tracing::error!("a query ended before its end");
+    problem::internal().into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use tokio::sync::{Notify, oneshot};
+
+    use super::detached;
+
+    #[tokio::test]
+    async fn what_is_detached_gives_back_what_came_of_it() {
+        assert_eq!(detached(async { 42 }).await, Some(42));
+        assert_eq!(detached(async { panic!("it breaks") }).await, None::<()>);
+    }
+
+    #[tokio::test]
+    async fn what_is_detached_goes_on_when_nobody_waits() {
+        let (go, began) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (tell, told) = oneshot::channel();
+        let work = {
+            let (go, began) = (Arc::clone(&go), Arc::clone(&began));
+            async move {
+                began.notify_one();
+                go.notified().await;
+                let _ = tell.send(());
+            }
+        };
+        let waits = tokio::spawn(detached(work));
+        began.notified().await;
+        waits.abort();
+        assert!(waits.await.unwrap_err().is_cancelled());
+        go.notify_one();
+        tokio::time::timeout(Duration::from_secs(60), told).await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A gatehouse that notes every call, and a small client for its doors.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode},
+};
+use http_body_util::BodyExt;
+use paasla_app::{
+    Gatehouse,
+    answer::{Answer, AnswerField, Cell},
+    ask::{Ask, Caller},
+    health::Readiness,
+    openapi::{FieldText, Publisher},
+    problem::{NoAnswer, Problem},
+};
+use paasla_core::{ClientId, FieldDecision, Reason, ReasonText, Visibility};
+use paasla_http::{Doors, Settings, router};
+use paasla_register::description::{Contact, Licence};
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// A personal code that is sent wherever a caller can send something, and must never come back.
+pub(crate) const MARK: &str = "49001010093";
+/// The record id that the fake gives.
+pub(crate) const ID: &str = "0192f0c1-0000-7000-8000-000000000001";
+pub(crate) const QUERY: &str = "/xroad/isikud/v1/query";
+pub(crate) const PERSONS: &str = "/rr/domesticDataExchange/v1/isikud";
+
+type Reply = Box<dyn Fn(&Ask) -> Result<Answer, NoAnswer> + Send + Sync>;
+
+/// One recorded rejection.
+#[derive(Debug)]
+pub(crate) struct Rejected {
+    pub(crate) caller: Caller,
+    pub(crate) service: Option<(String, Option<u32>)>,
+    pub(crate) status: u16,
+    pub(crate) problems: Vec<Problem>,
+}
+
+pub(crate) struct Fake {
+    pub(crate) asks: Mutex<Vec<Ask>>,
+    pub(crate) rejected: Mutex<Vec<Rejected>>,
+    /// How many answers ran to their end.
+    pub(crate) finished: AtomicUsize,
+    pub(crate) reply: Reply,
+    pub(crate) delay: Duration,
+    pub(crate) records: bool,
+    pub(crate) readiness: Readiness,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self {
+            asks: Mutex::default(),
+            rejected: Mutex::default(),
+            finished: AtomicUsize::new(0),
+            reply: Box::new(|_| Ok(empty())),
+            delay: Duration::ZERO,
+            records: true,
+            readiness: Readiness { is_ready: true, ..Readiness::default() },
+        }
+    }
+}
+
+#[async_trait]
+impl Gatehouse for Fake {
+    async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer> {
+        tokio::time::sleep(self.delay).await;
+        let reply = (self.reply)(&ask);
+        self.asks.lock().unwrap().push(ask);
+        self.finished.fetch_add(1, Ordering::SeqCst);
+        reply
+    }
+
+    async fn reject(
+        &self,
+        caller: Caller,
+        service: Option<(String, Option<u32>)>,
+        status: u16,
+        problems: &[Problem],
+    ) -> Option<String> {
+        let problems = problems.to_vec();
+        self.rejected.lock().unwrap().push(Rejected { caller, service, status, problems });
+        self.records.then(|| ID.to_owned())
+    }
+
+    fn is_field(&self, name: &str) -> bool {
+        matches!(name, "personalCode" | "birthDate" | "sex")
+    }
+
+    fn now(&self) -> i64 {
+        1_700_000_000_000
+    }
+
+    fn expand(&self, iri: &str) -> String {
+        let full = iri.strip_prefix("dpv:").map(|local| format!("https://w3id.org/dpv#{local}"));
+        let gdpr = |local: &str| format!("https://w3id.org/dpv/legal/eu/gdpr#{local}");
+        full.or_else(|| iri.strip_prefix("eu-gdpr:").map(gdpr)).unwrap_or_else(|| iri.to_owned())
+    }
+
+    fn code_label(&self, field: &str, code: &str) -> Option<(String, String)> {
+        let (list, label) = match (field, code) {
+            ("status" | "custody.otherStatus", "E") => ("ISIKU_STAATUS", "ELUS"),
+            ("mainCitizenship" | "citizenships.country", "233") => ("RIIK", "Eesti"),
+            ("custody.kind", "H10") => ("HOOLDUSE_LIIK", "täielik isikuhooldusõigus"),
+            ("custody.status", "H1") => ("HOOLDUS_STAATUS", "kehtiv"),
+            _ => return None,
+        };
+        Some((list.to_owned(), label.to_owned()))
+    }
+
+    fn has_right(&self, client: &ClientId) -> bool {
+        !client.as_str().starts_with("EE/COM/1/")
+    }
+
+    async fn refuse_stranger(&self, caller: Caller, service: Option<(String, Option<u32>)>) -> NoAnswer {
+        let rejected = Rejected { caller, service, status: 403, problems: Vec::new() };
+        self.rejected.lock().unwrap().push(rejected);
+        NoAnswer::Refused { id: ID.to_owned(), generation: 7, reasons: [reason()].into() }
+    }
+
+    fn check(&self, _: &Ask) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    fn readiness(&self) -> Readiness {
+        self.readiness.clone()
+    }
+
+    fn about(&self, _: &str, _: &str) -> Option<FieldText> {
+        Some(FieldText { title: "A field".to_owned(), text: "Väli".to_owned() })
+    }
+
+    fn publisher(&self, _: &str) -> Option<Publisher> {
+        let contact = Contact { name: "Register".to_owned(), ..Contact::default() };
+        Some(Publisher { contact, licence: Licence::default() })
+    }
+
+    fn openapi(&self, service: &str) -> Option<Value> {
+        (service == "isikud").then(|| serde_json::json!({ "openapi": "3.1.0" }))
+    }
+}
+
+/// An answer that found nothing.
+pub(crate) fn empty() -> Answer {
+    Answer {
+        id: ID.to_owned(),
+        generation: 7,
+        purpose: "https://w3id.org/dpv#IdentityVerification".to_owned(),
+        legal_basis: "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e".to_owned(),
+        fields: Vec::new(),
+        obligations: Vec::new(),
+        records: Vec::new(),
+        more: false,
+    }
+}
+
+pub(crate) fn reason() -> Reason {
+    Reason::from(ReasonText {
+        by: "minors".into(),
+        code: "minors.generalised".to_owned(),
+        message: "The person is a minor.".to_owned(),
+        provision: Some("LasteKS § 5".into()),
+    })
+}
+
+pub(crate) fn field(name: &str, visibility: Visibility) -> AnswerField {
+    let mut decision = FieldDecision::shown();
+    decision.narrow(visibility, reason());
+    let group = name.split_once('.').map(|(group, _)| group.to_owned());
+    AnswerField { name: name.to_owned(), group, decision }
+}
+
+pub(crate) fn cell(value: paasla_core::Value, visibility: Visibility) -> Cell {
+    Cell { value, narrowed: None, visibility }
+}
+
+pub(crate) fn text(text: &str) -> Cell {
+    cell(paasla_core::Value::Text(text.to_owned()), Visibility::Show)
+}
+
+pub(crate) fn date(date: &str) -> Cell {
+    cell(paasla_core::Value::Date(date.parse().unwrap()), Visibility::Show)
+}
+
+/// Doors, and the fake behind them.
+pub(crate) struct House {
+    pub(crate) fake: Arc<Fake>,
+    pub(crate) doors: Arc<Doors>,
+    pub(crate) router: Router,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+    pub(crate) json: Value,
+}
+
+impl House {
+    pub(crate) fn new(fake: Fake) -> Self {
+        Self::with(fake, Settings::default())
+    }
+
+    pub(crate) fn with(fake: Fake, settings: Settings) -> Self {
+        let fake = Arc::new(fake);
+        let doors = Doors::new(fake.clone(), settings);
+        let router = router(&doors);
+        Self { fake, doors, router }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Got {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Got { status: parts.status, headers: parts.headers, text, json }
+    }
+
+    /// Sends a request that must come through, and gives back what the gatehouse was asked.
+    pub(crate) async fn asked(&self, request: Request<Body>) -> Ask {
+        let got = self.send(request).await;
+        assert_eq!(got.status, 200, "{}", got.text);
+        assert!(self.fake.rejected.lock().unwrap().is_empty());
+        self.fake.asks.lock().unwrap().pop().unwrap()
+    }
+}
+
+/// Sends a request that must be turned away and recorded; checks everything that holds for all of these. Gives back
+/// the codes of the problems.
+pub(crate) async fn refused(status: u16, request: Request<Body>) -> Vec<String> {
+    let house = House::with(Fake::default(), small());
+    let got = house.send(request).await;
+    assert_eq!(got.status, status, "{}", got.text);
+    check_problem(&got);
+    assert_eq!(got.headers["paasla-decision"], ID);
+    assert_eq!(got.json["instance"], format!("urn:uuid:{ID}"));
+    assert!(house.fake.asks.lock().unwrap().is_empty());
+    let rejected = house.fake.rejected.lock().unwrap();
+    let [rejected] = rejected.as_slice() else { panic!("recorded {} times", rejected.len()) };
+    assert_eq!(rejected.status, status);
+    assert_eq!(rejected.caller.client.to_string(), "EE/GOV/70000562/DHX");
+    let listed = got.json["problems"].as_array().unwrap();
+    assert_eq!(rejected.problems.len(), listed.len());
+    for problem in listed {
+        assert!(problem["place"].is_string());
+        let message = problem["message"].as_str().unwrap();
+        assert!(!message.is_empty() && !message.ends_with('.'), "{message}");
+    }
+    listed.iter().map(|problem| problem["code"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What every problem document has, and what no answer may hold.
+pub(crate) fn check_problem(got: &Got) {
+    assert_eq!(got.headers["content-type"], "application/problem+json");
+    assert_eq!(got.headers["cache-control"], "no-store");
+    assert_eq!(got.json["status"], got.status.as_u16());
+    let code = got.json["code"].as_str().unwrap();
+    assert_eq!(got.json["type"], format!("urn:paasla:problem:{code}"));
+    assert!(got.json["title"].is_string() && got.json["detail"].is_string());
+    check_silent(got);
+}
+
+/// No part of what was sent comes back.
+pub(crate) fn check_silent(got: &Got) {
+    assert!(!got.text.contains(MARK), "{}", got.text);
+    for (name, value) in &got.headers {
+        assert!(!name.as_str().starts_with("x-road"), "{name}");
+        assert!(!String::from_utf8_lossy(value.as_bytes()).contains(MARK), "{name}");
+    }
+}
+
+/// Tight limits, so that tests that run into them are quick.
+pub(crate) fn small() -> Settings {
+    Settings { body_limit: 100 * 1024, body_deadline: Duration::from_secs(1), ..Settings::default() }
+}
+
+/// A request being put together.
+pub(crate) struct Ready {
+    request: Request<Body>,
+}
+
+/// A good request to the register's own door.
+pub(crate) fn xroad(body: impl Into<Body>) -> Ready {
+    Ready::post(QUERY).body(body)
+}
+
+/// A good request to the compatible door.
+pub(crate) fn rr(body: impl Into<Body>) -> Ready {
+    Ready::post(PERSONS).with("RR-Request-Reason", "avalik").body(body)
+}
+
+/// The smallest good body of each door.
+pub(crate) const XROAD_BODY: &str = r#"{"select":["givenName"],"where":{"personalCode":"49001010093"}}"#;
+pub(crate) const RR_BODY: &str =
+    r#"{"isikukoodid":["49001010093"],"andmevaljad":{"isikuandmed":["Eesnimi"]}}"#;
+
+impl Ready {
+    pub(crate) fn post(path: &str) -> Self {
+        Self::bare("POST", path)
+            .with("Content-Type", "application/json")
+            .with("X-Road-Client", "EE/GOV/70000562/DHX")
+            .with("X-Road-UserId", "EE49001010093")
+    }
+
+    pub(crate) fn bare(method: &str, path: &str) -> Self {
+        Self { request: Request::builder().method(method).uri(path).body(Body::empty()).unwrap() }
+    }
+
+    /// Sets a header, in place of any other with its name.
+    pub(crate) fn with(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        let value = axum::http::HeaderValue::from_bytes(value.as_ref()).unwrap();
+        self.request
+            .headers_mut()
+            .insert(axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
+        self
+    }
+
+    /// Adds a header beside others with its name.
+    pub(crate) fn also(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        let value = axum::http::HeaderValue::from_bytes(value.as_ref()).unwrap();
+        self.request
+            .headers_mut()
+            .append(axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.request.headers_mut().remove(name);
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Body>) -> Self {
+        *self.request.body_mut() = body.into();
+        self
+    }
+
+    pub(crate) fn uri(mut self, uri: &str) -> Self {
+        *self.request.uri_mut() = uri.parse().unwrap();
+        self
+    }
+
+    pub(crate) fn build(self) -> Request<Body> {
+        self.request
+    }
+}
