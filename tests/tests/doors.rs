@@ -90,6 +90,36 @@ async fn nobody_is_found_by_what_may_not_be_seen() -> Result<()> {
     host.stop()
 }
 
+/// Two searches that differ only in whether they meet somebody who may not be found have the same answer: the same
+/// records, and the same word on whether there are more, whatever the limit.
+#[tokio::test]
+async fn a_search_tells_nothing_of_whom_it_may_not_find() -> Result<()> {
+    let given = Given::seeded()?;
+    let persons = &given.world.persons;
+    let (given_name, family_name, birth_date) = in_register(&given, &persons.adult).await?;
+    let host = given.start()?;
+    let company = given.world.client("legitimate_interest");
+    for hidden in [&persons.child, &persons.restricted] {
+        let own = in_register(&given, hidden).await?;
+        for limit in 1..=3 {
+            let told = |day: &str| -> Result<(Value, Value)> {
+                let keys = json!({
+                    "givenName": [given_name, own.0],
+                    "familyName": [family_name, own.1],
+                    "birthDate": [birth_date, day],
+                });
+                let ask = Ask::service("person", company, &["givenName", "birthDate"], keys).limit(limit);
+                let got = ask.send(&agent(), &host.base_url)?;
+                ensure!(got.status == 200 && got.records().len() == 1, "the adult is found: {}", got.text);
+                Ok((got.json["records"].clone(), got.json["more"].clone()))
+            };
+            let (met, not_met) = (told(&own.2)?, told("1899-12-31")?);
+            ensure!(met == not_met && met.1 == false, "limit {limit}: {met:?}, {not_met:?}");
+        }
+    }
+    host.stop()
+}
+
 /// The answer that today's clients read, value for value.
 #[tokio::test]
 async fn an_unmodified_client_is_answered_as_today() -> Result<()> {
