@@ -176,6 +176,7 @@ fn ask<T: Runner>(runner: &mut T, case: &Case) -> Result<Said, Unsaid> {
     if matches!(&decided, Decided::Narrow(narrowing) if narrowing.review) {
         let rows = case.rows(&description).map_err(Unsaid::Case)?;
         let reviewed = runner.review(&query, &rows).map_err(fault)?;
+        sound::reviewed(&reviewed).map_err(Unsaid::Rule)?;
         if let Some(narrow) = said.get_mut("narrow").and_then(Json::as_object_mut) {
             let reviewed = render::reviewed(context, &reviewed).map_err(Unsaid::Rule)?;
             narrow.insert("reviewed".to_owned(), reviewed);

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the interface asks of texts and the host would count as a fault.
+//! What the interface asks of reasons and texts and the host would count as a fault: the same limits as a host has that
+//! changes none.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
-use crate::{__ruling::Reason, Description};
+use crate::{__ruling::Reason, Description, Reviewed};
+
+/// How many reasons a rule may declare.
+const MAX_REASONS: usize = 1_000;
+
+/// How many different reasons one review may use.
+const MAX_REVIEW_REASONS: usize = 8;
 
 pub(super) fn description(said: &Description) -> Result<(), String> {
     if !is_name(&said.name, 60, b"-") {
@@ -18,6 +27,9 @@ pub(super) fn description(said: &Description) -> Result<(), String> {
 }
 
 pub(super) fn reasons(description: &Description, said: &[Reason]) -> Result<(), String> {
+    if said.len() > MAX_REASONS {
+        return Err(format!("it declares {} reasons, and {MAX_REASONS} are the most", said.len()));
+    }
     for Reason { code, message, provision } in said {
         if !is_name(code, 80, b"-.") {
             return Err(format!("the code `{code}` is not 1 to 80 characters of `a-z 0-9 . -`"));
@@ -28,12 +40,31 @@ pub(super) fn reasons(description: &Description, said: &[Reason]) -> Result<(), 
         if !(1..=500).contains(&message.chars().count()) {
             return Err(format!("the message of `{code}` is not 1 to 500 characters"));
         }
+        if message.chars().any(char::is_control) {
+            return Err(format!(
+                "the message of `{code}` has a control character in it, such as a line break"
+            ));
+        }
         let most = description.provisions.len();
         if let Some(index) =
             provision.filter(|index| usize::try_from(*index).is_ok_and(|index| index >= most))
         {
             return Err(format!("`{code}` names provision {index}, but `describe` lists {most}"));
         }
+    }
+    Ok(())
+}
+
+pub(super) fn reviewed(said: &Reviewed) -> Result<(), String> {
+    let used = said.rows.iter().flat_map(|row| {
+        let narrowed = row.exceptions.iter().map(|exception| exception.reason);
+        row.leave_out.into_iter().chain(narrowed)
+    });
+    let used = used.collect::<BTreeSet<u32>>().len();
+    if used > MAX_REVIEW_REASONS {
+        return Err(format!(
+            "its review uses {used} different reasons, and {MAX_REVIEW_REASONS} are the most"
+        ));
     }
     Ok(())
 }

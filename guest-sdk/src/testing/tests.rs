@@ -104,3 +104,30 @@ fn a_case_that_does_not_fit_is_not_said_by_the_rule() {
     let failures = failures(&mut Fussy, &read("file", text).unwrap());
     assert_eq!(failures, ["file: a: the case is wrong: the catalogue has no field `nothing`"]);
 }
+
+#[test]
+fn reasons_that_a_host_would_refuse_are_refused_here() {
+    let description = Fussy.describe().unwrap();
+    let told = |code: &str, message: &str, provision, count| {
+        let reason = Reason { code: code.to_owned(), message: message.to_owned(), provision };
+        sound::reasons(&description, &vec![reason; count]).err().unwrap_or_default()
+    };
+    assert_eq!(told("fussy.no", "No.", None, 1_000), "");
+    assert!(told("fussy.no", "No.", None, 1_001).contains("1001 reasons"));
+    assert!(told("Fussy", "No.", None, 1).contains("is not 1 to 80 characters"));
+    assert!(told("host.no", "No.", None, 1).contains("are the host's"));
+    assert!(told("fussy.no", "", None, 1).contains("is not 1 to 500 characters"));
+    assert!(told("fussy.no", "No.\nNever.", None, 1).contains("control character"));
+    assert!(told("fussy.no", "No.", Some(0), 1).contains("`describe` lists 0"));
+}
+
+#[test]
+fn a_review_uses_no_more_reasons_than_a_host_lets_it() {
+    let rows = |count| Reviewed {
+        rows: (0..count)
+            .map(|row| crate::RowRuling { row, leave_out: Some(row), exceptions: Vec::new() })
+            .collect(),
+    };
+    assert_eq!(sound::reviewed(&rows(8)), Ok(()));
+    assert!(sound::reviewed(&rows(9)).unwrap_err().contains("9 different reasons"));
+}

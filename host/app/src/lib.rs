@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The work: from what a door understood to an answer and a record.
 //!
-//! One query, files in order: `resolve` (whom, what, why, on which access right) -> `query` (every step, in order)
-//! -> `active` (the rulebook it is decided by; `quarantine` says which of its policies are out of service) -> `rows` (what was read, reviewed and masked) -> `records` (the audit
-//! entry, durable before the answer leaves).
+//! [`App`] is wiring: [`Queries`](query::Queries) decides and answers, [`Governance`](governance::Governance) changes what
+//! it decides by, [`Shadow`](shadow::Shadow) compares afterwards, [`Health`](health::Health) says whether a query would be
+//! answered.
 
 pub mod active;
 mod aside;
