@@ -65,9 +65,9 @@ fn dependencies() -> Result<BTreeMap<String, (PathBuf, BTreeSet<String>)>> {
     Ok(all)
 }
 
-/// The lines of a crate that are no comments, by their files.
-fn lines(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let (mut all, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+/// The files of Rust below a folder, each with its lines that are no comments.
+fn sources(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<String>>> {
+    let (mut all, mut folders) = (BTreeMap::new(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
@@ -76,11 +76,123 @@ fn lines(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path)?;
                 let code = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
-                all.extend(code.map(|line| (path.clone(), line.to_owned())));
+                all.insert(path, code.map(str::to_owned).collect());
             }
         }
     }
     Ok(all)
+}
+
+/// What begins in a line and ends in a line that `is_end`, in one line.
+fn statement(lines: &[String], is_end: impl Fn(&str) -> bool) -> String {
+    let end = lines.iter().position(|line| is_end(line)).map_or(lines.len(), |end| end + 1);
+    lines[..end].join(" ")
+}
+
+/// A line without `pub`, `pub(crate)` and the like.
+fn without_visibility(line: &str) -> &str {
+    let Some(rest) = line.strip_prefix("pub") else { return line };
+    let inside = rest.strip_prefix('(').and_then(|inside| inside.split_once(')'));
+    inside.map_or(rest, |(_, rest)| rest).trim_start()
+}
+
+/// The name of the type that a line defines.
+fn defined(line: &str) -> Option<&str> {
+    let (kind, rest) = without_visibility(line).split_once(' ')?;
+    let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+    ["struct", "enum", "union"].contains(&kind).then_some(name)
+}
+
+/// The name of the type whose own methods a block holds; none where it implements a trait.
+fn owner(header: &str) -> Option<&str> {
+    let mut rest = header.strip_prefix("impl")?.split('{').next()?;
+    if rest.starts_with('<') {
+        let (mut depth, mut last) = (0, ' ');
+        let end = rest.find(|c| {
+            depth += match c {
+                '<' => 1,
+                '>' if last != '-' => -1,
+                _ => 0,
+            };
+            last = c;
+            depth == 0
+        });
+        rest = rest.split_at(end?).1.strip_prefix('>')?;
+    }
+    let of_type = rest.split(" where ").next()?.trim();
+    if of_type.contains(" for ") {
+        return None;
+    }
+    of_type.split('<').next()?.rsplit("::").next()
+}
+
+/// Whether methods in `file` may be of a type that is defined in `home`.
+fn is_at_home(file: &Path, home: &Path) -> bool {
+    let is_root = home == Path::new("lib.rs") || home == Path::new("main.rs");
+    is_root || file == home || file.starts_with(home.with_extension(""))
+}
+
+/// The paths that stand in a tree of imports, each in full.
+fn written_out(tree: &str) -> Vec<String> {
+    let Some((before, inside)) = tree.split_once('{') else { return vec![tree.trim().to_owned()] };
+    let (mut depth, inside) = (0, inside.trim_end());
+    let parts = inside.strip_suffix('}').unwrap_or(inside).split(|c| {
+        depth += match c {
+            '{' => 1,
+            '}' => -1,
+            _ => 0,
+        };
+        depth == 0 && c == ','
+    });
+    let before = before.trim();
+    let parts = parts.filter(|part| !part.trim().is_empty());
+    parts.flat_map(written_out).map(|path| format!("{before}{path}")).collect()
+}
+
+/// The module that a file is.
+fn module(file: &Path) -> Vec<String> {
+    let names = file.with_extension("");
+    let names = names.iter().map(|name| name.to_string_lossy().into_owned());
+    names.filter(|name| name != "lib").collect()
+}
+
+/// The module, or the item in one, that a path means in the module `here`.
+fn meant(path: &str, here: &[String]) -> Vec<String> {
+    let mut at = here.to_owned();
+    for name in path.split("::").filter_map(|name| name.split_whitespace().next()) {
+        match name {
+            "crate" => at.clear(),
+            "super" => drop(at.pop()),
+            "self" => {}
+            name => at.push(name.to_owned()),
+        }
+    }
+    at
+}
+
+/// Which files each file of a crate imports from. What only its tests import does not count.
+fn imports(src: &Path) -> Result<BTreeMap<PathBuf, BTreeSet<PathBuf>>> {
+    let mut all = BTreeMap::new();
+    for (path, lines) in sources(src)? {
+        let file = path.strip_prefix(src)?.to_owned();
+        if !file.starts_with("bin") && file.file_name().is_some_and(|name| name != "tests.rs") {
+            all.insert(file, lines);
+        }
+    }
+    let files: BTreeMap<_, _> = all.keys().map(|file| (module(file), file.clone())).collect();
+    let of_file = |(file, lines): (&PathBuf, &Vec<String>)| {
+        let here = module(file);
+        let tests = lines.iter().position(|line| line.starts_with("mod tests"));
+        let lines = &lines[..tests.unwrap_or(lines.len())];
+        let uses = (0..lines.len()).filter_map(|place| {
+            let whole = statement(&lines[place..], |line| line.ends_with(';'));
+            Some(without_visibility(&whole).strip_prefix("use ")?.trim_end_matches(';').to_owned())
+        });
+        let paths = uses.flat_map(|tree| written_out(&tree)).map(|path| meant(&path, &here));
+        let from = paths.filter_map(|path| (0..=path.len()).rev().find_map(|end| files.get(&path[..end])));
+        (file.clone(), from.filter(|from| *from != file).cloned().collect())
+    };
+    Ok(all.iter().map(of_file).collect())
 }
 
 #[test]
@@ -115,12 +227,84 @@ fn arrows_point_down_only() -> Result<()> {
 fn the_app_names_no_http_and_no_sql() -> Result<()> {
     let all = dependencies()?;
     let (folder, _) = all.get("paasla-app").context("there is a crate of that name")?;
-    for (path, line) in lines(&folder.join("src"))? {
+    for (path, lines) in sources(&folder.join("src"))? {
         for word in
             ["StatusCode", "HeaderMap", "HeaderName", "SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM"]
         {
-            ensure!(!line.contains(word), "{}: {line}", path.display());
+            let line = lines.iter().find(|line| line.contains(word));
+            ensure!(line.is_none(), "{}: {}", path.display(), line.cloned().unwrap_or_default());
         }
     }
     Ok(())
+}
+
+/// Whoever looks for a method of a type looks into its file, or into the folder of that name.
+#[test]
+fn a_type_has_its_methods_in_its_own_file_or_folder() -> Result<()> {
+    let mut wrong = Vec::new();
+    for room in fs::read_dir(root()?.join("host"))? {
+        let src = room?.path().join("src");
+        let (mut homes, mut blocks) = (BTreeMap::<String, Vec<PathBuf>>::new(), Vec::new());
+        for (path, lines) in sources(&src)? {
+            let file = path.strip_prefix(&src)?;
+            for (place, line) in lines.iter().enumerate() {
+                if let Some(name) = defined(line) {
+                    homes.entry(name.to_owned()).or_default().push(file.to_owned());
+                }
+                if line.starts_with("impl ") || line.starts_with("impl<") {
+                    let header = statement(&lines[place..], |line| line.contains('{'));
+                    blocks.extend(owner(&header).map(|name| (name.to_owned(), file.to_owned())));
+                }
+            }
+        }
+        ensure!(!blocks.is_empty(), "{} has no methods at all", src.display());
+        for (name, file) in blocks {
+            // What is defined nowhere comes from a macro.
+            let homes = homes.get(&name).map(Vec::as_slice).unwrap_or_default();
+            if !homes.is_empty() && !homes.iter().any(|home| is_at_home(&file, home)) {
+                wrong.push(format!("{}: {name}, which is of {homes:?}", src.join(file).display()));
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "methods away from their type:\n{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Who reads a file of the engine needs to know only files below it.
+#[test]
+fn the_files_of_the_engine_import_in_no_circle() -> Result<()> {
+    let mut reached = imports(&root()?.join("host/engine/src"))?;
+    ensure!(reached.values().any(|from| from.len() > 2), "these are no imports: {reached:?}");
+    loop {
+        let further = |from: &BTreeSet<PathBuf>| {
+            from.iter().filter_map(|file| reached.get(file)).flatten().chain(from).cloned().collect()
+        };
+        let next: BTreeMap<_, BTreeSet<PathBuf>> =
+            reached.iter().map(|(file, from)| (file.clone(), further(from))).collect();
+        if next == reached {
+            break;
+        }
+        reached = next;
+    }
+    for (file, from) in &reached {
+        let comes_back = |other: &&PathBuf| reached.get(*other).is_some_and(|back| back.contains(file));
+        let circle: BTreeSet<_> = from.iter().filter(comes_back).collect();
+        ensure!(circle.len() <= 2, "a circle of imports: {circle:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn methods_and_imports_are_told_from_what_looks_like_them() {
+    assert_eq!(owner("impl Engine {"), Some("Engine"));
+    assert_eq!(owner("impl<F: Fn(&str) -> Vec<u8>> query::Held<'_, F> where F: Send {"), Some("Held"));
+    assert_eq!(owner("impl fmt::Debug for Engine {"), None);
+    assert_eq!(owner("impl<T: Into<u8>> From<T> for Engine where T: Send {"), None);
+    assert_eq!(defined("pub(crate) struct Post<'a> {"), Some("Post"));
+    assert_eq!(defined("pub enum Start {"), Some("Start"));
+    assert_eq!(defined("structure of"), None);
+    assert!(is_at_home(Path::new("policy/rulings.rs"), Path::new("policy.rs")));
+    assert!(!is_at_home(Path::new("policy_of.rs"), Path::new("policy.rs")));
+    assert_eq!(written_out("crate::{ a::{B, c::D}, e, }"), ["crate::a::B", "crate::a::c::D", "crate::e"]);
+    assert_eq!(meant("super::a::B as C", &["x".to_owned(), "y".to_owned()]), ["x", "a", "B"]);
 }

@@ -4,7 +4,6 @@
 
 pub mod client;
 pub mod decision;
-pub mod diff;
 pub mod entry;
 pub mod grant;
 pub mod index;
@@ -26,7 +25,6 @@ pub mod visibility;
 
 pub use client::ClientId;
 pub use decision::{Decision, FieldDecision, RowDecision};
-pub use diff::{MemberDiff, ObjectChange, ObjectDiff, ObjectId, ObjectKind};
 pub use entry::{Counted, Entry, Finds};
 pub use grant::{Grant, Quota, Window};
 pub use index::Index;
@@ -38,7 +36,10 @@ pub use query::{Bundle, Field, GrantView, Query, Subjects};
 pub use reason::{Reason, ReasonText};
 pub use record::{Outcome, Record, RowCount, RulingSummary};
 pub use register::{Register, RegisterField, RowFact};
-pub use rulebook::Rulebook;
+pub use rulebook::{
+    Rulebook,
+    diff::{self, MemberDiff, ObjectChange, ObjectDiff, ObjectId, ObjectKind},
+};
 pub use ruling::{Cap, Condition, Exception, Narrowing, Obligation, RowRuling, Ruling, Test};
 pub use service::Service;
 pub use term::{Concept, Term, Vocabulary};

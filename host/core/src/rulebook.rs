@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rulebook: the immutable snapshot of all control data that a query is decided by.
 
+pub mod diff;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 

@@ -4,6 +4,8 @@
 use paasla_core::Limits;
 use serde::{Deserialize, Serialize};
 
+use crate::error::LoadError;
+
 const MIB: u64 = 1 << 20;
 
 /// What rulings of one policy may use.
@@ -324,6 +326,11 @@ impl EngineConfig {
         let wrong: Vec<String> = zero.chain(above).collect();
         if wrong.is_empty() { Ok(()) } else { Err(format!("the engine's limits: {}", wrong.join("; "))) }
     }
+}
+
+/// Refuses a component that has more of something than the host takes.
+pub(crate) fn within(what: &str, found: u64, most: u64) -> Result<(), LoadError> {
+    if found > most { Err(LoadError::TooMuch { what: what.to_owned(), found, most }) } else { Ok(()) }
 }
 
 /// What one call may use.

@@ -6,6 +6,7 @@ mod check;
 mod entity;
 mod field;
 mod file;
+pub mod key;
 mod needs;
 mod problem;
 mod publisher;

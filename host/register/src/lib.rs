@@ -7,7 +7,6 @@
 
 mod connections;
 pub mod description;
-pub mod key;
 pub mod mask;
 pub mod plan;
 pub mod read;
@@ -18,8 +17,8 @@ pub mod sqlite;
 
 pub use description::{
     Description, DescriptionError, Entity, Fact, FieldDescription, FieldType, Group, Problem,
+    key::{self, KeyError},
 };
-pub use key::KeyError;
 pub use mask::{MaskContext, Masker};
 pub use plan::{Plan, PlanError, Statement};
 pub use read::Read;

@@ -2,7 +2,7 @@
 //! What somebody sees of governance. The ministry's people see everything; an institution's people what is of their own
 //! institution, and of everything else not even whether it is there.
 
-use paasla_core::{ClientId, Rulebook};
+use paasla_core::Rulebook;
 use paasla_store::{
     GenerationInfo, StoreError,
     governance::{
@@ -13,43 +13,7 @@ use paasla_store::{
     },
 };
 
-use super::{Governance, actor::Actor, refusal::Refusal};
-
-impl Actor {
-    /// Whether a client is one of theirs.
-    #[must_use]
-    pub fn sees_client(&self, client: &ClientId) -> bool {
-        self.institution.as_ref().is_none_or(|own| own.covers(client))
-    }
-
-    /// Whether a client, by its name, is one of theirs.
-    pub(crate) fn sees_client_named(&self, client: &str) -> bool {
-        self.institution.is_none() || client.parse().is_ok_and(|client| self.sees_client(&client))
-    }
-
-    /// Whether something of this institution is theirs.
-    pub(crate) fn sees_of(&self, institution: Option<&str>) -> bool {
-        self.institution.as_ref().is_none_or(|own| institution == Some(own.as_str()))
-    }
-
-    /// A policy that is not theirs is not there for them.
-    pub(crate) fn check_sees_policy(&self, name: &str, versions: &[PolicyVersion]) -> Result<(), Refusal> {
-        let sees = |version: &PolicyVersion| self.sees_of(version.institution.as_deref());
-        if self.institution.is_none() || versions.iter().any(sees) {
-            return Ok(());
-        }
-        Err(Refusal::not_found("policy", name))
-    }
-
-    /// A key as they see it: of a key that vouches for several institutions an institution sees its own part.
-    fn sees_key(&self, mut key: TrustKey) -> Option<TrustKey> {
-        if self.institution.is_none() {
-            return Some(key);
-        }
-        key.scope.clients.retain(|client| self.sees_client(client));
-        (!key.scope.clients.is_empty()).then_some(key)
-    }
-}
+use super::{Governance, actor::Actor};
 
 impl Governance {
     /// A rulebook, as they see it: an institution sees the access rights of its clients, the services that these open, and

@@ -4,15 +4,15 @@
 use paasla_core::{Query, RowRuling, Ruling};
 use wasmtime::{Store, component::Instance};
 
+use super::{Activated, Post, Start};
 use crate::{
-    activate::{Activated, Post, Start},
-    compiler::contained,
     config::Budget,
     fault::RuleFault,
-    input::{QueryInput, RegisterInput, RowInput, RowsInput},
-    output::Checks,
-    program::Program,
-    sandbox::Guard,
+    interface::{
+        input::{QueryInput, RegisterInput, RowInput, RowsInput},
+        output::Checks,
+    },
+    sandbox::{contain::contained, guard::Guard, program::Program},
 };
 
 /// What one policy said to one query.
@@ -64,7 +64,7 @@ impl Activated {
         &self,
         ask: impl FnMut(&Post) -> (Result<R, RuleFault>, u64),
     ) -> (Result<R, RuleFault>, u64) {
-        let said = self.engine.shards.first_with_room(&self.posts, ask, is_busy);
+        let said = self.sandboxes.shards.first_with_room(&self.posts, ask, is_busy);
         said.unwrap_or((Err(RuleFault::Busy), 0))
     }
 
@@ -73,7 +73,7 @@ impl Activated {
         let reads = |field| self.reads(query, field);
         let input = QueryInput::new(query);
         let rows_input = RowsInput::new(query, rows, &self.about.row_facts, reads);
-        let budget = self.ration.review(rows.len(), &self.engine.config.most);
+        let budget = self.ration.review(rows.len(), &self.sandboxes.config.most);
         self.in_turn(|post| {
             let (said, fuel) = self.call(post, budget, |program, store, instance| {
                 input.with(&self.about, |query| {
@@ -94,7 +94,7 @@ impl Activated {
     /// The fuel that reviewing so many rows may use.
     #[must_use]
     pub fn review_fuel(&self, rows: usize) -> u64 {
-        self.ration.review(rows, &self.engine.config.most).fuel
+        self.ration.review(rows, &self.sandboxes.config.most).fuel
     }
 
     /// Whether the rule reads raw values of a field of the query.
@@ -108,7 +108,7 @@ impl Activated {
             reasons: &post.reasons,
             about: &self.about,
             fields: &query.fields,
-            limits: &self.engine.config.answer,
+            limits: &self.sandboxes.config.answer,
         }
     }
 
@@ -119,7 +119,7 @@ impl Activated {
         budget: Budget,
         call: impl FnOnce(&Program, &mut Store<Guard>, &Instance) -> wasmtime::Result<R>,
     ) -> (Result<R, RuleFault>, u64) {
-        let mut store = match post.program.sandbox(&self.engine, budget) {
+        let mut store = match post.program.sandbox(&self.sandboxes, budget) {
             Ok(store) => store,
             Err(fault) => return (Err(fault), 0),
         };
@@ -128,7 +128,7 @@ impl Activated {
             call(&post.program, &mut store, &instance)
         };
         let said = contained(run).unwrap_or_else(|_| Err(RuleFault::Panic.into()));
-        let said = said.map_err(|error| self.engine.fault(&store, budget, &error));
+        let said = said.map_err(|error| self.sandboxes.fault(&store, budget, &error));
         let fuel = match said {
             // Where the clock ends a call, what it has burnt is not written down: it counts as all of it.
             Err(RuleFault::Deadline { .. }) => budget.fuel,
@@ -176,10 +176,10 @@ impl Activated {
     /// When there is none, or the rule breaks at once.
     pub fn reused(&self) -> Result<Reused<'_>, RuleFault> {
         let budget = self.ration.decide();
-        let post = self.engine.shards.home_first(&self.posts).next().ok_or(RuleFault::Busy)?;
-        let mut store = post.program.sandbox(&self.engine, budget)?;
+        let post = self.sandboxes.shards.home_first(&self.posts).next().ok_or(RuleFault::Busy)?;
+        let mut store = post.program.sandbox(&self.sandboxes, budget)?;
         let instance = self.instance(post, &mut store);
-        let instance = instance.map_err(|error| self.engine.fault(&store, budget, &error))?;
+        let instance = instance.map_err(|error| self.sandboxes.fault(&store, budget, &error))?;
         Ok(Reused { policy: self, post, store, instance })
     }
 }
@@ -198,7 +198,7 @@ impl Reused<'_> {
         let input = QueryInput::new(query);
         let said = input.with(&policy.about, |query| post.program.decide(store, instance, query));
         let fuel = budget.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-        let said = said.map_err(|error| policy.engine.fault(store, budget, &error));
+        let said = said.map_err(|error| policy.sandboxes.fault(store, budget, &error));
         (said.and_then(|said| policy.checks(post, query).decided(said)), fuel)
     }
 }

@@ -4,7 +4,7 @@
 use jiff::civil::Date;
 use paasla_core::{PersonalCode, Value, personal_code::PersonalCodeError, text};
 
-use crate::description::{Compare, Description, FieldType};
+use super::{Compare, Description, FieldType};
 
 /// The most characters that a key may have.
 pub const KEY_LENGTH_MAX: usize = 200;

@@ -11,7 +11,8 @@ pub use paasla_rule::testing::Bounds;
 use paasla_rule::testing::{Case, failures, read_within};
 use wasmparser::{Parser, Payload};
 
-use crate::{cases::CaseRunner, load::Rule, sandbox::Engine};
+use super::runner::CaseRunner;
+use crate::{engine::Engine, load::rule::Rule};
 
 /// The name of the custom section. It holds a JSON object: the text of each file of cases by its name.
 pub const SECTION: &str = "paasla:cases";

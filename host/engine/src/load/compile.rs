@@ -1,31 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From a component to machine code. Looking at untrusted bytes is the engine's most exposed work, and a compiler
-//! cannot be interrupted: so a host lets a process of its own do it, which has limits and can be ended.
-
-use std::{ffi::OsString, panic::AssertUnwindSafe, path::PathBuf};
+//! From a component to machine code, here and now. The same component gives the same code.
 
 use serde::{Deserialize, Serialize};
 use wasmtime_wizer::Wizer;
 
+use super::{check::check, reachable::pruned};
 use crate::{
-    check, config::EngineConfig, load::LoadError, output::DeclaredReason, reachable::pruned, sandbox::Engine,
-    worker,
+    config::{EngineConfig, within},
+    error::LoadError,
+    interface::output::DeclaredReason,
+    sandbox::contain::contained,
 };
-
-/// Where components are checked and compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Compiler {
-    /// In this process. Limits of time and memory cannot be kept, and a crash of the compiler is a crash of the
-    /// program: for components that one has built oneself.
-    InProcess,
-    /// In a process that is started for each component, and calls [`run_compiler`](crate::run_compiler).
-    Worker {
-        /// The program.
-        program: PathBuf,
-        /// Its arguments.
-        arguments: Vec<OsString>,
-    },
-}
 
 /// What is to be done with a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +34,12 @@ pub(crate) enum Form {
     AsItIs(String),
 }
 
+impl Form {
+    pub(crate) fn is_snapshot(&self) -> bool {
+        *self == Self::Snapshot
+    }
+}
+
 /// Machine code, as wasmtime writes it.
 #[derive(Debug)]
 pub(crate) struct Code {
@@ -61,18 +52,6 @@ pub(crate) struct Code {
 impl Code {
     pub(crate) fn of(form: Form, bytes: Vec<u8>) -> Self {
         Self { form, reasons: Vec::new(), bytes }
-    }
-}
-
-impl Engine {
-    /// Checks and compiles, where the engine was told to.
-    pub(crate) fn code(&self, job: &Job, component: &[u8]) -> Result<Code, LoadError> {
-        match &*self.compiler {
-            Compiler::InProcess => compile(self.shards.wasm(), &self.config, job, component),
-            Compiler::Worker { program, arguments } => {
-                worker::ask(program, arguments, &self.config, job, component)
-            }
-        }
     }
 }
 
@@ -91,7 +70,7 @@ pub(crate) fn compile(
         };
         match job {
             Job::Prepare => {
-                check::check(component, config)?;
+                check(component, config)?;
                 let instrumented = Wizer::new().instrument_component(component);
                 // What wasmtime cannot compile instrumented, it may as it is.
                 match instrumented.and_then(|(_, bytes)| wasm.precompile_component(&bytes)) {
@@ -112,17 +91,6 @@ pub(crate) fn compile(
     let code =
         contained(compile).unwrap_or_else(|why| Err(LoadError::Crashed(format!("panicked: {why}"))))?;
     let bytes = u64::try_from(code.bytes.len()).unwrap_or(u64::MAX);
-    check::within("bytes of machine code", bytes, config.component.code_bytes)?;
+    within("bytes of machine code", bytes, config.component.code_bytes)?;
     Ok(code)
-}
-
-/// Contains a panic of work on an author's bytes.
-///
-/// # Errors
-/// What the panic said.
-pub(crate) fn contained<R>(work: impl FnOnce() -> R) -> Result<R, String> {
-    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
-        said.or_else(|| panic.downcast_ref().cloned()).unwrap_or_else(|| "it did not say why".to_owned())
-    })
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{bindings::v0_1::exports::paasla::rule::ruling as wit, config::AnswerLimits};
+use super::bindings::v0_1::exports::paasla::rule::ruling as wit;
+use crate::config::AnswerLimits;
 
 /// What a rule says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

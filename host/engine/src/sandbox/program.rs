@@ -12,14 +12,14 @@ use wasmtime::{
     component::{Component, ComponentExportIndex, Func, Instance, InstancePre, Linker, TypedFunc},
 };
 
+use super::{Sandboxes, guard::Guard, shard::Shard};
 use crate::{
-    bindings::v0_1::{Rule as Checked, exports::paasla::rule::ruling as wit},
-    compiler::Form,
     config::Budget,
     fault::RuleFault,
-    input::RegisterInput,
-    sandbox::{Engine, Guard},
-    shard::Shard,
+    interface::{
+        bindings::v0_1::{Rule as Checked, exports::paasla::rule::ruling as wit},
+        input::RegisterInput,
+    },
 };
 
 /// The interface's name among a component's exports.
@@ -55,14 +55,14 @@ fn broken(error: wasmtime::Error) -> ProgramError {
 impl Program {
     /// The same program in each shard, in their order. For `code` holds what [`new`](Self::new) says.
     pub(crate) fn in_each(
-        engine: &Engine,
+        sandboxes: &Sandboxes,
         code: &[u8],
-        form: &Form,
+        is_snapshot: bool,
         budget: Budget,
     ) -> Result<Vec<Self>, ProgramError> {
-        let emptiest = engine.shards.emptiest();
-        let tried = Self::new(engine, emptiest, code, form, budget)?;
-        let in_each = engine.shards.iter().map(|shard| {
+        let emptiest = sandboxes.shards.emptiest();
+        let tried = Self::new(sandboxes, emptiest, code, is_snapshot, budget)?;
+        let in_each = sandboxes.shards.iter().map(|shard| {
             if ptr::eq(shard, emptiest) {
                 return Ok(tried.clone());
             }
@@ -78,18 +78,18 @@ impl Program {
     /// that. A snapshot does nothing when it is instantiated but have its memory written: that is the host's work, and
     /// burns no fuel of the rule's.
     pub(crate) fn new(
-        engine: &Engine,
+        sandboxes: &Sandboxes,
         shard: &Shard,
         code: &[u8],
-        form: &Form,
+        is_snapshot: bool,
         budget: Budget,
     ) -> Result<Self, ProgramError> {
         let program = Self::load(shard, code)?;
-        let is_snapshot = *form == Form::Snapshot;
         let fuel = if is_snapshot { u64::MAX } else { budget.fuel };
-        let mut store = program.sandbox(engine, Budget { fuel, ..budget }).map_err(ProgramError::Fault)?;
+        let mut store = program.sandbox(sandboxes, Budget { fuel, ..budget }).map_err(ProgramError::Fault)?;
         let instance = program.pre.instantiate(&mut store);
-        let instance = instance.map_err(|error| ProgramError::Fault(engine.fault(&store, budget, &error)))?;
+        let instance =
+            instance.map_err(|error| ProgramError::Fault(sandboxes.fault(&store, budget, &error)))?;
         // Finds the same four functions, and checks their types against the interface's.
         Checked::new(&mut store, &instance).map_err(broken)?;
         let left = store.get_fuel().map_err(broken)?;
@@ -114,9 +114,9 @@ impl Program {
     }
 
     /// A fresh sandbox for it: when it is instantiated there, it has what the budget says.
-    pub(crate) fn sandbox(&self, engine: &Engine, budget: Budget) -> Result<Store<Guard>, RuleFault> {
+    pub(crate) fn sandbox(&self, sandboxes: &Sandboxes, budget: Budget) -> Result<Store<Guard>, RuleFault> {
         let fuel = budget.fuel.saturating_add(self.begin_fuel);
-        engine.sandbox(self.pre.engine(), Budget { fuel, ..budget })
+        sandboxes.sandbox(self.pre.engine(), Budget { fuel, ..budget })
     }
 
     /// A fresh instance.

@@ -10,10 +10,8 @@ use paasla_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    about::About, bindings::v0_1::exports::paasla::rule::ruling as wit, config::AnswerLimits,
-    fault::RuleFault, input::RowInput,
-};
+use super::{about::About, bindings::v0_1::exports::paasla::rule::ruling as wit, input::RowInput};
+use crate::{config::AnswerLimits, fault::RuleFault};
 
 /// A reason as a rule declared it, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ use wasmparser::{
     types::Types,
 };
 
-use crate::sections::{with_modules, with_sections};
+use super::sections::{with_modules, with_sections};
 
 /// A body without locals: `unreachable`, `end`.
 const UNREACHABLE: [u8; 3] = [0x00, 0x00, 0x0b];

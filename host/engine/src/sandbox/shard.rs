@@ -11,10 +11,8 @@ use std::{io, iter, thread, time::Duration};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu};
 use wasmtime::PoolingAllocatorMetrics;
 
-use crate::{
-    config::EngineConfig,
-    sandbox::{base, pooled},
-};
+use super::wasm_config::{base, pooled};
+use crate::config::EngineConfig;
 
 /// How often the backstop clock ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(10);

@@ -23,4 +23,4 @@ pub(crate) mod v0_1 {
 }
 
 /// The text of the interface, for checking that a component offers it.
-pub(crate) const WIT: &str = include_str!("../../../wit/rule-0.1/rule.wit");
+pub(crate) const WIT: &str = include_str!("../../../../wit/rule-0.1/rule.wit");

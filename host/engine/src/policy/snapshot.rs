@@ -10,12 +10,12 @@ use wasmtime::{
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use crate::{
-    bindings::v0_1::exports::paasla::rule::ruling::{Problem, Reason},
-    compiler::contained,
     fault::RuleFault,
-    input::RegisterInput,
-    program::Program,
-    sandbox::{Engine, Guard},
+    interface::{
+        bindings::v0_1::exports::paasla::rule::ruling::{Problem, Reason},
+        input::RegisterInput,
+    },
+    sandbox::{Sandboxes, contain::contained, guard::Guard, program::Program},
 };
 
 /// What came of configuring a rule.
@@ -28,59 +28,55 @@ pub(crate) enum Configured {
     NotPossible(String),
 }
 
-impl Engine {
-    /// Runs `configure` once and snapshots the instance that it leaves. `instrumented` is the code of `bytes` with
-    /// what a snapshot needs.
-    pub(crate) fn snapshot(
-        &self,
-        bytes: &[u8],
-        instrumented: &Program,
-        settings: &str,
-        register: &RegisterInput<'_>,
-    ) -> Result<Configured, RuleFault> {
-        let wizer = Wizer::new();
-        // The author's bytes are read here once more, in the host: the snapshot is written into what was parsed, and that
-        // cannot be handed from one process to another. They are only read and copied, not compiled, and they are bytes
-        // that `check` took: valid, and with no more parts, and no larger ones, than the limits allow. A panic is
-        // contained.
-        let context = match contained(|| wizer.instrument_component(bytes)) {
-            Ok(Ok((context, _))) => context,
-            Ok(Err(error)) => return Ok(Configured::NotPossible(format!("{error:#}"))),
-            Err(why) => return Ok(Configured::NotPossible(format!("its instrumentation panicked: {why}"))),
-        };
-        let setup = self.config.setup;
-        let budget = setup.configure();
-        let mut store = instrumented.sandbox(self, budget)?;
-        let configured = instrumented.instantiate(&mut store).and_then(|instance| {
-            let outcome = instrumented.configure(&mut store, &instance, settings, register)?;
-            Ok((instance, outcome))
-        });
-        let (instance, outcome) = configured.map_err(|error| self.fault(&store, budget, &error))?;
-        let reasons = match outcome {
-            Ok(reasons) => reasons,
-            Err(problems) => return Ok(Configured::Problems(problems)),
-        };
-        // The rest is the host's own work, and burns no fuel of the rule's. Reading memory back counts as output, so
-        // there must be room for all of it.
-        store.set_fuel(u64::MAX).map_err(|_| RuleFault::Host)?;
-        store.set_hostcall_fuel(usize::try_from(setup.memory_bytes.saturating_mul(2)).unwrap_or(usize::MAX));
-        let mut state = State { store, instance, longest: 0, failed: None };
-        let snapshot = contained(|| wizer.snapshot_component(&context, &mut state).now_or_never());
-        if let Some(error) = state.failed {
-            // Too slow this time is not for ever.
-            if error.downcast_ref() == Some(&Trap::Interrupt) {
-                return Err(RuleFault::Deadline { limit_ms: self.config.deadline_ms });
-            }
-            return Ok(Configured::NotPossible(format!("{error:#}")));
+/// Runs `configure` once and snapshots the instance that it leaves. `instrumented` is the code of `bytes` with
+/// what a snapshot needs.
+pub(crate) fn snapshot(
+    sandboxes: &Sandboxes,
+    bytes: &[u8],
+    instrumented: &Program,
+    settings: &str,
+    register: &RegisterInput<'_>,
+) -> Result<Configured, RuleFault> {
+    let wizer = Wizer::new();
+    // The author's bytes are read here once more, in the host: the snapshot is written into what was parsed, and that
+    // cannot be handed from one process to another. They are only read and copied, not compiled, and they are bytes
+    // that `check` took: valid, and with no more parts, and no larger ones, than the limits allow. A panic is
+    // contained.
+    let context = match contained(|| wizer.instrument_component(bytes)) {
+        Ok(Ok((context, _))) => context,
+        Ok(Err(error)) => return Ok(Configured::NotPossible(format!("{error:#}"))),
+        Err(why) => return Ok(Configured::NotPossible(format!("its instrumentation panicked: {why}"))),
+    };
+    let setup = sandboxes.config.setup;
+    let budget = setup.configure();
+    let mut store = instrumented.sandbox(sandboxes, budget)?;
+    let configured = instrumented.instantiate(&mut store).and_then(|instance| {
+        let outcome = instrumented.configure(&mut store, &instance, settings, register)?;
+        Ok((instance, outcome))
+    });
+    let (instance, outcome) = configured.map_err(|error| sandboxes.fault(&store, budget, &error))?;
+    let reasons = match outcome {
+        Ok(reasons) => reasons,
+        Err(problems) => return Ok(Configured::Problems(problems)),
+    };
+    // The rest is the host's own work, and burns no fuel of the rule's. Reading memory back counts as output, so
+    // there must be room for all of it.
+    store.set_fuel(u64::MAX).map_err(|_| RuleFault::Host)?;
+    store.set_hostcall_fuel(usize::try_from(setup.memory_bytes.saturating_mul(2)).unwrap_or(usize::MAX));
+    let mut state = State { store, instance, longest: 0, failed: None };
+    let snapshot = contained(|| wizer.snapshot_component(&context, &mut state).now_or_never());
+    if let Some(error) = state.failed {
+        // Too slow this time is not for ever.
+        if error.downcast_ref() == Some(&Trap::Interrupt) {
+            return Err(RuleFault::Deadline { limit_ms: sandboxes.config.deadline_ms });
         }
-        match snapshot {
-            Ok(Some(Ok(bytes))) => Ok(Configured::Snapshot(bytes, reasons)),
-            Ok(Some(Err(error))) => Ok(Configured::NotPossible(format!("{error:#}"))),
-            Ok(None) => {
-                Ok(Configured::NotPossible("the snapshot would have to wait for something".to_owned()))
-            }
-            Err(why) => Ok(Configured::NotPossible(format!("its snapshot panicked: {why}"))),
-        }
+        return Ok(Configured::NotPossible(format!("{error:#}")));
+    }
+    match snapshot {
+        Ok(Some(Ok(bytes))) => Ok(Configured::Snapshot(bytes, reasons)),
+        Ok(Some(Err(error))) => Ok(Configured::NotPossible(format!("{error:#}"))),
+        Ok(None) => Ok(Configured::NotPossible("the snapshot would have to wait for something".to_owned())),
+        Err(why) => Ok(Configured::NotPossible(format!("its snapshot panicked: {why}"))),
     }
 }
 

@@ -2,20 +2,20 @@
 //! What a ruling does about a panic of the host's own code, and about shards that have no room.
 
 #[expect(dead_code, unreachable_pub, reason = "shared with the engine's other tests")]
-#[path = "../../tests/common/answer.rs"]
+#[path = "../../../tests/common/answer.rs"]
 mod answer;
 #[expect(unreachable_pub, reason = "shared with the engine's other tests")]
-#[path = "../../tests/common/guest.rs"]
+#[path = "../../../tests/common/guest.rs"]
 mod guest;
 
 #[expect(unreachable_pub, reason = "shared with the engine's other tests")]
-#[path = "../../tests/common/query.rs"]
+#[path = "../../../tests/common/query.rs"]
 mod query;
 
 use paasla_core::Policy;
 
 use super::*;
-use crate::{config::EngineConfig, sandbox::Engine};
+use crate::{config::EngineConfig, engine::Engine};
 
 fn policy() -> Policy {
     serde_json::from_str(r#"{"name":"p","rule":""}"#).unwrap()
@@ -44,7 +44,7 @@ fn a_panic_in_a_call_is_a_fault_of_its_own_kind() {
 fn rest(policy: &Activated, shard: usize) -> Vec<Store<Guard>> {
     let program = &policy.posts[shard].program;
     let one = || {
-        let mut store = program.sandbox(&policy.engine, policy.ration.decide()).unwrap();
+        let mut store = program.sandbox(&policy.sandboxes, policy.ration.decide()).unwrap();
         program.instantiate(&mut store).ok().map(|_| store)
     };
     std::iter::from_fn(one).collect()

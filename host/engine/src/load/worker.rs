@@ -16,12 +16,8 @@ use std::{
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    compiler::{Code, Form, Job, compile},
-    config::EngineConfig,
-    load::LoadError,
-    sandbox::base,
-};
+use super::compile::{Code, Form, Job, compile};
+use crate::{config::EngineConfig, error::LoadError, sandbox::wasm_config::base};
 
 /// Bytes of the line before the machine code, at most, besides the component's own names, which JSON may write six
 /// times as long.

@@ -7,11 +7,11 @@ use wasmparser::{
     Parser, Payload, Validator, WasmFeatures,
 };
 
+use super::instances::Tally;
 use crate::{
-    bindings::WIT,
-    config::{ComponentLimits, EngineConfig},
-    instances::Tally,
-    load::LoadError,
+    config::{ComponentLimits, EngineConfig, within},
+    error::LoadError,
+    interface::bindings::WIT,
 };
 
 /// Bytes of a page of linear memory.
@@ -43,10 +43,6 @@ pub(crate) fn check(bytes: &[u8], limits: &EngineConfig) -> Result<(), LoadError
 /// Refuses what is too large to be looked at.
 pub(crate) fn size(bytes: &[u8], limits: &ComponentLimits) -> Result<(), LoadError> {
     within("bytes", u64::try_from(bytes.len()).unwrap_or(u64::MAX), limits.bytes)
-}
-
-pub(crate) fn within(what: &str, found: u64, most: u64) -> Result<(), LoadError> {
-    if found > most { Err(LoadError::TooMuch { what: what.to_owned(), found, most }) } else { Ok(()) }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]

@@ -4,7 +4,7 @@
 use jiff::civil::Date;
 use paasla_core::{Attribute, Query, Register, Term, Value};
 
-use crate::{
+use super::{
     about::{About, FactNeed},
     bindings::v0_1::exports::paasla::rule::ruling as wit,
 };

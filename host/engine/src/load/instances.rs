@@ -7,7 +7,10 @@ use wasmparser::{
     Encoding, Instance, Payload,
 };
 
-use crate::{check::within, config::ComponentLimits, load::LoadError};
+use crate::{
+    config::{ComponentLimits, within},
+    error::LoadError,
+};
 
 /// What instances take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
