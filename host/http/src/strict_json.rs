@@ -18,7 +18,7 @@ pub enum Tree<'b> {
     Null,
     /// `true` or `false`.
     Truth(bool),
-    /// A number without a fraction or an exponent that fits 64 bits.
+    /// A whole number that fits 64 bits.
     Integer(i64),
     /// Any other number. No door reads one, so its value is not kept.
     Number,
@@ -161,8 +161,15 @@ impl<'de> Visitor<'de> for Level {
     fn visit_u64<E: Error>(self, number: u64) -> Result<Tree<'de>, E> {
         Ok(i64::try_from(number).map_or(Tree::Number, Tree::Integer))
     }
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Tree<'de>, E> {
-        Ok(Tree::Number)
+    /// `61.0` and `6.1e1` are whole, as JSON Schema has it (2020-12 validation, 6.1.1). Beyond 2^53 not every number is.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Tree<'de>, E> {
+        const LARGEST: f64 = 9_007_199_254_740_992.0;
+        if number.fract() != 0.0 || number.abs() > LARGEST {
+            return Ok(Tree::Number);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within 2^53")]
+        let whole = number as i64;
+        Ok(Tree::Integer(whole))
     }
     fn visit_str<E: Error>(self, text: &str) -> Result<Tree<'de>, E> {
         Ok(Tree::Text(text.to_owned().into()))

@@ -68,7 +68,7 @@ impl Guest {
               (memory (export "memory") 4)
               (data (i32.const 256) "{description}")
               (data (i32.const 512) "hostile ")
-              (data (i32.const 520) "1 {{}}")
+              (data (i32.const 520) "1 {{\22type\22:\22object\22}}")
               (data (i32.const 700) "{row_fact}")
               (data (i32.const 1100) "{declared}")
               (data (i32.const 2048) "{data}")
@@ -94,7 +94,7 @@ impl Guest {
 /// length each.
 pub fn description(row_facts: (u32, u32)) -> Vec<u8> {
     let none = (0, 0);
-    [(512, 7), (520, 1), (512, 7), (522, 2), none, row_facts, none, none].map(words).concat()
+    [(512, 7), (520, 1), (512, 7), (522, 17), none, row_facts, none, none].map(words).concat()
 }
 
 /// A component from a core module's text.
