@@ -100,6 +100,13 @@ async fn seed(arguments: &Seed) -> Result<()> {
                 format!("policy `{}`: under this limit its rule could never rule: `{limit}`", policy.name);
             return Err(invalid(why));
         }
+        if let Some((limit, most)) = config.engine.beyond_most(&policy.limits).next() {
+            let why = format!(
+                "policy `{}`: no policy gets more than {most} of `{limit}` (`engine.most` in the configuration)",
+                policy.name
+            );
+            return Err(invalid(why));
+        }
         let file = arguments.rules.join(format!("{}.wasm", policy.rule));
         let bytes = read_file(&file).with_context(|| {
             format!("policy `{}`: there is no rule; build it with `paasla rule build`", policy.name)

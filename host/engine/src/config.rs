@@ -249,6 +249,22 @@ impl EngineConfig {
         }
     }
 
+    /// The limits of a policy that are above what none may exceed, each with that.
+    pub fn beyond_most(&self, limits: &Limits) -> impl Iterator<Item = (&'static str, u64)> {
+        let most = &self.most;
+        [
+            ("fuel", limits.fuel, most.fuel),
+            ("review-fuel", limits.review_fuel, most.review_fuel),
+            ("row-fuel", limits.row_fuel, most.row_fuel),
+            ("memory-bytes", limits.memory_bytes, most.memory_bytes),
+            ("row-memory-bytes", limits.row_memory_bytes, most.row_memory_bytes),
+            ("output-bytes", limits.output_bytes, most.output_bytes),
+            ("row-output-bytes", limits.row_output_bytes, most.row_output_bytes),
+        ]
+        .into_iter()
+        .filter_map(|(name, own, most)| own.is_some_and(|own| own > most).then_some((name, most)))
+    }
+
     /// What is wrong with it, if anything.
     ///
     /// # Errors

@@ -244,5 +244,11 @@ fn a_limit_under_which_no_rule_could_rule_comes_nowhere() -> Result<()> {
     let places: Vec<_> =
         error["problems"].as_array().into_iter().flatten().map(|one| &one["place"]).collect();
     ensure!(places.starts_with(&[&json!("/limits/fuel"), &json!("/limits/memory-bytes")]), "{error}");
+    // Nor does one that the host gives to nobody.
+    let text_of = format!("name = \"{POLICY}\"\nrule = \"{rule}\"\n[limits]\nfuel = 1000000000001\n");
+    let policy = file(&scene, "large.toml", text_of)?;
+    let create = ["policy", "create", "--from", text(&policy)?, "--reason", "r"];
+    let error = fails(&scene, &scene.office.author, &create, 3, "invalid")?;
+    ensure!(error["problems"][0]["place"] == "/limits/fuel", "{error}");
     scene.host.stop()
 }

@@ -145,6 +145,11 @@ impl Governance {
                 format!("under this `{limit}` the rule could never rule, and every query would be refused");
             problems.push(Problem::new("limit_invalid", format!("/limits/{limit}"), message));
         }
+        for (limit, most) in self.engine.config().beyond_most(&policy.limits) {
+            let message =
+                format!("no policy gets more than {most} here (`engine.most` in the host's configuration)");
+            problems.push(Problem::new("limit_invalid", format!("/limits/{limit}"), message));
+        }
         let admission = self.store.admission(&policy.rule).await?;
         let is_there = self.sees_rule(actor, &policy.rule, admission.as_ref()).await?;
         let Some(rule) = self.store.rule(&policy.rule).await?.filter(|_| is_there) else {

@@ -219,7 +219,9 @@ impl Rulebook {
     /// Whether a change of one thing lets nobody see more.
     fn tightens(&self, after: &Self, id: &ObjectId, change: ObjectChange, members: &[MemberDiff]) -> bool {
         match (id.kind, change) {
-            (ObjectKind::Shadow, _) | (ObjectKind::Policy, ObjectChange::Added) => true,
+            // A rule that is shown rows is approved before it is shown any, and nothing here says whether it is.
+            (ObjectKind::Shadow, change) => change == ObjectChange::Removed,
+            (ObjectKind::Policy, ObjectChange::Added) => true,
             (ObjectKind::Policy, ObjectChange::Removed) | (_, ObjectChange::Added) => false,
             (ObjectKind::Policy, ObjectChange::Changed) => {
                 let [Some(old), Some(new)] = [self, after]
@@ -296,10 +298,13 @@ fn grant_tightens(old: &Grant, new: &Grant) -> bool {
         (None, Some(_)) => false,
         (Some(new), Some(old)) => *new <= old,
     };
+    // Rules may leave a window to the access right once it has a cap of its own there: the windows stay as they are.
     let is_capped =
         |old: &crate::Quota| quotas.iter().any(|new| new.window == old.window && new.persons <= old.persons);
+    let is_known = |new: &crate::Quota| old.quotas.iter().any(|old| old.window == new.window);
     (id, service, reference, attributes) == (&old.id, &old.service, &old.reference, &old.attributes)
-        && old.client.covers(client)
+        // Usage counts for the holder: another one begins at nothing.
+        && *client == old.client
         && (is_subset(fields, &old.fields) || old.opens("*"))
         && is_subset(purposes, &old.purposes)
         && is_subset(legal_bases, &old.legal_bases)
@@ -308,6 +313,7 @@ fn grant_tightens(old: &Grant, new: &Grant) -> bool {
         && *valid_from >= old.valid_from
         && ends_no_later
         && old.quotas.iter().all(is_capped)
+        && quotas.iter().all(is_known)
         && (!may_hide || old.may_hide)
 }
 

@@ -230,9 +230,31 @@ fn what_only_tightens_is_told_apart() {
     assert!(wider.loosens);
     let places: Vec<&str> = wider.members.iter().map(|member| member.place.as_str()).collect();
     assert_eq!(places, ["/fields", "/valid-until"]);
+    // Another holder has used nothing yet, and a cap of the access right's own may take the place of a rule's.
+    let member = Grant { client: "EE/GOV/1".parse().unwrap(), ..grant.clone() };
+    assert!(first(&with(&[&member]), &with(&[&grant])).loosens);
+    let quota = |persons| vec![Quota { window: Window::Month, persons }];
+    let [capped, more, fewer] = [20, 21, 19].map(|persons| Grant { quotas: quota(persons), ..grant.clone() });
+    assert!(first(&with(&[&grant]), &with(&[&capped])).loosens);
+    assert!(first(&with(&[&capped]), &with(&[&grant])).loosens);
+    assert!(first(&with(&[&capped]), &with(&[&more])).loosens);
+    assert!(!first(&with(&[&capped]), &with(&[&fewer])).loosens);
     // What stood on the narrow one stands on the other from now on.
     let other = Grant { id: "whole".into(), client: "EE/GOV/1".parse().unwrap(), ..grant.clone() };
     assert!(first(&with(&[&narrower, &other]), &with(&[&other])).loosens);
+}
+
+/// Nothing in a rulebook says whether a rule is shown rows, and then it is to be approved first.
+#[test]
+fn a_policy_comes_into_shadow_by_two_people_and_goes_by_one() {
+    let policy: Policy =
+        serde_json::from_value(serde_json::json!({ "name": "p", "rule": "r", "mode": "shadow" })).unwrap();
+    let with = |policies: &[&Policy]| Rulebook {
+        policies: policies.iter().map(|&one| one.clone()).collect(),
+        ..Rulebook::default()
+    };
+    assert!(first(&with(&[]), &with(&[&policy])).loosens);
+    assert!(!first(&with(&[&policy]), &with(&[])).loosens);
 }
 
 #[test]
