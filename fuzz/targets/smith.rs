@@ -57,7 +57,7 @@ libfuzzer_sys::fuzz_target!(init: paasla_fuzz::begin("smith"), |bytes: &[u8]| {
     let Ok(module) = Module::new(config, &mut random) else { return };
     let mut core = module.to_bytes();
     let (resolve, world) = &*WORLD;
-    if embed_component_metadata(&mut core, resolve, *world, StringEncoding::UTF8, false).is_err() {
+    if embed_component_metadata(&mut core, resolve, *world, StringEncoding::UTF8).is_err() {
         return;
     }
     let made = ComponentEncoder::default().module(&core).and_then(|encoder| encoder.encode());
