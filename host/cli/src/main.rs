@@ -25,6 +25,7 @@ mod serve;
 mod show;
 mod watch;
 mod when;
+mod why;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
