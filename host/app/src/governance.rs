@@ -33,6 +33,7 @@ pub mod vouch;
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use paasla_core::text::{LineError, check_line};
 use paasla_engine::Engine;
 use paasla_register::Description;
 use paasla_store::{
@@ -215,18 +216,49 @@ impl Deed<'_> {
         }
     }
 
-    /// The reason, which must be there.
+    /// The reason, which must be there, and which lists show in one line.
     pub(crate) fn check_reason(&self) -> Result<(), Refusal> {
-        let length = self.reason.trim().chars().count();
-        if (1..=LONGEST_REASON).contains(&length) {
-            return Ok(());
-        }
-        let message = "say why, in 1 to 500 characters; it is kept with the change";
-        Err(Refusal::invalid("reason_missing", "/reason", message))
+        check_line(self.reason, LONGEST_REASON).map_err(|error| {
+            let (code, message) = match error {
+                LineError::Length(most) => (
+                    "reason_missing",
+                    format!(
+                        "say why, in 1 to {most} characters that can be read; it is kept with the change"
+                    ),
+                ),
+                error => ("reason_invalid", format!("the reason cannot be shown in one line: {error}")),
+            };
+            Refusal::invalid(code, "/reason", message)
+        })
     }
 }
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub(crate) fn now() -> i64 {
     clock::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_can_be_read_in_one_line() {
+        let actor = Actor::host();
+        let said = |reason: &str| {
+            let deed =
+                Deed { actor: &actor, action: "policy.retire", target: "minors", version: None, reason };
+            deed.check_reason()
+                .map_err(|refusal| refusal.problems.first().map(|problem| problem.code.to_string()))
+        };
+        for reason in ["why", " õige põhjus\n", &"õ".repeat(500)] {
+            assert_eq!(said(reason), Ok(()), "{reason:?}");
+        }
+        for reason in ["", "\u{200B}", "\u{FE0F}", "\u{301}", "\u{E000}", &"a".repeat(501)] {
+            assert_eq!(said(reason), Err(Some("reason_missing".to_owned())), "{reason:?}");
+        }
+        for reason in ["\0", "a\nb", "a\u{202E}b", "a\u{2066}b", "a\u{1B}b"] {
+            assert_eq!(said(reason), Err(Some("reason_invalid".to_owned())), "{reason:?}");
+        }
+    }
 }

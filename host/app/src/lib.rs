@@ -81,10 +81,10 @@ pub struct App {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The rulebook cannot be put to work.
-    #[error("{0}")]
+    #[error(transparent)]
     Build(#[from] BuildError),
     /// The store cannot be read.
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// There is no thread that writes records.
     #[error("no thread could be started that writes records")]
@@ -165,5 +165,21 @@ impl Journal for StoreJournal {
             StoreError::Invalid { .. } => JournalError::refused(error),
             other => JournalError::unavailable(other),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn why_it_does_not_start_is_said_once() {
+        let store = StoreError::Corrupt { what: "database", key: "main".into() };
+        let said = store.to_string();
+        let error = StartError::from(store);
+        assert_eq!(error.to_string(), said);
+        assert!(error.source().is_none(), "a cause would be told behind it");
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     policy::{open, operator},
     show,
     when::utc as instant,
+    why,
 };
 
 /// Commands for whoever looks after the host's machine.
@@ -265,10 +266,7 @@ fn row(token: &Token, now: i64) -> Vec<String> {
 }
 
 async fn revoke(arguments: &Revoke) -> Result<()> {
-    let reason = arguments.reason.trim();
-    if reason.is_empty() {
-        return Err(usage("--reason must say why"));
-    }
+    let reason = why::reason("--reason", &arguments.reason)?;
     let store = open(&arguments.config).await?;
     let work = async {
         let known = store.tokens().await?.into_iter().find(|token| token.id == arguments.id);

@@ -25,9 +25,11 @@ mod serve;
 mod show;
 mod watch;
 mod when;
+mod why;
 
-use std::{ffi::OsString, io::Write as _, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
+use anyhow::{Context as _, Result};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use failure::{Failure, Kind};
 
@@ -109,10 +111,7 @@ fn main() -> ExitCode {
         Command::Policy(command) => policy::run(command),
         Command::Proposal(command) => proposal::run(command),
         Command::Rulebook(command) => rulebook::run(command),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "paasla", &mut out::out());
-            Ok(())
-        }
+        Command::Completions { shell } => completions(shell, &mut out::out()),
     });
     match done {
         Ok(()) => {
@@ -121,6 +120,13 @@ fn main() -> ExitCode {
         }
         Err(error) => fail(&Failure::of(&error), json),
     }
+}
+
+/// Writes the script of a shell. It is made whole first: its maker does not bear a writer that fails.
+fn completions(shell: clap_complete::Shell, out: &mut impl Write) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "paasla", &mut script);
+    out.write_all(&script).and_then(|()| out.flush()).context("the script could not be written")
 }
 
 /// Says why a command failed: to programs on standard output, to people on standard error.
@@ -138,6 +144,18 @@ fn fail(failure: &Failure, json: bool) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_an_error_of_the_completions() {
+        let shell = clap_complete::Shell::Bash;
+        let mut full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let failure = Failure::of(&completions(shell, &mut full).unwrap_err());
+        assert_eq!(failure.kind, Kind::Failed);
+        assert!(failure.message.starts_with("the script could not be written: "), "{failure}");
+        let mut script = Vec::new();
+        completions(shell, &mut script).unwrap();
+        assert!(String::from_utf8(script).unwrap().contains("paasla"));
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -10,8 +10,9 @@ use paasla_store::{
 };
 
 use crate::{
-    failure::{Failure, Kind, usage},
+    failure::{Failure, Kind},
     policy::operator,
+    why,
 };
 
 const REMEDY: &str = "put back what was moved or removed, from a backup if need be (`paasla restore`); where records are \
@@ -27,10 +28,7 @@ const TOLD: usize = 20;
 /// # Errors
 /// When it cannot be opened; or with what is wrong with the records, and what to do.
 pub(crate) async fn store(database: &Path, accept_loss: Option<&str>) -> Result<SqliteStore> {
-    let reason = accept_loss.map(str::trim);
-    if reason.is_some_and(|reason| !(1..=500).contains(&reason.chars().count())) {
-        return Err(usage("--accept-records-loss must say why, in 1 to 500 characters"));
-    }
+    let reason = accept_loss.map(|reason| why::reason("--accept-records-loss", reason)).transpose()?;
     let store = SqliteStore::open(database).await?;
     tracing::info!("every record is read, to see that none is missing or changed");
     let faults = store.check_records().await?;

@@ -32,12 +32,13 @@ use serde_json::{Value, json};
 use crate::{
     config::Config,
     effect,
-    failure::{Failure, Kind, invalid, not_found, of_kind, usage},
+    failure::{Failure, Kind, invalid, not_found, of_kind},
     files::{read as read_file, read_text},
     host,
     proposal::{at_machine, change},
     secret::secret,
     show,
+    why::reason,
 };
 
 /// What to put in.
@@ -83,9 +84,7 @@ pub(crate) fn run(arguments: &Seed) -> Result<()> {
 }
 
 async fn seed(arguments: &Seed) -> Result<()> {
-    if !(1..=500).contains(&arguments.reason.trim().chars().count()) {
-        return Err(usage("--reason must say why, in 1 to 500 characters"));
-    }
+    reason("--reason", &arguments.reason)?;
     let config = Config::read(&arguments.config)?;
     let description = host::description(&config)?;
     let store = SqliteStore::open(&config.store.database).await?;

@@ -3,7 +3,7 @@
 //!
 //! The folder is opened once and never left: no link is followed, whatever it points to, and the log names it. A file
 //! counts once it has not changed between two looks, so that one that is still being written is left alone; one that is no
-//! rule changes nothing.
+//! rule changes nothing, and neither does one whose `NAME.toml` is there but is not read.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,9 +72,10 @@ impl Folder {
     pub(crate) async fn watch(mut self, governance: Arc<Governance>) {
         loop {
             match self.look() {
-                Ok(Look { policies, others }) => {
-                    self.name(others);
-                    self.take_over(&governance, policies).await;
+                Ok(look) => {
+                    let due = self.due(&look);
+                    self.name(look.others);
+                    self.take_over(&governance, due, look.policies).await;
                 }
                 Err(error) => tracing::warn!(error = format!("{error:#}"), "the drop folder cannot be read"),
             }
@@ -85,6 +86,14 @@ impl Folder {
     /// Names in the log what is no file, once.
     fn name(&mut self, others: BTreeSet<String>) {
         for file in others.difference(&self.named) {
+            if file.ends_with(".toml") {
+                tracing::warn!(
+                    file,
+                    "what is in the drop folder under this name is a link or no file, and is passed over: its policy is \
+                     left as it is until the file itself is put there or this is taken away"
+                );
+                continue;
+            }
             tracing::warn!(
                 file,
                 "what is in the drop folder under this name is a link or no file, and is passed over: put the file itself \
@@ -107,7 +116,12 @@ impl Folder {
                 }
                 continue;
             }
-            let Ok(about) = entry.metadata() else { continue };
+            let Ok(about) = entry.metadata() else {
+                if file.ends_with(".toml") {
+                    others.insert(file);
+                }
+                continue;
+            };
             let stamp = (about.len(), about.modified().ok().map(cap_std::time::SystemTime::into_std));
             if let Some(name) = file.strip_suffix(".wasm") {
                 components.insert(name.to_owned(), stamp);
@@ -122,18 +136,32 @@ impl Folder {
         Ok(Look { policies: components.into_iter().map(both).collect(), others })
     }
 
-    async fn take_over(&mut self, governance: &Governance, found: BTreeMap<String, Stamps>) {
-        for (name, stamps) in &found {
-            let is_still = self.seen.get(name) == Some(stamps);
-            if is_still && self.done.get(name) != Some(stamps) {
-                self.done.insert(name.clone(), *stamps);
-                if let Err(error) = self.put_to_work(governance, name, stamps.1.is_some()).await {
-                    tracing::error!(
-                        policy = name,
-                        error = format!("{error:#}"),
-                        "a file in the drop folder was not put to work: nothing changed"
-                    );
-                }
+    /// The policies whose files changed, and are written whole. Not those whose settings are passed over: without them a
+    /// rule would be at work as nobody asked.
+    fn due(&self, look: &Look) -> Vec<(String, Stamps)> {
+        let is_due = |name: &String, stamps: &Stamps| {
+            self.seen.get(name) == Some(stamps)
+                && self.done.get(name) != Some(stamps)
+                && !look.others.contains(&format!("{name}.toml"))
+        };
+        let due = look.policies.iter().filter(|(name, stamps)| is_due(name, stamps));
+        due.map(|(name, stamps)| (name.clone(), *stamps)).collect()
+    }
+
+    async fn take_over(
+        &mut self,
+        governance: &Governance,
+        due: Vec<(String, Stamps)>,
+        found: BTreeMap<String, Stamps>,
+    ) {
+        for (name, stamps) in due {
+            self.done.insert(name.clone(), stamps);
+            if let Err(error) = self.put_to_work(governance, &name, stamps.1.is_some()).await {
+                tracing::error!(
+                    policy = name,
+                    error = format!("{error:#}"),
+                    "a file in the drop folder was not put to work: nothing changed"
+                );
             }
         }
         let gone: Vec<String> = self.done.keys().filter(|name| !found.contains_key(*name)).cloned().collect();
@@ -231,6 +259,28 @@ fn without_value(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_its_settings_a_rule_is_not_put_to_work() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |file: &str| place.path().join(file);
+        for file in ["plain.wasm", "linked.wasm", "folder.wasm", "both.wasm", "both.toml"] {
+            std::fs::write(path(file), "").unwrap();
+        }
+        std::os::unix::fs::symlink(path("both.toml"), path("linked.toml")).unwrap();
+        std::fs::create_dir(path("folder.toml")).unwrap();
+        let mut folder = Folder::open(place.path()).unwrap();
+        let due = |folder: &mut Folder| -> Vec<String> {
+            let look = folder.look().unwrap();
+            folder.seen.clone_from(&look.policies);
+            folder.due(&look).into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(due(&mut folder), ["both", "plain"]);
+        // They are not gone, though: what is at work stays.
+        assert!(folder.names().unwrap().contains("linked"));
+        std::fs::remove_file(path("linked.toml")).unwrap();
+        assert_eq!(due(&mut folder), ["both", "linked", "plain"]);
+    }
 
     #[test]
     fn a_wrong_file_is_told_in_one_short_line_without_its_values() {

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::text::is_invisible;
+use crate::text::{is_blank, is_invisible};
 
 /// A client: `instance/class/member[/subsystem]`, each part already percent-decoded. One text, which all copies share: a
 /// query is written down, counted and told to rules by its client.
@@ -41,7 +41,7 @@ impl ClientId {
             if part.is_empty() || part.chars().count() > 255 {
                 return Err(ClientIdError::Length);
             }
-            if part.chars().any(forbidden) {
+            if part.chars().any(forbidden) || is_blank(part) {
                 return Err(ClientIdError::Character);
             }
         }
@@ -121,6 +121,9 @@ mod tests {
         assert_eq!("EE/GOV".parse::<ClientId>(), Err(ClientIdError::Parts));
         assert_eq!("EE/GOV//rr".parse::<ClientId>(), Err(ClientIdError::Length));
         assert_eq!("EE/GOV/7%31/rr".parse::<ClientId>(), Err(ClientIdError::Character));
+        for unseen in ["\u{FE0F}", "\u{E000}", "\u{301}", " "] {
+            assert_eq!(format!("EE/GOV/{unseen}/rr").parse::<ClientId>(), Err(ClientIdError::Character));
+        }
         for unseen in ["\u{200B}", "\u{FEFF}", "\u{2060}", "\u{AD}", "\u{202E}"] {
             assert_eq!(format!("EE/GOV/7{unseen}/rr").parse::<ClientId>(), Err(ClientIdError::Character));
         }

@@ -100,7 +100,7 @@ pub enum ActivateError {
     #[error("the configured rule could not be compiled: {0}")]
     Compile(String),
     /// The rule itself could not be made ready.
-    #[error("{0}")]
+    #[error(transparent)]
     Load(#[from] LoadError),
 }
 

@@ -48,6 +48,8 @@ pub enum FaultKind {
     Replaced,
     /// No segment can come after it.
     Last,
+    /// A link, a folder or something else that is no file has its name.
+    NoFile,
 }
 
 impl LogFault {
@@ -81,6 +83,12 @@ impl fmt::Display for LogFault {
             }
             FaultKind::Replaced => {
                 write!(f, "is not the file that was there: put that one back, or take this one away")
+            }
+            FaultKind::NoFile => {
+                write!(
+                    f,
+                    "is a link, a folder or something else, and no file: put the file itself there, or take this away"
+                )
             }
             FaultKind::Last => write!(f, "leaves no number for the next: take it away"),
         }

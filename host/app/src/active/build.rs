@@ -30,7 +30,7 @@ pub enum PolicyError {
     #[error("its rule needs facts which nobody here supplies: {}", .0.join(", "))]
     Facts(Vec<String>),
     /// Its rule cannot be loaded, or does not take its settings.
-    #[error("{0}")]
+    #[error(transparent)]
     Activate(#[from] ActivateError),
 }
 

@@ -2,7 +2,7 @@
 //! The trust list: keys whose signatures on rules count.
 
 use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey as _};
-use paasla_core::{Mode, Policy, Scope};
+use paasla_core::{Mode, Policy, Scope, text::check_line};
 use paasla_store::{
     Action, NewQuarantine,
     governance::{
@@ -19,6 +19,9 @@ use super::{
     Deed, Governance, Revoked, actor::Actor, now, proposals::proposal, refusal::Refusal, turn::Turn, vouch,
 };
 use crate::{active::scope_unmet, quarantine::VersionId};
+
+/// How many characters the name of an owner may have.
+const LONGEST_OWNER: usize = 100;
 
 /// A key as it is brought.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -56,12 +59,12 @@ impl Governance {
         let work = async {
             deed.check_reason()?;
             actor.check_ministry()?;
-            if new.owner.trim().is_empty() || new.owner.chars().count() > 100 {
-                let message = "say whose key it is, in 1 to 100 characters";
-                return Err(Refusal::invalid("owner_missing", "/owner", message));
-            }
+            check_line(&new.owner, LONGEST_OWNER).map_err(|error| {
+                let message = format!("say whose key it is: {error}");
+                Refusal::invalid("owner_missing", "/owner", message)
+            })?;
             let public = public.ok_or_else(|| {
-                let message = "this is no Ed25519 public key: PEM or 32 bytes in hex are wanted";
+                let message = "this is no Ed25519 public key of a key pair: send that of `paasla key generate`, PEM or 32 bytes in hex";
                 Refusal::invalid("key_invalid", "/publicKey", message)
             })?;
             let rulebook = self.rulebook();
@@ -194,11 +197,39 @@ impl Governance {
     }
 }
 
-/// A public key from PEM (SubjectPublicKeyInfo, RFC 8410) or hex.
+/// A public key from PEM (SubjectPublicKeyInfo, RFC 8410) or hex. None of those for which there is no secret key: points
+/// of small order, under which one signature fits many texts, and second spellings of a point (RFC 8032 §5.1.3).
 fn public_key(text: &str) -> Option<VerifyingKey> {
     let text = text.trim();
-    if text.starts_with("-----BEGIN") {
-        return VerifyingKey::from_public_key_pem(text).ok();
+    let key = if text.starts_with("-----BEGIN") {
+        VerifyingKey::from_public_key_pem(text).ok()?
+    } else {
+        VerifyingKey::try_from(hex::decode(text).ok()?.as_slice()).ok()?
+    };
+    let is_canonical = key.to_edwards().compress().as_bytes() == key.as_bytes();
+    (is_canonical && !key.is_weak()).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_nobody_can_sign_with_is_none() {
+        // RFC 8032 §7.1, test 1.
+        let good = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        assert!(public_key(good).is_some());
+        let small = format!("ec{}7f", "ff".repeat(30));
+        let second_spelling = format!("ee{}7f", "ff".repeat(30));
+        for (name, bytes) in [
+            ("zeros", "00".repeat(32)),
+            ("identity", format!("01{}", "00".repeat(31))),
+            ("small order", small),
+            ("second spelling", second_spelling),
+            ("no point", "ff".repeat(32)),
+            ("short", "d75a".to_owned()),
+        ] {
+            assert!(public_key(&bytes).is_none(), "{name}");
+        }
     }
-    VerifyingKey::try_from(hex::decode(text).ok()?.as_slice()).ok()
 }

@@ -202,10 +202,14 @@ impl Governance {
 /// A policy's name stands in URLs, records and file names.
 pub(super) fn check_spelling(name: &str) -> Result<(), Refusal> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if (1..=60).contains(&name.len()) && name.chars().all(fits) && !matches!(name, "grant" | "host") {
+    // What begins with `-` is an option to every program that a name is given to.
+    let begins = !name.starts_with('-');
+    if (1..=60).contains(&name.len()) && begins && name.chars().all(fits) && !matches!(name, "grant" | "host")
+    {
         return Ok(());
     }
-    let message = "a policy's name has 1 to 60 characters of `a-z 0-9 -`, and is not `grant` or `host`";
+    let message = "a policy's name has 1 to 60 characters of `a-z 0-9 -`, begins with a letter or a digit, and is not \
+                   `grant` or `host`";
     Err(Refusal::invalid("name_invalid", "/name", message))
 }
 
@@ -227,5 +231,20 @@ fn unfit(error: PolicyError) -> Vec<Problem> {
             vec![Problem::new("facts_missing", "/rule", message)]
         }
         error => vec![Problem::new("rule_unfit", "/rule", error.to_string())],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_begins_with_a_letter_or_a_digit() {
+        for name in ["a", "1", "minors", "minors-2", "a-"] {
+            assert!(check_spelling(name).is_ok(), "{name}");
+        }
+        for name in ["", "-", "-a", "--config", "A", "õ", "host", "grant", "a b", &"a".repeat(61)] {
+            assert!(check_spelling(name).is_err(), "{name}");
+        }
     }
 }

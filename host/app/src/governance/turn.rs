@@ -61,9 +61,9 @@ enum Unfit {
 /// Why the next generation is not ready.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
-    #[error("{0}")]
+    #[error(transparent)]
     Build(#[from] BuildError),
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("making the rulebook ready ended before its end")]
     Broken,

@@ -20,11 +20,12 @@ use serde_json::{Value, json};
 use crate::{
     config::Config,
     effect,
-    failure::{not_found, usage},
+    failure::not_found,
     out::out,
     proposal::{at_machine, change},
     show,
     when::{of_millis as instant, utc},
+    why,
 };
 
 /// Commands for the quarantine.
@@ -95,10 +96,7 @@ async fn list(arguments: &List) -> Result<()> {
 }
 
 async fn lift(arguments: &Lift) -> Result<()> {
-    let reason = arguments.reason.trim();
-    if !(1..=500).contains(&reason.chars().count()) {
-        return Err(usage("--reason must say why the policy may rule again, in 1 to 500 characters"));
-    }
+    let reason = why::reason("--reason", &arguments.reason)?;
     let store = open(&arguments.config).await?;
     let four_eyes = Config::read(&arguments.config)?.governance.four_eyes;
     let done = lift_in(&store, arguments, four_eyes, reason).await;

@@ -37,7 +37,7 @@ pub struct CaseRunner {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunnerError {
     /// The rule broke.
-    #[error("{0}")]
+    #[error(transparent)]
     Fault(#[from] RuleFault),
     /// The rule could not be activated.
     #[error("{0}")]

@@ -19,7 +19,7 @@ use std::{
 use cap_std::fs::Dir;
 
 use super::{
-    folder::{Making, name, numbers},
+    folder::{Making, name, numbers, within},
     head::{FIRST, Id, Start},
     reader::Reader,
 };
@@ -69,8 +69,15 @@ pub(crate) fn check(
         faults.push(LogFault { segments: u32::MAX..=u32::MAX, kind: FaultKind::Last });
     }
     if let Some(folder) = folder {
-        let seen = numbers.iter().filter_map(|number| Seen::at(folder, *number).transpose());
-        let seen: Vec<Seen> = seen.collect::<io::Result<_>>()?;
+        let mut seen = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            // Opened, a link could lead anywhere, and a pipe would not come back.
+            if is_no_file(folder, number)? {
+                faults.push(LogFault { segments: number..=number, kind: FaultKind::NoFile });
+            } else {
+                seen.extend(Seen::at(folder, number).map_err(within(number))?);
+            }
+        }
         faults.extend(strangers(&seen, noted));
         faults.extend(contents(folder, &seen, noted, depth)?);
     }
@@ -156,7 +163,9 @@ fn contents(folder: &Dir, seen: &[Seen], noted: &NotedSegments, depth: Depth) ->
             let was_there =
                 seen.get(at + 1).is_some_and(|next| next.is_after(of.number) && next.before().is_some());
             let noted = noted.get(&of.number).map_or(0, |noted| noted.to);
-            let faults = of.faults(folder, noted.max(if was_there { FIRST } else { 0 }), depth);
+            let faults = of
+                .faults(folder, noted.max(if was_there { FIRST } else { 0 }), depth)
+                .map_err(within(of.number));
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             match (&mut *found, faults) {
                 (Ok(found), Ok(faults)) => found.extend(faults),
@@ -241,6 +250,46 @@ impl Seen {
     }
 }
 
+/// Whether something has the name of this segment that is no file.
+fn is_no_file(folder: &Dir, number: u32) -> io::Result<bool> {
+    match folder.symlink_metadata(name(number)) {
+        Ok(about) => Ok(!about.is_file()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(within(number)(error)),
+    }
+}
+
 fn open(folder: &Dir, number: u32) -> io::Result<File> {
     folder.open(name(number)).map(cap_std::fs::File::into_std)
+}
+
+#[cfg(test)]
+mod tests {
+    use cap_std::ambient_authority;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |number: u32| place.path().join(name(number));
+        std::fs::write(place.path().join("elsewhere"), "").unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", path(1)).unwrap();
+        std::os::unix::fs::symlink(place.path().join("elsewhere"), path(2)).unwrap();
+        std::fs::create_dir(path(3)).unwrap();
+        let folder = Dir::open_ambient_dir(place.path(), ambient_authority()).unwrap();
+        for depth in [Depth::New, Depth::Whole] {
+            let faults = check(Some(&folder), &NotedSegments::new(), &[], depth).unwrap();
+            let expected: Vec<LogFault> = (1..=3)
+                .map(|number| LogFault { segments: number..=number, kind: FaultKind::NoFile })
+                .collect();
+            assert_eq!(faults, expected);
+            assert!(faults.iter().all(|fault| !fault.is_loss()));
+            let told = faults.first().unwrap().to_string();
+            assert!(
+                told.starts_with("0000000001.log is a link, a folder") && told.contains("put the file"),
+                "{told}"
+            );
+        }
+    }
 }

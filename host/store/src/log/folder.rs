@@ -95,6 +95,11 @@ pub(crate) fn name(number: u32) -> String {
     format!("{number:010}.log")
 }
 
+/// What went wrong with the segment of this number, with the name of its file.
+pub(crate) fn within(number: u32) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", name(number)))
+}
+
 /// The number of the segment with this name.
 pub(crate) fn number_of(of: &str) -> Option<u32> {
     let number = of.strip_suffix(".log")?.parse().ok()?;

@@ -12,7 +12,7 @@ use cap_std::fs::{Dir, OpenOptions};
 
 use super::{
     Place,
-    folder::name,
+    folder::{name, within},
     frame::{BATCH_HEAD, ENTRY_HEAD, EntryHead},
     head::{Id, Start},
     identity::Identity,
@@ -47,7 +47,7 @@ pub(crate) fn scan(
     let file = match folder.open_with(&name, OpenOptions::new().read(true).write(true)) {
         Ok(file) => file.into_std(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+        Err(error) => return Err(within(segment)(error)),
     };
     let ended = is_left(&file)?;
     if !ended {
@@ -123,7 +123,7 @@ pub(crate) fn scan(
 
 /// One record; none unless it is as it was written.
 pub(crate) fn at(folder: &Dir, place: Place) -> io::Result<Option<Vec<u8>>> {
-    let file = folder.open(name(place.segment))?.into_std();
+    let file = folder.open(name(place.segment)).map_err(within(place.segment))?.into_std();
     let length = file.metadata()?.len();
     let mut head = [0; ENTRY_HEAD];
     let begins = u64::from(place.offset) + ENTRY_HEAD as u64;

@@ -7,7 +7,7 @@ use cap_std::fs::{OpenOptions, OpenOptionsExt as _};
 
 use super::{
     direct::Direct,
-    folder::{Folder, Making, name, numbers, sync},
+    folder::{Folder, Making, name, numbers, sync, within},
     head::{FIRST, Head, Start},
     identity::Identity,
 };
@@ -52,9 +52,9 @@ impl Segment {
         })?;
         let before = folder.open(name(last)).map(cap_std::fs::File::into_std);
         let before = match before {
-            Ok(file) => Start::read(&file, file.metadata()?.len())?.id(),
+            Ok(file) => Start::read(&file, file.metadata()?.len()).map_err(within(last))?.id(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
+            Err(error) => return Err(within(last)(error)),
         };
         let head = Head::new(number, before)?.bytes();
         let mut options = OpenOptions::new();
