@@ -17,20 +17,23 @@ use paasla_app::governance::{
 };
 use paasla_store::governance::token::Role;
 
-use super::{Failed, Kind};
+use super::{Failed, Kind, parameters::Parameters};
 use crate::problem::Document;
 
 /// What one route asks for.
 #[derive(Clone)]
 pub(super) struct Guard {
     pub(super) governance: Arc<Governance>,
+    /// What may stand in the query string.
+    pub(super) parameters: &'static [&'static str],
     pub(super) roles: &'static [Role],
     /// What is done there, as changes name it.
     pub(super) action: &'static str,
     pub(super) kind: Kind,
 }
 
-/// Lets a request in, with its [`Actor`] among the extensions, and its [`Place`] if it changes something.
+/// Lets a request in, with its [`Actor`] and its [`Parameters`] among the extensions, and its [`Place`] if it changes
+/// something.
 pub(super) async fn let_in(
     State(guard): State<Guard>,
     params: Result<RawPathParams, RawPathParamsRejection>,
@@ -38,8 +41,9 @@ pub(super) async fn let_in(
     next: Next,
 ) -> Response {
     let target = params.ok().and_then(|params| params.iter().next().map(|(_, value)| value.to_owned()));
-    let admitted = admit(&guard, request.headers(), target.unwrap_or_default()).await;
-    let (actor, place) = match admitted {
+    let (query, headers) = (request.uri().query(), request.headers());
+    let admitted = admit(&guard, query, headers, target.unwrap_or_default()).await;
+    let (actor, parameters, place) = match admitted {
         Ok(admitted) => admitted,
         Err(mut response) => {
             // The body was not read, so the connection is of no further use: a client should know.
@@ -48,6 +52,7 @@ pub(super) async fn let_in(
         }
     };
     request.extensions_mut().insert(actor);
+    request.extensions_mut().insert(parameters);
     if let Some(place) = place.clone() {
         request.extensions_mut().insert(place);
     }
@@ -56,12 +61,13 @@ pub(super) async fn let_in(
     response
 }
 
-/// Who it is, with a place; or why nobody is let in.
+/// Who it is and what the query string says, with a place; or why nobody is let in.
 async fn admit(
     guard: &Guard,
+    query: Option<&str>,
     headers: &HeaderMap,
     target: String,
-) -> Result<(Actor, Option<Place>), Response> {
+) -> Result<(Actor, Parameters, Option<Place>), Response> {
     let Some(token) = bearer(headers) else {
         let detail = "this needs a token: send it as `Authorization: Bearer <token>`";
         return Err(nobody("token_missing", detail, "Bearer"));
@@ -75,12 +81,13 @@ async fn admit(
     if !actor.may(guard.roles) {
         return Err(failed(guard.governance.refuse_role(&actor, guard.action, &target, guard.roles).await));
     }
+    let parameters = Parameters::read(query, guard.parameters).map_err(failed)?;
     let place = match guard.kind {
         Kind::Read => None,
         Kind::Act => Some(guard.governance.act_place(&actor).await.map_err(failed)?),
         Kind::Upload => Some(guard.governance.upload_place(&actor).await.map_err(failed)?),
     };
-    Ok((actor, place))
+    Ok((actor, parameters, place))
 }
 
 /// The token of a request (RFC 6750, 2.1).
