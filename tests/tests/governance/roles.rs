@@ -74,6 +74,7 @@ fn every_route_wants_a_role_and_every_change_leaves_a_record() -> Result<()> {
         wants_a_role(&scene, route)?;
         wants_known_parameters(&scene, route)?;
     }
+    what_is_not_there_is_told(&scene)?;
     let count = || scene.changes().map(|changes| changes.len());
     ensure!(scene.generation()? == 1, "none of that changed anything");
     for call in &calls {
@@ -149,6 +150,15 @@ fn wants_known_parameters(scene: &Scene, route: &Route) -> Result<()> {
         let is_named = route.parameters.iter().all(|known| got.text.contains(known));
         ensure!(is_named || !query.starts_with("x"), "{path}: {}", got.text);
     }
+    Ok(())
+}
+
+fn what_is_not_there_is_told(scene: &Scene) -> Result<()> {
+    let office = &scene.office;
+    let got = office.get(Some(&office.auditor), "/policies/minors/versions/x/diff")?;
+    ensure!(got.status == 422 && got.json["code"] == "url_invalid", "{}", got.text);
+    let retired = office.post(&office.manager, "/policies/nobody/retire", &json!({ "reason": "x" }))?;
+    ensure!(retired.status == 404 && retired.json["code"] == "not_found", "{}", retired.text);
     Ok(())
 }
 
