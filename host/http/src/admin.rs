@@ -10,6 +10,7 @@ mod changes;
 mod guard;
 mod json;
 mod keys;
+mod parameters;
 mod policies;
 mod proposals;
 mod rulebook;
@@ -38,6 +39,8 @@ pub struct Route {
     pub method: &'static str,
     /// The path's template.
     pub path: &'static str,
+    /// What may stand in the query string.
+    pub parameters: &'static [&'static str],
     /// Any one of these is needed.
     pub roles: &'static [Role],
     /// Whether it changes something: then it leaves a change in the store.
@@ -67,7 +70,7 @@ fn reads(
     roles: &'static [Role],
     handler: MethodRouter<Arc<Governance>>,
 ) -> Route {
-    Route { method: "GET", path, roles, changes: false, action, kind: Kind::Read, handler }
+    Route { method: "GET", path, parameters: &[], roles, changes: false, action, kind: Kind::Read, handler }
 }
 
 fn changes(
@@ -76,7 +79,7 @@ fn changes(
     roles: &'static [Role],
     handler: MethodRouter<Arc<Governance>>,
 ) -> Route {
-    Route { method: "POST", path, roles, changes: true, action, kind: Kind::Act, handler }
+    Route { method: "POST", path, parameters: &[], roles, changes: true, action, kind: Kind::Act, handler }
 }
 
 fn uploads(
@@ -86,6 +89,12 @@ fn uploads(
     handler: MethodRouter<Arc<Governance>>,
 ) -> Route {
     Route { kind: Kind::Upload, ..changes(path, action, roles, handler) }
+}
+
+impl Route {
+    fn with(self, parameters: &'static [&'static str]) -> Self {
+        Self { parameters, ..self }
+    }
 }
 
 /// Every route of this door.
@@ -105,13 +114,15 @@ pub fn routes() -> Vec<Route> {
         reads("/admin/v1/policies", "policy.read", ANYBODY, get(policies::list)),
         changes("/admin/v1/policies", "policy.create", &[RuleAuthor, DataManager], post(policies::create)),
         reads("/admin/v1/policies/{name}", "policy.read", ANYBODY, get(policies::one)),
-        reads("/admin/v1/policies/{name}/diff", "policy.read", ANYBODY, get(policies::diff)),
+        reads("/admin/v1/policies/{name}/diff", "policy.read", ANYBODY, get(policies::diff))
+            .with(policies::PAGE),
         reads(
             "/admin/v1/policies/{name}/versions/{version}/diff",
             "policy.read",
             ANYBODY,
             get(policies::diff_of_version),
-        ),
+        )
+        .with(policies::PAGE),
         changes(
             "/admin/v1/policies/{name}/shadow",
             "policy.shadow",
@@ -138,7 +149,7 @@ pub fn routes() -> Vec<Route> {
         ),
         changes("/admin/v1/policies/{name}/retire", "policy.retire", &[DataManager], post(policies::retire)),
         changes("/admin/v1/policies/{name}/lift", "policy.lift", &[Operator], post(policies::lift)),
-        reads("/admin/v1/rulebook", "rulebook.read", ANYBODY, get(rulebook::now)),
+        reads("/admin/v1/rulebook", "rulebook.read", ANYBODY, get(rulebook::now)).with(&["at"]),
         reads("/admin/v1/rulebook/generations", "rulebook.read", ANYBODY, get(rulebook::generations)),
         changes(
             "/admin/v1/rulebook/rollback",
@@ -146,8 +157,8 @@ pub fn routes() -> Vec<Route> {
             &[DataManager, Operator],
             post(rulebook::roll_back),
         ),
-        reads("/admin/v1/rulebook/diff", "rulebook.read", ANYBODY, get(rulebook::diff)),
-        reads("/admin/v1/proposals", "proposal.read", ANYBODY, get(proposals::list)),
+        reads("/admin/v1/rulebook/diff", "rulebook.read", ANYBODY, get(rulebook::diff)).with(&["from", "to"]),
+        reads("/admin/v1/proposals", "proposal.read", ANYBODY, get(proposals::list)).with(&["waiting"]),
         reads("/admin/v1/proposals/{proposal}", "proposal.read", ANYBODY, get(proposals::one)),
         changes(
             "/admin/v1/proposals/{proposal}/confirm",
@@ -164,15 +175,16 @@ pub fn routes() -> Vec<Route> {
         reads("/admin/v1/keys", "key.read", ANYBODY, get(keys::list)),
         changes("/admin/v1/keys", "key.add", &[Operator], post(keys::add)),
         changes("/admin/v1/keys/{id}/revoke", "key.revoke", &[Operator], post(keys::revoke)),
-        reads("/admin/v1/changes", "change.read", &[Auditor, Operator, DataManager], get(changes::list)),
+        reads("/admin/v1/changes", "change.read", &[Auditor, Operator, DataManager], get(changes::list))
+            .with(&["target", "before", "limit"]),
     ]
 }
 
 /// The door. Put it into the same layers as the others.
 pub fn router(governance: &Arc<Governance>) -> Router {
     let guarded = |router: Router<Arc<Governance>>, route: Route| {
-        let Route { roles, action, kind, .. } = route;
-        let guard = guard::Guard { governance: Arc::clone(governance), roles, action, kind };
+        let Route { parameters, roles, action, kind, .. } = route;
+        let guard = guard::Guard { governance: Arc::clone(governance), parameters, roles, action, kind };
         router.route(route.path, route.handler.layer(middleware::from_fn_with_state(guard, guard::let_in)))
     };
     routes().into_iter().fold(Router::new(), guarded).with_state(Arc::clone(governance))

@@ -20,6 +20,7 @@ mod message;
 mod openapi;
 pub mod panics;
 mod pdu;
+mod places;
 pub mod problem;
 mod problems;
 mod pulse;

@@ -5,14 +5,14 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::Semaphore,
+    sync::Notify,
 };
 
 use super::serve::Settings;
@@ -30,12 +30,19 @@ enum Phase {
 
 /// The phase of one connection.
 #[derive(Debug, Clone)]
-pub(super) struct Pulse(Arc<Mutex<(Phase, Instant)>>);
+pub(super) struct Pulse(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: Mutex<(Phase, Instant)>,
+    /// Somebody waits for this connection's place.
+    wanted: Notify,
+}
 
 impl Pulse {
     /// A connection that has just been opened.
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new((Phase::Head, Instant::now()))))
+        Self(Arc::new(State { phase: Mutex::new((Phase::Head, Instant::now())), wanted: Notify::new() }))
     }
 
     /// The head of a request is there.
@@ -48,22 +55,47 @@ impl Pulse {
         self.set(Phase::Next);
     }
 
-    /// Ends when the peer has kept the connection for too long: the head of a request does not get to its end, or no
-    /// request comes. Where no place for a further connection is left, waiting for a request is no better than a slow
-    /// head.
-    pub(super) async fn overdue(&self, settings: &Settings, places: &Semaphore) {
+    /// Asks for this connection's place. It is given up unless a whole head has come meanwhile.
+    pub(super) fn want(&self) {
+        self.0.wanted.notify_one();
+    }
+
+    /// For how long this connection has kept its place beyond what it may when others wait for one; none while it may,
+    /// and while a request is under way. Then waiting for a request is no better than a slow head, and the head of a
+    /// request has little time.
+    pub(super) fn overrun(&self, settings: &Settings) -> Option<Duration> {
+        let (phase, since) = *self.lock();
+        let most = match phase {
+            Phase::Answer => return None,
+            Phase::Head => settings.crowded_deadline.min(settings.head_deadline),
+            Phase::Next => settings.head_deadline.min(settings.idle_deadline),
+        };
+        since.elapsed().checked_sub(most)
+    }
+
+    /// Ends when the peer has kept the connection for too long: the head of a request does not get to its end, no
+    /// request comes, or somebody else wants the place.
+    pub(super) async fn overdue(&self, settings: &Settings) {
         loop {
             let (phase, since) = *self.lock();
             let most = match phase {
                 Phase::Answer => Duration::MAX,
-                Phase::Next if places.available_permits() > 0 => settings.idle_deadline,
-                Phase::Head | Phase::Next => settings.head_deadline,
+                Phase::Head => settings.head_deadline,
+                Phase::Next => settings.idle_deadline,
             };
             let left = most.saturating_sub(since.elapsed());
             if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(settings.head_deadline)).await;
+            tokio::select! {
+                () = self.0.wanted.notified() => {
+                    // Only a whole head that has come meanwhile saves it.
+                    if self.overrun(settings).is_some() {
+                        return;
+                    }
+                }
+                () = tokio::time::sleep(left.min(settings.head_deadline)) => {}
+            }
         }
     }
 
@@ -78,8 +110,8 @@ impl Pulse {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, (Phase, Instant)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, (Phase, Instant)> {
+        self.0.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

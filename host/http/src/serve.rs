@@ -15,14 +15,15 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::timeout,
 };
 
 use super::{
     message,
-    pulse::{Felt, Pulse},
+    places::{Place, Places},
+    pulse::Felt,
     router,
 };
 
@@ -31,12 +32,14 @@ use super::{
 pub struct Settings {
     /// How long the head of a request may take to arrive, from its first byte; on a new connection from the beginning.
     pub head_deadline: Duration,
+    /// The same while others wait for a place.
+    pub crowded_deadline: Duration,
     /// How long a connection may wait for its next request, while there are places for others. Longer than clients keep
     /// one by default, so that they close it, and not the host under a request that is on its way.
     pub idle_deadline: Duration,
     /// How large the head of a request may be, in bytes.
     pub head_limit: usize,
-    /// How many connections may be open at once. Further ones wait in the kernel's queue.
+    /// How many connections may be open at once. Further ones wait, all but one in the kernel's queue.
     pub connections: usize,
     /// How long requests under way may go on when the server stops.
     pub grace: Duration,
@@ -46,6 +49,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             head_deadline: Duration::from_secs(10),
+            // A head is sent at once, and has a few round trips.
+            crowded_deadline: Duration::from_millis(250),
             // Java's client keeps an idle connection for 20 minutes (`jdk.httpclient.keepalive.timeout`, until Java 19),
             // and asks no server.
             idle_deadline: Duration::from_secs(21 * 60),
@@ -65,24 +70,20 @@ pub async fn serve(
     settings: &Settings,
     shutdown: impl Future<Output = ()>,
 ) -> bool {
-    let places = Arc::new(Semaphore::new(settings.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let places = Places::new(settings.connections);
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &places, settings) => accepted,
         };
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, place)) => {
-                let open = Open {
-                    settings: settings.clone(),
-                    places: Arc::clone(&places),
-                    stopping: stopping.clone(),
-                };
-                connections.spawn(open.connection(stream, place, router.clone()));
+                let open = Open { settings: settings.clone(), place, stopping: stopping.clone() };
+                connections.spawn(open.connection(stream, router.clone()));
             }
             Err(error) => pause(&error).await,
         }
@@ -95,14 +96,14 @@ pub async fn serve(
     finished
 }
 
-/// The next connection, once there is a place for it. Safe to drop: no connection gets lost.
+/// The next connection, with a place for it. Whoever drops this closes the connection that waits for its place.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    places: &Arc<Places>,
+    settings: &Settings,
+) -> io::Result<(TcpStream, Place)> {
     let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    Ok((stream, places.take(settings).await?))
 }
 
 /// A connection that failed before it was taken is the peer's affair. Anything else (no more file handles) lasts, so
@@ -118,12 +119,12 @@ async fn pause(error: &io::Error) {
 /// What every connection lives by.
 struct Open {
     settings: Settings,
-    places: Arc<Semaphore>,
+    place: Place,
     stopping: watch::Receiver<bool>,
 }
 
 impl Open {
-    async fn connection(self, stream: TcpStream, place: OwnedSemaphorePermit, router: Router) {
+    async fn connection(self, stream: TcpStream, router: Router) {
         // Answers are small and written whole: waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
         // The error may quote what the peer sent, so only its kind is logged.
@@ -131,15 +132,14 @@ impl Open {
             let (timeout, parse) = (error.is_timeout(), error.is_parse());
             tracing::debug!(timeout, parse, "a connection ended early");
         }
-        drop(place);
     }
 
     /// Requests and answers, one after another, until the peer is done, keeps the connection for too long, or the server
     /// stops.
     async fn exchange(self, stream: TcpStream, router: Router) -> hyper::Result<()> {
-        let Self { settings, places, mut stopping } = self;
-        let pulse = Pulse::new();
-        let (router, own, all) = (TowerToHyperService::new(router), pulse.clone(), Arc::clone(&places));
+        let Self { settings, place, mut stopping } = self;
+        let pulse = &place.pulse;
+        let (router, own, all) = (TowerToHyperService::new(router), pulse.clone(), Arc::clone(&place.places));
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             own.asked();
             let answer = match message::fault(&request) {
@@ -150,7 +150,7 @@ impl Open {
             async move {
                 let (mut response, is_last) = match answer {
                     // Where others wait for a place, a connection is given back after its request.
-                    Ok(answer) => (answer.await?, all.available_permits() == 0),
+                    Ok(answer) => (answer.await?, !all.is_any_free()),
                     // Who reads a message otherwise than its sender must not read on.
                     Err(fault) => {
                         let mut refused = fault.into_response();
@@ -179,7 +179,7 @@ impl Open {
             .auto_date_header(false)
             .serve_connection(TokioIo::new(Felt { stream, pulse: pulse.clone() }), service);
         let mut connection = pin!(connection);
-        let mut overdue = pin!(pulse.overdue(&settings, &places));
+        let mut overdue = pin!(pulse.overdue(&settings));
         let mut is_stopping = false;
         loop {
             tokio::select! {

@@ -72,7 +72,9 @@ fn every_route_wants_a_role_and_every_change_leaves_a_record() -> Result<()> {
     for route in &routes {
         wants_a_token(&scene, route)?;
         wants_a_role(&scene, route)?;
+        wants_known_parameters(&scene, route)?;
     }
+    what_is_not_there_is_told(&scene)?;
     let count = || scene.changes().map(|changes| changes.len());
     ensure!(scene.generation()? == 1, "none of that changed anything");
     for call in &calls {
@@ -132,6 +134,31 @@ fn wants_a_role(scene: &Scene, route: &Route) -> Result<()> {
         route.method,
         route.path
     );
+    Ok(())
+}
+
+fn wants_known_parameters(scene: &Scene, route: &Route) -> Result<()> {
+    if route.changes {
+        return Ok(());
+    }
+    let name = route.parameters.first().unwrap_or(&"x");
+    for query in ["x=1".to_owned(), format!("{name}=1&{name}=1")] {
+        let path = format!("{}?{query}", concrete(route));
+        let got = scene.office.get(Some(&scene.office.auditor), &path)?;
+        let is_told = got.status == 422 && got.json["code"] == "query_string";
+        ensure!(is_told, "{path}: {}", got.text);
+        let is_named = route.parameters.iter().all(|known| got.text.contains(known));
+        ensure!(is_named || !query.starts_with("x"), "{path}: {}", got.text);
+    }
+    Ok(())
+}
+
+fn what_is_not_there_is_told(scene: &Scene) -> Result<()> {
+    let office = &scene.office;
+    let got = office.get(Some(&office.auditor), "/policies/minors/versions/x/diff")?;
+    ensure!(got.status == 422 && got.json["code"] == "url_invalid", "{}", got.text);
+    let retired = office.post(&office.manager, "/policies/nobody/retire", &json!({ "reason": "x" }))?;
+    ensure!(retired.status == 404 && retired.json["code"] == "not_found", "{}", retired.text);
     Ok(())
 }
 

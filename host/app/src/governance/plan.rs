@@ -126,6 +126,10 @@ impl Governance {
         let versions = self.store.versions(Some(name)).await?;
         deed.actor.check_sees_policy(name, &versions)?;
         let active = self.active.load_full();
+        // A seeded rulebook has policies of no version.
+        if versions.is_empty() && !active.rulebook.policies.iter().any(|own| own.name == name) {
+            return Err(Refusal::not_found("policy", name));
+        }
         let wanted = number.map(|_| chosen(name, &versions, number)).transpose()?;
         if let Some(wanted) = &wanted {
             deed.actor.check_owner(name, wanted.institution.as_deref())?;

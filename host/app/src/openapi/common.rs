@@ -65,35 +65,45 @@ pub fn body(schema: &str) -> Value {
 /// Every status that a query can end with.
 pub fn responses(answer: &str, what: &str) -> Value {
     let mut responses = Map::new();
-    let id = json!({ "Paasla-Decision": {
-        "description": "The id of the record of this request", "schema": { "type": "string", "format": "uuid" } } });
-    let answered = json!({ "description": what, "headers": id,
+    let id = json!({
+        "description": "The id of the record of this request", "schema": { "type": "string", "format": "uuid" } });
+    let retry = json!({
+        "description": "When to try again, in seconds", "schema": { "type": "integer", "minimum": 1 } });
+    let answered = json!({ "description": what, "headers": { "Paasla-Decision": &id },
         "content": { "application/json": { "schema": reference(answer) } } });
     responses.insert("200".to_owned(), answered);
-    for (status, what, waits) in [
-        ("400", "The request is wrong; `problems` lists every problem of it", false),
+    // Which of them tell when to try again, and which have a record.
+    for (status, what, waits, recorded) in [
+        ("400", "The request is wrong; `problems` lists every problem of it", false, true),
         (
             "403",
             "Refused by the access right or a rule; `reasons` lists every reason. Where a cap on persons is in the way, `window` names it and `Retry-After` tells when the query would fit",
             true,
+            true,
         ),
-        ("404", "There is no such service, version or address", false),
-        ("405", "The address takes POST only", false),
-        ("408", "The body did not arrive in time", false),
-        ("413", "The body is too large", false),
-        ("415", "The body is not announced as application/json in UTF-8, or is compressed", false),
-        ("417", "An expectation other than 100-continue", false),
-        ("429", "A client without an access right was refused too often", true),
-        ("500", "The host failed; nothing was disclosed", false),
-        ("501", "A transfer coding other than chunked", false),
-        ("503", "No answer now; nothing was disclosed", true),
+        ("404", "There is no such service, version or address", false, true),
+        ("405", "The address takes POST only", false, true),
+        ("408", "The body did not arrive in time", false, true),
+        ("413", "The body is too large", false, true),
+        ("415", "The body is not announced as application/json in UTF-8, or is compressed", false, true),
+        ("417", "An expectation other than 100-continue", false, false),
+        ("429", "A client without an access right was refused too often", true, false),
+        ("500", "The host failed; nothing was disclosed", false, true),
+        ("501", "A transfer coding other than chunked", false, false),
+        ("503", "No answer now; nothing was disclosed", true, true),
     ] {
         let mut response = json!({ "description": what,
             "content": { "application/problem+json": { "schema": reference("Problem") } } });
-        if waits && let Some(response) = response.as_object_mut() {
-            let retry = json!({ "Retry-After": {
-                "description": "When to try again, in seconds", "schema": { "type": "integer", "minimum": 1 } } });
-            response.insert("headers".to_owned(), retry);
+        let headers: Map<String, Value> =
+            [("Paasla-Decision", recorded, &id), ("Retry-After", waits, &retry)]
+                .into_iter()
+                .filter(|(_, has, _)| *has)
+                .map(|(name, _, header)| (name.to_owned(), header.clone()))
+                .collect();
+        if !headers.is_empty()
+            && let Some(response) = response.as_object_mut()
+        {
+            response.insert("headers".to_owned(), headers.into());
         }
         responses.insert(status.to_owned(), response);
     }
@@ -249,4 +259,24 @@ pub fn schemas() -> Map<String, Value> {
         .map(|(name, schema)| (name.to_owned(), schema))
         .into_iter()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_recorded_names_its_record() {
+        let all = responses("Answer", "what is told");
+        let has = |status: &str, header: &str| all[status]["headers"].get(header).is_some();
+        for status in ["200", "400", "403", "404", "405", "408", "413", "415", "500", "503"] {
+            assert!(has(status, "Paasla-Decision"), "{status}");
+            assert_eq!(all[status]["headers"]["Paasla-Decision"], all["200"]["headers"]["Paasla-Decision"]);
+        }
+        for status in ["417", "429", "501"] {
+            assert!(!has(status, "Paasla-Decision"), "{status}");
+        }
+        let waits = all.as_object().unwrap().keys().filter(|status| has(status, "Retry-After"));
+        assert_eq!(waits.collect::<Vec<_>>(), ["403", "429", "503"]);
+    }
 }

@@ -28,6 +28,9 @@ const SMALL: usize = 1 << 20;
 /// How many problems of one body are told.
 const TOLD: usize = 20;
 
+/// How many members of one body may be `null` for being left out: more than there are that may be left out.
+const NULLS: usize = 100;
+
 /// A body that holds nothing but the reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,11 +71,13 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem>> {
     serde_json::from_slice(bytes).or_else(|_| all_that_is_wrong(bytes))
 }
 
-/// Every member that is wrong: serde stops at the first, so it is taken out, and the rest is read again.
+/// Every member that is wrong: serde stops at the first, so it is taken out, and the rest is read again. A known member
+/// that is `null` is one that was left out: many serialisers write that for what is not set.
 fn all_that_is_wrong<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem>> {
     let mut json: Value = serde_json::from_slice(bytes)
         .map_err(|_| vec![Problem::new("body_invalid", "", "the body is no JSON that can be read")])?;
     let mut problems: Vec<Problem> = Vec::new();
+    let mut nulls = 0_usize;
     while problems.len() < TOLD {
         let error = match serde_path_to_error::deserialize::<_, T>(&json) {
             Ok(read) if problems.is_empty() => return Ok(read),
@@ -81,6 +86,11 @@ fn all_that_is_wrong<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem
         };
         let parent = pointer(error.path());
         let message = error.inner().to_string();
+        let is_unknown = message.starts_with("unknown field");
+        if nulls < NULLS && !is_unknown && leave_out(&mut json, &parent) {
+            nulls += 1;
+            continue;
+        }
         // What is missing is told in the sentence only.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
         let missing = missing.map(|(name, _)| member(&parent, name));
@@ -96,6 +106,13 @@ fn all_that_is_wrong<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem
         }
     }
     Err(problems)
+}
+
+/// Takes a member out that is `null`; false when the place is none of such a member.
+fn leave_out(json: &mut Value, place: &str) -> bool {
+    let is_member =
+        place.rsplit_once('/').is_some_and(|(of, _)| json.pointer(of).is_some_and(Value::is_object));
+    is_member && json.pointer(place).is_some_and(Value::is_null) && take_out(json, place)
 }
 
 /// Takes a value out; false when it is the whole.
@@ -186,6 +203,39 @@ mod tests {
         assert_eq!(places("7"), ["body_invalid "]);
         assert_eq!(places("{"), ["json_syntax "]);
         parse::<Wanted>(br#"{"reason":"x","settings":{"a":1}}"#).unwrap();
+    }
+
+    #[test]
+    fn what_may_be_left_out_may_be_null() {
+        #[derive(Debug, Default, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+        struct All {
+            settings: Value,
+            scope: Scope,
+            limits: paasla_core::Limits,
+            dry_run: bool,
+            version: Option<u32>,
+            bring_back: Vec<String>,
+            cases: std::collections::BTreeMap<String, String>,
+            reason: String,
+        }
+        for name in ["settings", "scope", "limits", "dryRun", "version", "bringBack", "cases", "reason"] {
+            let body = json!({ name: null }).to_string();
+            assert_eq!(parse::<All>(body.as_bytes()), Ok(All::default()), "{name}");
+        }
+        let body = r#"{"scope":{"clients":null,"services":["x"]},"limits":{"fuel":null},"settings":{"a":null},
+            "dryRun":null,"reason":"x"}"#;
+        let all: All = parse(body.as_bytes()).unwrap();
+        assert_eq!((all.scope.services, all.scope.clients.len()), (vec!["x".to_owned()], 0));
+        assert_eq!((all.settings, all.reason.as_str()), (json!({ "a": null }), "x"));
+        // What must be there, what is not known and what stands in a list may not.
+        assert_eq!(places(r#"{"reason":null,"number":null}"#), ["body_invalid /reason"]);
+        assert_eq!(places(r#"{"reason":"x","other":null}"#), ["body_invalid /other"]);
+        assert_eq!(
+            places(r#"{"reason":"x","scope":{"services":[null],"clients":null,"x":null}}"#),
+            ["body_invalid /scope/services/0", "body_invalid /scope/x"]
+        );
+        assert_eq!(places(r#"{"reason":"x","scope":null,"number":"x"}"#), ["body_invalid /number"]);
     }
 
     proptest! {

@@ -7,14 +7,22 @@ use axum::{
     Extension,
     body::Body,
     extract::{Path, State},
-    http::{StatusCode, Uri},
+    http::StatusCode,
     response::Response,
 };
 use paasla_core::{Limits, Scope};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, body::read, json::Json, not_found, proposals::answer, unread};
+use super::{
+    Answer,
+    body::read,
+    json::Json,
+    not_found,
+    parameters::{Parameters, wrong},
+    proposals::answer,
+    unread,
+};
 use paasla_app::governance::{
     Governance,
     actor::Actor,
@@ -26,9 +34,11 @@ use paasla_app::governance::{
     view::PolicyView,
 };
 
-/// How many queries a summary lists unless told otherwise, and at most.
+/// How many queries a summary lists unless told otherwise.
 const USUAL: u32 = 20;
-const MOST: u32 = 1_000;
+
+/// `?before=RECORD&limit=N`, both optional.
+pub(super) const PAGE: &[&str] = &["before", "limit"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,45 +99,37 @@ pub(super) async fn create(
 pub(super) async fn diff(
     State(governance): State<Arc<Governance>>,
     Extension(actor): Extension<Actor>,
+    Extension(parameters): Extension<Parameters>,
     Path(name): Path<String>,
-    uri: Uri,
 ) -> Answer<Json<ShadowSummary>> {
-    summary(&governance, &actor, &name, None, &uri).await
+    summary(&governance, &actor, &name, None, &parameters).await
 }
 
 pub(super) async fn diff_of_version(
     State(governance): State<Arc<Governance>>,
     Extension(actor): Extension<Actor>,
+    Extension(parameters): Extension<Parameters>,
     Path((name, version)): Path<(String, u32)>,
-    uri: Uri,
 ) -> Answer<Json<ShadowSummary>> {
-    summary(&governance, &actor, &name, Some(version), &uri).await
+    summary(&governance, &actor, &name, Some(version), &parameters).await
 }
 
-/// `?before=RECORD&limit=N`, both optional: which of the queries that would have been decided otherwise are listed.
+/// Which of the queries that would have been decided otherwise are listed, in [`PAGE`].
 async fn summary(
     governance: &Governance,
     actor: &Actor,
     name: &str,
     version: Option<u32>,
-    uri: &Uri,
+    parameters: &Parameters,
 ) -> Answer<Json<ShadowSummary>> {
-    let (mut before, mut limit) = (None, USUAL);
-    for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let wrong = |what: &str| Refusal::invalid("query_string", "url", format!("`{name}` {what}"));
-        match name {
-            "before"
-                if !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
-            {
-                before = Some(value);
-            }
-            "before" => return Err(wrong("must be the id of a record").into()),
-            "limit" => limit = value.parse().map_err(|_| wrong("must be a number"))?,
-            _ => return Err(wrong("is not known: before and limit are").into()),
-        }
+    let before = parameters.text("before");
+    let is_id =
+        |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if before.is_some_and(|id| !is_id(id)) {
+        return Err(wrong("before", "the id of a record").into());
     }
-    let summary = governance.shadow_summary(actor, name, version, before, limit.min(MOST)).await?;
+    let limit = parameters.limit(USUAL)?;
+    let summary = governance.shadow_summary(actor, name, version, before, limit).await?;
     summary.map(Json).ok_or_else(|| not_found("policy", name))
 }
 

@@ -7,7 +7,7 @@ use axum::{
     Extension,
     body::Body,
     extract::{Path, State},
-    http::{StatusCode, Uri},
+    http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 use paasla_store::governance::proposal::{Decided, Effect, Proposal, ProposedAct};
@@ -17,6 +17,7 @@ use super::{
     Answer,
     body::{Why, read},
     json::Json,
+    parameters::Parameters,
 };
 use paasla_app::governance::{
     Governance,
@@ -51,16 +52,9 @@ pub(super) fn answer(outcome: Outcome, done: impl FnOnce(&Done) -> Value) -> Res
 pub(super) async fn list(
     State(governance): State<Arc<Governance>>,
     Extension(actor): Extension<Actor>,
-    uri: Uri,
+    Extension(parameters): Extension<Parameters>,
 ) -> Answer<Json<Vec<Value>>> {
-    let waiting = match uri.query().unwrap_or_default() {
-        "" | "waiting=false" => false,
-        "waiting=true" => true,
-        _ => {
-            let message = "only `waiting` is known: true or false";
-            return Err(Refusal::invalid("query_string", "url", message).into());
-        }
-    };
+    let waiting = parameters.parsed("waiting", "true or false")?.unwrap_or(false);
     Ok(Json(governance.proposals(&actor, waiting).await?.iter().map(view).collect()))
 }
 

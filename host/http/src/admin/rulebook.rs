@@ -3,15 +3,20 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, body::Body, extract::State, http::Uri, response::Response};
+use axum::{Extension, body::Body, extract::State, response::Response};
 use jiff::Timestamp;
 use paasla_core::ObjectDiff;
 use paasla_store::governance::proposal::ProposalState;
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, body::read, json::Json, proposals::answer};
+use super::{
+    Answer,
+    body::read,
+    json::Json,
+    parameters::{Parameters, wrong},
+    proposals::answer,
+};
 use paasla_app::governance::{Governance, actor::Actor, proposals::How, refusal::Refusal, view::instant};
 
 #[derive(Deserialize)]
@@ -36,15 +41,13 @@ struct RollBack {
 pub(super) async fn now(
     State(governance): State<Arc<Governance>>,
     Extension(actor): Extension<Actor>,
-    uri: Uri,
+    Extension(parameters): Extension<Parameters>,
 ) -> Answer<Json<Value>> {
-    let [at] = asked(&uri, ["at"])?;
-    let read = |text: String| {
-        let message = "`at` must be a time: date, time and offset, as in 2027-01-01T00:00:00+02:00";
-        let read: Result<Timestamp, _> = text.parse();
-        read.map(Timestamp::as_millisecond).map_err(|_| Refusal::invalid("time_invalid", "url", message))
-    };
-    let (since, rulebook, policies) = governance.rulebook_at(&actor, at.map(read).transpose()?).await?;
+    let message = "`at` must be a time: date, time and offset, as in 2027-01-01T00:00:00+02:00";
+    let read = |text: &str| text.parse().map_err(|_| Refusal::invalid("time_invalid", "url", message));
+    let at: Option<Timestamp> = parameters.text("at").map(read).transpose()?;
+    let at = at.map(Timestamp::as_millisecond);
+    let (since, rulebook, policies) = governance.rulebook_at(&actor, at).await?;
     let mut json = json!(rulebook);
     if let Value::Object(members) = &mut json {
         members.insert("since".to_owned(), json!(since));
@@ -82,16 +85,13 @@ pub(super) async fn generations(
 pub(super) async fn diff(
     State(governance): State<Arc<Governance>>,
     Extension(actor): Extension<Actor>,
-    uri: Uri,
+    Extension(parameters): Extension<Parameters>,
 ) -> Answer<Json<Vec<ObjectDiff>>> {
-    let wrong = |name: &str| {
-        let message = format!("`{name}` must be the number of a generation: ?from=3&to=4");
-        Refusal::invalid("query_string", "url", message)
+    let number = |name: &str| {
+        let what = "the number of a generation: ?from=3&to=4";
+        parameters.parsed(name, what)?.ok_or_else(|| wrong(name, what))
     };
-    let [from, to] = asked(&uri, ["from", "to"])?;
-    let number =
-        |name: &str, text: Option<String>| text.and_then(|text| text.parse().ok()).ok_or_else(|| wrong(name));
-    Ok(Json(governance.rulebook_diff(&actor, number("from", from)?, number("to", to)?).await?))
+    Ok(Json(governance.rulebook_diff(&actor, number("from")?, number("to")?).await?))
 }
 
 pub(super) async fn roll_back(
@@ -103,22 +103,4 @@ pub(super) async fn roll_back(
     let (to, outcome) =
         governance.roll_back(&actor, to, bring_back, How { dry_run, emergency }, &reason).await?;
     Ok(answer(outcome, |done| json!({ "generation": done.generation, "contentOf": to })))
-}
-
-/// What stands in the query string under these names; nothing else may.
-fn asked<const N: usize>(uri: &Uri, names: [&str; N]) -> Result<[Option<String>; N], Refusal> {
-    let mut found = [const { None }; N];
-    for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let place = names.iter().position(|known| *known == name).and_then(|number| found.get_mut(number));
-        let Some(place) = place else {
-            let message = format!("`{name}` is not known: {} may stand here", names.join(", "));
-            return Err(Refusal::invalid("query_string", "url", message));
-        };
-        let decoded = percent_decode_str(value).decode_utf8();
-        let decoded = decoded
-            .map_err(|_| Refusal::invalid("query_string", "url", format!("`{name}` must be UTF-8")))?;
-        *place = Some(decoded.into_owned());
-    }
-    Ok(found)
 }

@@ -14,7 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::oneshot,
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
     time::{sleep, timeout},
 };
 
@@ -99,7 +99,8 @@ fn quick() -> serve::Settings {
 
 /// Heads may take as long as a test may.
 fn patient() -> serve::Settings {
-    serve::Settings { head_deadline: Duration::from_secs(600), ..serve::Settings::default() }
+    let late = Duration::from_secs(600);
+    serve::Settings { head_deadline: late, crowded_deadline: late, ..serve::Settings::default() }
 }
 
 /// Connections that send half a head.
@@ -237,6 +238,58 @@ async fn connections_beyond_the_limit_wait_their_turn() {
     assert!(early.is_err(), "the first connection holds the only place");
     drop(first_come);
     assert!(until_closed(&mut second).await.starts_with("HTTP/1.1 200"));
+}
+
+/// Sends bytes and reads what comes; whoever is cut off has read less.
+async fn tried(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut read = Vec::new();
+    if let Ok(mut stream) = TcpStream::connect(address).await
+        && stream.write_all(bytes).await.is_ok()
+    {
+        let _ = stream.read_to_end(&mut read).await;
+    }
+    String::from_utf8(read).unwrap()
+}
+
+#[tokio::test]
+async fn half_heads_that_come_again_and_again_shut_nobody_out() {
+    // None of them would end by itself.
+    let settings =
+        serve::Settings { connections: 8, head_deadline: Duration::from_secs(600), ..Default::default() };
+    let served = served(Fake::default(), small(), settings).await;
+    let address = served.address;
+    let mut flood = JoinSet::new();
+    for _ in 0..24 {
+        flood.spawn(async move {
+            loop {
+                tried(address, b"POST /xroad/isikud/v1/query HTTP/1.1\r\nHost:").await;
+            }
+        });
+    }
+    for request in [closing(), LIVE.to_owned()].iter().cycle().take(10) {
+        let answered =
+            async { while !tried(address, request.as_bytes()).await.starts_with("HTTP/1.1 200") {} };
+        timeout(Duration::from_secs(60), answered).await.expect("a lawful caller is shut out");
+    }
+    assert_eq!(served.house.fake.asks.lock().unwrap().len(), 5);
+    flood.shutdown().await;
+}
+
+/// A connection kept for its next request is given back to those who wait for a place, and none under a request.
+#[tokio::test]
+async fn a_kept_connection_makes_room() {
+    let fake = Fake { delay: Duration::from_secs(5), ..Fake::default() };
+    let soon = Duration::from_secs(1);
+    let settings = serve::Settings { connections: 2, head_deadline: soon, ..serve::Settings::default() };
+    let served = served(fake, small(), settings).await;
+    let mut kept = served.connect().await;
+    kept.write_all(LIVE.replace("Connection: close\r\n", "").as_bytes()).await.unwrap();
+    assert!(first(&mut kept).await.starts_with("HTTP/1.1 200"));
+    let mut busy = served.connect().await;
+    busy.write_all(whole().as_bytes()).await.unwrap();
+    assert!(served.exchange(LIVE.as_bytes()).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(until_closed(&mut kept).await, "");
+    assert!(first(&mut busy).await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
