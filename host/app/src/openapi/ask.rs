@@ -27,31 +27,13 @@ pub(super) fn schemas(
             let one = value::key(field.field_type());
             let many =
                 json!({ "type": "array", "items": one, "minItems": 1, "maxItems": service.max_subjects });
-            let mut any = vec![one, many];
-            // The only key there is cannot be left out.
-            if service.keys.len() > 1 {
-                any.push(json!({ "type": "null" }));
-            }
             Some((
                 key.clone(),
-                json!({ "title": about.title(key), "description": about.text(), "anyOf": any }),
+                json!({ "title": about.title(key), "description": about.text(), "anyOf": [one, many] }),
             ))
         })
         .collect();
     let context = format!("{}Context", names.row);
-    let mut persons = json!({
-        "type": "object",
-        "description": "Whom it is about: for each key one value or several. A key that is null is left out; one at least \
-                        must not be",
-        "minProperties": 1,
-        "additionalProperties": false,
-        "properties": keys,
-    });
-    if service.keys.len() > 1
-        && let Some(persons) = persons.as_object_mut()
-    {
-        persons.insert("not".to_owned(), json!({ "additionalProperties": { "type": "null" } }));
-    }
     let query = json!({
         "type": "object",
         "title": format!("Query: {}", service.title),
@@ -66,7 +48,13 @@ pub(super) fn schemas(
                 "uniqueItems": true,
                 "items": { "type": "string", "enum": service.fields },
             },
-            "where": persons,
+            "where": {
+                "type": "object",
+                "description": "Whom it is about: for each key one value or several",
+                "minProperties": 1,
+                "additionalProperties": false,
+                "properties": keys,
+            },
             "limit": {
                 "type": ["integer", "null"],
                 "description": "How many records at most; without it as many as the service allows",

@@ -92,9 +92,7 @@ fn select(tree: &Tree<'_>, problems: &mut Problems) -> Vec<Stated> {
 
 fn keys(gate: &dyn Gatehouse, tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Key> {
     let Some(members) = shape::object(tree, place, problems) else { return Vec::new() };
-    // A name that nobody knows is wrong, whatever its value.
-    let is_left_out = |name: &str, value: &Tree<'_>| *value == Tree::Null && gate.is_field(name);
-    if members.iter().all(|(name, value)| is_left_out(name, value)) {
+    if members.is_empty() {
         problems.add("list_empty", place, format!("{place} is empty; name at least one key and its value"));
     }
     if members.len() > KEYS {
@@ -117,9 +115,6 @@ fn keys(gate: &dyn Gatehouse, tree: &Tree<'_>, place: &str, problems: &mut Probl
                 "member {number} of /where, counted from 0, repeats an earlier one; give a list of values"
             );
             problems.add("member_duplicate", place, message);
-            continue;
-        }
-        if is_left_out(name, value) {
             continue;
         }
         let sent = if let Tree::List(items) = value { items.len() } else { 1 };
