@@ -60,7 +60,7 @@ libfuzzer_sys::fuzz_target!(init: paasla_fuzz::begin("smith"), |bytes: &[u8]| {
     if embed_component_metadata(&mut core, resolve, *world, StringEncoding::UTF8).is_err() {
         return;
     }
-    let made = ComponentEncoder::default().module(&core).and_then(|encoder| encoder.encode());
+    let made = ComponentEncoder::default().module(&core).and_then(|mut encoder| encoder.encode());
     if let Ok(component) = made {
         paasla_fuzz::run(&component);
     }
