@@ -88,7 +88,9 @@ fn a_jump_of_the_clock_opens_no_cap_and_loses_no_usage() -> Result<()> {
         set(&host, &offset, seconds)?;
         // What was counted is noted meanwhile, and what is old is dropped.
         for _ in 0..3 {
-            let got = by_company(one)?;
+            let got = by_company(one).with_context(|| {
+                format!("{seconds}; the log: {}", fs::read_to_string(given.home.log()).unwrap_or_default())
+            })?;
             ensure!(got.is_refused("quota.exceeded-month"), "{seconds}: {} {}", got.status, got.text);
             std::thread::sleep(Duration::from_secs(1));
         }
