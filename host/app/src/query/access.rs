@@ -70,10 +70,7 @@ impl Queries {
             return Err(Stop::Failed("internal"));
         };
         let mut resolved = resolve(active, &self.description, ask, id, date).map_err(|unresolved| {
-            // The service's name goes into the record only if there is such a service: a name from a URL may be anything.
-            if let Some(service) = active.rulebook.latest(&ask.service) {
-                draft.service(&service.name, ask.version.unwrap_or(service.version));
-            }
+            draft.service_if_known(&active.rulebook, &ask.service, ask.version);
             match unresolved {
                 Unresolved::Invalid(status, problems) => Stop::Invalid(status, problems),
                 Unresolved::Refused(reason) => Stop::Refused(None, BTreeSet::from([reason])),

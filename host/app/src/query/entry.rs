@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use paasla_core::{ClientId, Decision, Outcome, Query, Record, RowCount, RulingSummary};
+use paasla_core::{ClientId, Decision, Outcome, Query, Record, RowCount, Rulebook, RulingSummary};
 
 use super::ask::Caller;
 
@@ -47,6 +47,13 @@ impl Draft {
             duration_us: 0,
         };
         Self { record, arrived: caller.arrived }
+    }
+
+    /// Notes the service, only if there is such a service: a name from a URL may be anything.
+    pub(crate) fn service_if_known(&mut self, rulebook: &Rulebook, name: &str, version: Option<u32>) {
+        if let Some(service) = rulebook.latest(name) {
+            self.service(&service.name, version.unwrap_or(service.version));
+        }
     }
 
     /// Notes the service, once it is known to exist.

@@ -89,9 +89,8 @@ impl Gatehouse for Queries {
         let active = self.active.load_full();
         let id = clock::id().to_string();
         let mut draft = Draft::new(&id, active.rulebook.generation, &caller);
-        let known = service.and_then(|(name, version)| Some((active.rulebook.latest(&name)?, version)));
-        if let Some((service, version)) = known {
-            draft.service(&service.name, version.unwrap_or(service.version));
+        if let Some((name, version)) = service {
+            draft.service_if_known(&active.rulebook, &name, version);
         }
         match self.invalid::<()>(draft, id, status, problems.to_vec()).await {
             Err(NoAnswer::Invalid { id, .. }) => id,

@@ -136,9 +136,8 @@ impl Queries {
         let active = self.active.load_full();
         let id = clock::id().to_string();
         let mut draft = Draft::new(&id, active.rulebook.generation, &caller);
-        let known = service.and_then(|(name, version)| Some((active.rulebook.latest(&name)?, version)));
-        if let Some((service, version)) = known {
-            draft.service(&service.name, version.unwrap_or(service.version));
+        if let Some((name, version)) = service {
+            draft.service_if_known(&active.rulebook, &name, version);
         }
         let reason = Reason::new("grant", CODE, "The client has no access right.");
         let refused = self.refuse(draft, id, &active, BTreeSet::from([reason])).await;
