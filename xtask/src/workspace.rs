@@ -108,9 +108,19 @@ pub(crate) fn program<'a>(programs: &'a BTreeMap<String, PathBuf>, name: &str) -
     programs.get(name).map(PathBuf::as_path).with_context(|| format!("cargo built no program `{name}`"))
 }
 
-/// The cargo that runs this program, or the first on the path.
+/// The cargo that runs this program, or the first on the path. What cargo told this program of itself is not passed on: build
+/// scripts that ask for it would run anew each time that cargo is started in another way.
 fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    for (name, _) in env::vars_os() {
+        let ours = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "OUT_DIR"
+        });
+        if ours {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a command to its end.
