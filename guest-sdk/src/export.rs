@@ -5,8 +5,7 @@ use std::{cell::OnceCell, sync::Arc};
 
 use crate::{
     Decided, Description, Problem, Problems, Query, Register, Reviewed, Row, Rule, Setup,
-    bindings::exports::paasla::rule::ruling as raw,
-    settings::{self, Tree},
+    bindings::exports::paasla::rule::ruling as raw, settings,
 };
 
 /// Makes a type that implements [`Rule`] the rule of this component. Once per crate.
@@ -180,11 +179,11 @@ impl<R: Rule> Default for Configured<R> {
 type FromSettings<R> = (R, Arc<Register>, Vec<raw::Reason>);
 
 fn from_settings<R: Rule>(settings: &str, told: &raw::Register) -> Result<FromSettings<R>, Vec<Problem>> {
-    let tree = Tree::parse(settings).map_err(|problem| vec![problem])?;
-    // A rule holds nothing of the text and the tree: its settings are `DeserializeOwned`.
+    settings::check_members(settings).map_err(|problem| vec![problem])?;
+    // A rule holds nothing of the text: its settings are `DeserializeOwned`.
     #[cfg(all(target_arch = "wasm32", feature = "arena"))]
     crate::arena::keep();
-    let settings: R::Settings = settings::read(&tree).map_err(|problem| vec![problem])?;
+    let settings: R::Settings = settings::read(settings).map_err(|problem| vec![problem])?;
     let register = Arc::new(Register::new(told));
     let mut setup = Setup::new(&register);
     let rule = R::configure(settings, &mut setup).map_err(|problems: Problems| Vec::from(problems))?;

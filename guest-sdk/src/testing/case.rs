@@ -10,7 +10,7 @@ use super::bounds::{Bounds, cut};
 use crate::{
     __ruling::{Bundle, Field, Grant, Query, Quota, Register, RowFact, Subjects, Term},
     Attribute, Cell, Date, Description, Iri, Row, Value,
-    settings::Tree,
+    settings::check_members,
 };
 
 /// One case, with everything its file's defaults gave it.
@@ -179,8 +179,7 @@ pub fn read_within(name: &str, text: &str, left: &mut Bounds) -> Result<Vec<Case
     left.take_text(text.len()).map_err(CaseError)?;
     // As some editors begin a file.
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    // Of a member that is there twice one would be left without a word.
-    Tree::parse(text).map_err(|problem| CaseError(problem.message))?;
+    check_members(text).map_err(|problem| CaseError(problem.message))?;
     let file: File<'_> = serde_json::from_str(text).map_err(|error| CaseError(error.to_string()))?;
     let mut cases = Vec::new();
     for raw in file.cases {

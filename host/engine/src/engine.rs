@@ -7,9 +7,12 @@ use paasla_core::{Policy, Register};
 
 use crate::{
     config::EngineConfig,
-    error::{ActivateError, EngineError, LoadError},
+    error::{ActivateError, EngineError, LoadError, SettingsProblem},
     load::{Loader, cache::CodeCache, compiler::Compiler, rule::Rule},
-    policy::{Activated, Start, activate::activate},
+    policy::{
+        Activated, Start,
+        activate::{activate, configure, refused},
+    },
     sandbox::Sandboxes,
 };
 
@@ -67,7 +70,8 @@ impl Engine {
         self.loader.load(bytes)
     }
 
-    /// Configures a rule for a policy and a register, and snapshots it where that can be done.
+    /// Checks settings against the rule's schema, configures the rule for a policy and a register, and snapshots it where
+    /// that can be done.
     ///
     /// # Errors
     /// When the settings are wrong, or the rule breaks on them, or needs more for an instance than a ruling gets.
@@ -78,6 +82,25 @@ impl Engine {
         register: &Arc<Register>,
     ) -> Result<Activated, ActivateError> {
         activate(&self.loader, rule, policy, register)
+    }
+
+    /// The same whatever the schema says: for cases, which are about the rule.
+    pub(crate) fn configure(
+        &self,
+        rule: &Rule,
+        policy: &Policy,
+        register: &Arc<Register>,
+    ) -> Result<Activated, ActivateError> {
+        configure(&self.loader, rule, policy, register)
+    }
+
+    /// What the rule's schema has against the settings.
+    pub(crate) fn refused(
+        &self,
+        rule: &Rule,
+        policy: &Policy,
+    ) -> Result<Vec<SettingsProblem>, ActivateError> {
+        refused(&self.loader, rule, policy)
     }
 
     /// How instances of a rule come to be configured, as far as it can be told without settings.

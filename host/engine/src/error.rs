@@ -83,7 +83,7 @@ pub enum LoadError {
 pub struct SettingsProblem {
     /// JSON pointer into the settings.
     pub pointer: String,
-    /// What is wrong, as the rule says.
+    /// What is wrong, as the rule or its schema says.
     pub message: String,
 }
 

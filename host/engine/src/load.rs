@@ -29,8 +29,10 @@ use crate::{
         about::{About, about},
         output::DeclaredReason,
     },
+    policy::settings::Schema,
     sandbox::{
         Sandboxes,
+        contain::contained,
         program::{Program, ProgramError},
     },
 };
@@ -67,21 +69,27 @@ impl Loader {
         let name = self.name("rule", &digest, &[]);
         let known = self.cached(&name).and_then(|content| serde_json::from_slice::<About>(&content).ok());
         let bytes: Arc<[u8]> = bytes.into();
-        let rule = |about| Rule {
-            digest: digest.clone(),
-            about: Arc::new(about),
-            bytes: Arc::clone(&bytes),
-            prepared: Arc::default(),
+        let rule = |about: About| {
+            let schema = contained(|| Schema::new(&about.settings_schema)).unwrap_or_else(Err);
+            let wrong = |what| LoadError::Description(format!("`settings-schema`, {what}"));
+            Ok::<_, LoadError>(Rule {
+                digest: digest.clone(),
+                schema: Arc::new(schema.map_err(wrong)?),
+                about: Arc::new(about),
+                bytes: Arc::clone(&bytes),
+                prepared: Arc::default(),
+            })
         };
         if let Some(about) = known {
-            return Ok(rule(about));
+            return rule(about);
         }
         let prepared = self.prepare(&digest, &bytes)?;
         let about = self.describe(&prepared.program)?;
-        if let (Some(cache), Ok(content)) = (&self.cache, serde_json::to_vec(&about)) {
+        let content = serde_json::to_vec(&about);
+        let rule = rule(about)?;
+        if let (Some(cache), Ok(content)) = (&self.cache, content) {
             cache.put(&name, &content);
         }
-        let rule = rule(about);
         // The cell is new: nobody else can have filled it.
         let _ = rule.prepared.set(prepared);
         Ok(rule)

@@ -3,6 +3,7 @@
 
 pub(crate) mod activate;
 pub(crate) mod rulings;
+pub(crate) mod settings;
 mod snapshot;
 
 use std::sync::Arc;

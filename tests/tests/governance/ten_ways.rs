@@ -8,7 +8,10 @@ use paasla_engine::travelling::{CaseFiles, with_cases};
 use paasla_tests::{Ask, Got, Office, ask::agent, office};
 use serde_json::{Value, json};
 
-use super::scene::{POLICY, Scene, configure, refuses, small, soon, without_names};
+use super::{
+    guests::{answer::with_schema, guest::Guest},
+    scene::{POLICY, Scene, configure, refuses, small, soon, without_names},
+};
 
 /// What must be as it was after each of them.
 struct Before {
@@ -192,6 +195,32 @@ fn what_is_no_policy_is_refused_with_the_place_of_each_problem() -> Result<()> {
             && office.see("/policies")?.as_array().is_some_and(|all| all.len() == 1)
     );
     ensure!(scene.generation()? == before.generation);
+    scene.host.stop()
+}
+
+/// The rule would break on any settings: it is asked only about those that its schema takes.
+#[test]
+fn settings_are_checked_by_the_schema_before_any_code_of_the_rule_runs() -> Result<()> {
+    let scene = Scene::new()?;
+    let age = json!({ "type": "integer", "minimum": 1 });
+    let schema = json!({ "type": "object", "additionalProperties": false, "properties": { "age": age } });
+    let breaking = Guest { configure: "unreachable", ..with_schema(&schema.to_string(), &[]) };
+    let rule = scene.office.push(&breaking.component())?;
+    let create = |settings: Value| {
+        let body = office::policy(POLICY, &rule, &settings, &json!({}));
+        scene.office.post(&scene.office.author, "/policies", &body)
+    };
+    let got = create(json!({ "age": 0, "colour": "red" }))?;
+    ensure!(got.status == 422, "{}", got.text);
+    let problems = got.json["problems"].as_array().context("problems")?;
+    let mut told: Vec<_> = problems
+        .iter()
+        .map(|problem| (problem["code"].as_str().unwrap_or(""), problem["place"].as_str().unwrap_or("")))
+        .collect();
+    told.sort_unstable();
+    let both = [("settings_invalid", "/settings/age"), ("settings_invalid", "/settings/colour")];
+    ensure!(told == both, "{}", got.text);
+    refuses(&create(json!({ "age": 1 }))?, 422, "settings_fault", "/settings")?;
     scene.host.stop()
 }
 

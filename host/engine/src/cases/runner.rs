@@ -42,6 +42,9 @@ pub enum RunnerError {
     /// The rule could not be activated.
     #[error("{0}")]
     Activate(ActivateError),
+    /// The rule's schema is stricter than the rule: what the case sets would reach no rule at work.
+    #[error("the schema refuses settings that the rule takes: {0}")]
+    Schema(String),
     /// The case holds what no query holds.
     #[error("the case does not fit: {0}")]
     Case(String),
@@ -113,8 +116,18 @@ impl sdk::testing::Runner for CaseRunner {
                 limits: paasla_core::Limits::default(),
                 vouched_by: paasla_core::Vouching::Ministry,
             };
-            match self.engine.activate(&self.rule, &policy, &register) {
-                Ok(activated) => self.activated = Some((known, activated)),
+            // A case is about the rule: it says its own word of settings that its schema refuses.
+            match self.engine.configure(&self.rule, &policy, &register) {
+                Ok(activated) => {
+                    let refused = self.engine.refused(&self.rule, &policy).map_err(RunnerError::Activate)?;
+                    if !refused.is_empty() {
+                        let one = |p: &SettingsProblem| format!("at `/settings{}`: {}", p.pointer, p.message);
+                        return Err(RunnerError::Schema(
+                            refused.iter().map(one).collect::<Vec<_>>().join("; "),
+                        ));
+                    }
+                    self.activated = Some((known, activated));
+                }
                 Err(ActivateError::Settings(problems)) => {
                     let problem =
                         |p: SettingsProblem| sdk::Problem { pointer: p.pointer, message: p.message };

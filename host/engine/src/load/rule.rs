@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use sha2::{Digest as _, Sha256};
 
 use super::compile::Form;
-use crate::{interface::about::About, sandbox::program::Program};
+use crate::{interface::about::About, policy::settings::Schema, sandbox::program::Program};
 
 /// A rule: checked and described, and compiled when that is needed. Cheap to clone.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub struct Rule {
     pub digest: String,
     /// What it says of itself.
     pub about: Arc<About>,
+    /// What its settings are checked against.
+    pub(crate) schema: Arc<Schema>,
     pub(crate) bytes: Arc<[u8]>,
     pub(super) prepared: Arc<OnceLock<Prepared>>,
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a rule and settings to a policy at work.
 
-use std::{slice, sync::Arc};
+use std::{borrow::Cow, slice, sync::Arc};
 
 use paasla_core::{Policy, Register};
+use serde_json::{Map, Value};
 
 use super::{
     Activated, Post,
@@ -23,10 +24,14 @@ use crate::{
         compile::{Code, Form, Job},
         rule::Rule,
     },
-    sandbox::program::{Program, ProgramError},
+    sandbox::{
+        contain::contained,
+        program::{Program, ProgramError},
+    },
 };
 
-/// Configures a rule for a policy and a register, and snapshots it where that can be done.
+/// Checks settings against the rule's schema, then configures the rule as [`configure`] does. None of its code runs on
+/// settings that the schema refuses.
 ///
 /// # Errors
 /// When the settings are wrong, or the rule breaks on them, or needs more for an instance than a ruling gets.
@@ -36,10 +41,47 @@ pub(crate) fn activate(
     policy: &Policy,
     register: &Arc<Register>,
 ) -> Result<Activated, ActivateError> {
-    let settings = match &policy.settings {
-        serde_json::Value::Null => "{}".to_owned(),
-        settings => settings.to_string(),
-    };
+    let problems = refused(loader, rule, policy)?;
+    if problems.is_empty() {
+        configure(loader, rule, policy, register)
+    } else {
+        Err(ActivateError::Settings(problems))
+    }
+}
+
+/// What a rule's schema has against a policy's settings.
+///
+/// # Errors
+/// When the validator breaks.
+pub(crate) fn refused(
+    loader: &Loader,
+    rule: &Rule,
+    policy: &Policy,
+) -> Result<Vec<SettingsProblem>, ActivateError> {
+    let limits = &loader.sandboxes.config.answer;
+    contained(|| rule.schema.problems(&settings(policy), limits))
+        .map_err(|_| ActivateError::Configure(RuleFault::Host))
+}
+
+/// The settings of a policy: an object without members where it has none.
+fn settings(policy: &Policy) -> Cow<'_, Value> {
+    match &policy.settings {
+        Value::Null => Cow::Owned(Value::Object(Map::new())),
+        settings => Cow::Borrowed(settings),
+    }
+}
+
+/// Configures a rule for a policy and a register, and snapshots it where that can be done.
+///
+/// # Errors
+/// When the settings are wrong, or the rule breaks on them, or needs more for an instance than a ruling gets.
+pub(crate) fn configure(
+    loader: &Loader,
+    rule: &Rule,
+    policy: &Policy,
+    register: &Arc<Register>,
+) -> Result<Activated, ActivateError> {
+    let settings = settings(policy).to_string();
     let sandboxes = &loader.sandboxes;
     let name = loader.name("configured", &rule.digest, &[&settings, register.digest()]);
     let ration = sandboxes.config.ration_for(&policy.limits);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Answers as bytes, the way they lie in a guest's memory from 2048 on.
 
-use super::guest::Guest;
+use super::guest::{Guest, description};
 
 /// Pointer and length as bytes.
 pub fn words((pointer, length): (u32, u32)) -> Vec<u8> {
@@ -128,4 +128,12 @@ pub fn repeating() -> Guest {
         ]),
         ..Guest::default()
     }
+}
+
+/// A rule with a schema of its own, and with more in its memory.
+pub fn with_schema(schema: &str, more: &[(usize, Vec<u8>)]) -> Guest {
+    let mut said = description((0, 0));
+    said[24..32].copy_from_slice(&words((9000, u32::try_from(schema.len()).unwrap())));
+    let own = [(2048, said), (9000, schema.as_bytes().to_vec())];
+    Guest { describe: "i32.const 2048", data: image(&[&own[..], more].concat()), ..Guest::default() }
 }

@@ -25,6 +25,7 @@ mod output_of_review;
 mod output_of_setup;
 mod run;
 mod same;
+mod schema;
 mod shards;
 mod told;
 mod worker;
