@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A record as it is written.
+//! An audit record as it is written: its bytes, and what finds it.
 
 use serde::Deserialize;
 
 use crate::{
+    audit_record::{AuditRecord, Outcome, persons},
     client::ClientId,
-    record::{Outcome, Record, persons},
 };
 
-/// The bytes of a [`Record`], ready to be written, and what of it others look for: whoever asks makes them, so that the
-/// one who writes for all has little to do.
+/// The bytes of an [`AuditRecord`], ready to be written, and what of it others look for. The query's own thread makes them,
+/// so that the one thread that writes for all has little to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     bytes: Vec<u8>,
@@ -54,7 +54,7 @@ impl Entry {
     ///
     /// # Errors
     /// None for a record that this program made: JSON has a form for all that can be in it.
-    pub fn of(record: &Record) -> Result<Self, serde_json::Error> {
+    pub fn of(record: &AuditRecord) -> Result<Self, serde_json::Error> {
         /// Most records fit.
         const USUAL: usize = 6 << 10;
         let mut bytes = Vec::with_capacity(USUAL);

@@ -2,6 +2,7 @@
 //! The words of Pääsla and their algebra: what a query says, what a rule may answer, and how all answers
 //! become one decision. No I/O, no clock, no async: everything here is a function of its input.
 
+pub mod audit_record;
 pub mod client;
 pub mod decision;
 pub mod entry;
@@ -13,7 +14,6 @@ pub mod personal_code;
 pub mod policy;
 pub mod query;
 pub mod reason;
-pub mod record;
 pub mod register;
 pub mod rulebook;
 pub mod ruling;
@@ -23,6 +23,7 @@ pub mod text;
 pub mod value;
 pub mod visibility;
 
+pub use audit_record::{AuditRecord, Outcome, RowCount, RulingSummary};
 pub use client::ClientId;
 pub use decision::{Decision, FieldDecision, RowDecision};
 pub use entry::{Counted, Entry, Finds};
@@ -34,7 +35,6 @@ pub use personal_code::PersonalCode;
 pub use policy::{Limits, Mode, Policy, Scope, Vouching};
 pub use query::{Bundle, Field, GrantView, Query, Subjects};
 pub use reason::{Reason, ReasonText};
-pub use record::{Outcome, Record, RowCount, RulingSummary};
 pub use register::{Register, RegisterField, RowFact};
 pub use rulebook::{
     Rulebook,

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use paasla_core::{Entry, Record};
+use paasla_core::{AuditRecord, Entry};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::{oneshot, watch},
@@ -101,7 +101,7 @@ impl Ledger {
     /// after [`LedgerConfig::wait`], unless a disk that has been quick keeps the thread for longer.
     pub async fn record<T>(
         &self,
-        record: Record,
+        record: AuditRecord,
         meanwhile: impl FnOnce() -> T + Send,
     ) -> Result<T, LedgerError> {
         let entry = Entry::of(&record).map_err(JournalError::refused)?;

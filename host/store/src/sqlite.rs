@@ -26,7 +26,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use paasla_core::{ClientId, Entry, Policy, Record, Rulebook};
+use paasla_core::{AuditRecord, ClientId, Entry, Policy, Rulebook};
 use tokio::task::JoinHandle;
 
 use self::{database::Database, opened::Opened, record::Records, reservation::Reservations};
@@ -149,11 +149,11 @@ impl Store for SqliteStore {
         self.records.append(entries)
     }
 
-    async fn record(&self, id: &str) -> Result<Option<Record>, StoreError> {
+    async fn record(&self, id: &str) -> Result<Option<AuditRecord>, StoreError> {
         Records::get(&self.records, id).await
     }
 
-    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, StoreError> {
+    async fn records(&self, filter: &RecordFilter) -> Result<Vec<AuditRecord>, StoreError> {
         Records::find(&self.records, filter).await
     }
 

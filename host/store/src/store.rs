@@ -2,7 +2,7 @@
 //! What the host asks of its database.
 
 use async_trait::async_trait;
-use paasla_core::{ClientId, Entry, Policy, Record, Rulebook};
+use paasla_core::{AuditRecord, ClientId, Entry, Policy, Rulebook};
 
 use crate::{
     error::StoreError,
@@ -86,7 +86,7 @@ pub trait Store: Governance + Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when it cannot be read.
-    async fn record(&self, id: &str) -> Result<Option<Record>, StoreError>;
+    async fn record(&self, id: &str) -> Result<Option<AuditRecord>, StoreError>;
 
     /// Records that fit the filter, newest first: by instant, then by when they were written. Each condition leads to
     /// the records that it holds of, so a page costs about the same at any size of the store, as long as the most
@@ -95,7 +95,7 @@ pub trait Store: Governance + Send + Sync {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no record with the id `before_id`, [`StoreError::Corrupt`] when one
     /// cannot be read.
-    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, StoreError>;
+    async fn records(&self, filter: &RecordFilter) -> Result<Vec<AuditRecord>, StoreError>;
 
     /// How many records fit the filter, `before_id` and `limit` left aside. It walks over all that fit: bound it
     /// by time where there are many.

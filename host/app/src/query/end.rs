@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use paasla_core::{Outcome, Reason, Record};
+use paasla_core::{AuditRecord, Outcome, Reason};
 
 use super::{Queries, Stop, entry::Draft};
 use crate::{
@@ -88,7 +88,7 @@ impl Queries {
     }
 
     /// Makes a record durable. When that fails, nothing else may be told.
-    pub(super) async fn write(&self, record: Record, id: &str) -> Result<(), NoAnswer> {
+    pub(super) async fn write(&self, record: AuditRecord, id: &str) -> Result<(), NoAnswer> {
         let unavailable = || {
             let retry_after = Some(Duration::from_secs(1));
             NoAnswer::Failed { id: id.to_owned(), code: "record_unavailable", retry_after }

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The audit entry of a query, as it grows from step to step.
+//! The draft of a query's audit record, as it grows from step to step.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use paasla_core::{ClientId, Decision, Outcome, Query, Record, RowCount, Rulebook, RulingSummary};
+use paasla_core::{AuditRecord, ClientId, Decision, Outcome, Query, RowCount, Rulebook, RulingSummary};
 
 use super::ask::Caller;
 
 /// What is known of a query so far. Whatever happens, one record comes of it.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    record: Record,
+    record: AuditRecord,
     arrived: std::time::Instant,
 }
 
 impl Draft {
     /// What every request has.
     pub(crate) fn new(id: &str, generation: u64, caller: &Caller) -> Self {
-        let record = Record {
+        let record = AuditRecord {
             id: id.to_owned(),
             instant: caller.instant,
             outcome: Outcome::Failed,
@@ -111,7 +111,7 @@ impl Draft {
     }
 
     /// An answer: it counts towards the usage of the access right's holder under `basis`.
-    pub(crate) fn answered(mut self, holder: &ClientId, basis: &str, returned: usize) -> Record {
+    pub(crate) fn answered(mut self, holder: &ClientId, basis: &str, returned: usize) -> AuditRecord {
         self.record.usage_basis = Some(basis.to_owned());
         self.record.usage_holder = (*holder != self.record.client).then(|| holder.clone());
         self.record.returned = u32::try_from(returned).unwrap_or(u32::MAX);
@@ -124,7 +124,7 @@ impl Draft {
     }
 
     /// Any other end.
-    pub(crate) fn end(mut self, outcome: Outcome, status: u16, mut codes: Vec<String>) -> Record {
+    pub(crate) fn end(mut self, outcome: Outcome, status: u16, mut codes: Vec<String>) -> AuditRecord {
         codes.dedup();
         self.record.outcome = outcome;
         self.record.status = status;

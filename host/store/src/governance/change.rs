@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Changes: the audit entries of acts on control data.
+//! Changes: the recorded acts on control data.
 
 use serde::{Deserialize, Serialize};
 

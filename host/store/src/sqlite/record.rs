@@ -20,7 +20,7 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use paasla_core::{ClientId, Counted, Entry, Record};
+use paasla_core::{AuditRecord, ClientId, Counted, Entry};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
@@ -242,7 +242,7 @@ impl Records {
     }
 
     /// The record with this id that was written first.
-    pub(super) async fn get(records: &Arc<Self>, id: &str) -> Result<Option<Record>, StoreError> {
+    pub(super) async fn get(records: &Arc<Self>, id: &str) -> Result<Option<AuditRecord>, StoreError> {
         let (of, id) = (Arc::clone(records), id.to_owned());
         let corrupt = StoreError::Corrupt { what: WHAT, key: id.clone() };
         let found = aside(move || {
@@ -257,7 +257,10 @@ impl Records {
     }
 
     /// One page of the records that fit, newest first.
-    pub(super) async fn find(records: &Arc<Self>, filter: &RecordFilter) -> Result<Vec<Record>, StoreError> {
+    pub(super) async fn find(
+        records: &Arc<Self>,
+        filter: &RecordFilter,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
         let (of, mut wanted) = (Arc::clone(records), Wanted::of(filter));
         let limit = usize::try_from(filter.limit.min(RecordFilter::MAX_LIMIT)).unwrap_or(0);
         let before = filter.before_id.clone();
@@ -279,7 +282,7 @@ impl Records {
             let key = filter.before_id.clone().unwrap_or_default();
             return Err(StoreError::NotFound { what: WHAT, key });
         };
-        let whole = |(hit, record): (Hit, Option<Record>)| {
+        let whole = |(hit, record): (Hit, Option<AuditRecord>)| {
             record.ok_or_else(|| StoreError::Corrupt { what: WHAT, key: hit.place.to_string() })
         };
         found.into_iter().map(whole).collect()
@@ -473,12 +476,12 @@ pub(super) fn folder(database: &Path) -> PathBuf {
 }
 
 /// A record that was found; none unless it is as it was written.
-fn read(folder: &Dir, hit: Hit) -> io::Result<Option<Record>> {
+fn read(folder: &Dir, hit: Hit) -> io::Result<Option<AuditRecord>> {
     let bytes = match log::at(folder, hit.place) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         bytes => bytes?,
     };
     // The reader's own error is dropped: it may quote what it could not read.
-    let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+    let record = bytes.and_then(|bytes| serde_json::from_slice::<AuditRecord>(&bytes).ok());
     Ok(record.filter(|record| record.instant == hit.instant))
 }

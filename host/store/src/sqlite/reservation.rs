@@ -246,7 +246,7 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
-    use paasla_core::{Entry, Record};
+    use paasla_core::{AuditRecord, Entry};
     use proptest::{
         prelude::*,
         test_runner::{Config, TestRunner},
@@ -267,7 +267,7 @@ mod tests {
 
     fn entry(id: &str, named: u64, returned: u64, instant: i64) -> Entry {
         let subjects: Vec<String> = (0..named).map(|n| n.to_string()).collect();
-        let record: Record = serde_json::from_value(json!({
+        let record: AuditRecord = serde_json::from_value(json!({
             "id": id, "instant": instant, "outcome": "answered", "status": 200, "codes": ["ok"], "generation": 1,
             "channel": "xroad", "client": "EE/COM/1/a", "subjects": subjects, "usageBasis": BASIS,
             "returned": returned, "cost": 0, "durationUs": 0,

@@ -2,7 +2,7 @@
 //! Records, rulebooks and rules to test with.
 
 use paasla_core::{
-    ClientId, Decision, Entry, Grant, Mode, Outcome, Policy, Query, Reason, Record, RowCount, Rulebook,
+    AuditRecord, ClientId, Decision, Entry, Grant, Mode, Outcome, Policy, Query, Reason, RowCount, Rulebook,
     RulingSummary, Scope, Service, Subjects, Term, term::ConceptKind,
 };
 use paasla_store::{Store, StoreError, StoredRule};
@@ -17,15 +17,15 @@ pub(crate) fn client(subsystem: &str) -> ClientId {
 }
 
 /// Writes records.
-pub(crate) fn append(store: &dyn Store, records: &[Record]) -> Result<(), StoreError> {
+pub(crate) fn append(store: &dyn Store, records: &[AuditRecord]) -> Result<(), StoreError> {
     let entries: Vec<Entry> = records.iter().map(|record| Entry::of(record).unwrap()).collect();
     store.append(&entries)
 }
 
 /// An answered query about two persons.
-pub(crate) fn record() -> Record {
+pub(crate) fn record() -> AuditRecord {
     let id = Uuid::now_v7().to_string();
-    Record {
+    AuditRecord {
         id: id.clone(),
         instant: NOW,
         outcome: Outcome::Answered,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The audit entry of one query. It says who asked, why, on what ground, for which fields, about whom (as keyed
-//! hashes) and what was decided; never what the data said.
+//! The audit record of one query: its entry in the ledger. It says who asked, why, on what ground, for which fields, about
+//! whom (as keyed hashes) and what was decided; never what the data said.
 
 use std::sync::Arc;
 
@@ -69,10 +69,10 @@ pub struct RowCount {
     pub rows: u32,
 }
 
-/// One audit entry.
+/// One audit record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct AuditRecord {
     /// The query's own id (UUID version 7), also the decision's.
     pub id: String,
     /// When the query arrived: milliseconds since 1970-01-01T00:00:00Z.
@@ -146,7 +146,7 @@ pub struct Record {
     pub duration_us: u64,
 }
 
-impl Record {
+impl AuditRecord {
     /// How many persons it counts for: none unless it stands on a legal basis; see [`persons`].
     #[must_use]
     pub fn persons(&self) -> u64 {
