@@ -114,7 +114,7 @@ fn path(service: &Service, names: &Names) -> Value {
          Records stand in the register's order, not in that of the request. A person who is not in the register, or of \
          whom nothing may be told, has no record: to see which of several persons asked for it is, select the field they \
          are looked up by.",
-        service.max_records,
+        service.max_rows,
     );
     json!({ "post": {
         "operationId": names.operation,

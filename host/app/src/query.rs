@@ -85,7 +85,7 @@ impl Queries {
         let mut told = 0;
         let ended = match outcome {
             Ok(answer) => {
-                let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len());
+                let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.rows.len());
                 told = record.persons();
                 reservation.settle(&*self.store, &id, told).await;
                 // Nothing leaves before the record is durable.

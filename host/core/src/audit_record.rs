@@ -12,7 +12,7 @@ use crate::{client::ClientId, decision::Decision, query::Query};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Answered, maybe with no record found.
+    /// Answered, maybe with no row found.
     Answered,
     /// Refused by the grant or by a rule.
     Refused,
@@ -138,7 +138,7 @@ pub struct AuditRecord {
     /// How many refusals it stands for, when it stands for more than itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_for: Option<u64>,
-    /// How many records were returned.
+    /// How many rows were returned.
     pub returned: u32,
     /// Fuel used by all rulings together.
     pub cost: u64,

@@ -36,8 +36,8 @@ pub enum PlanError {
     /// No value, or one of another type than the field's.
     #[error("key {0} of the read has no values, or one of a wrong type")]
     KeyType(usize),
-    /// Too many key values, or too many records asked for.
-    #[error("the read asks for too much: at most {KEY_VALUES_MAX} key values and {LIMIT_MAX} records")]
+    /// Too many key values, or too many rows asked for.
+    #[error("the read asks for too much: at most {KEY_VALUES_MAX} key values and {LIMIT_MAX} rows")]
     TooMuch,
     /// The entity has no such fact.
     #[error("the register has no fact `{0}`")]
@@ -77,7 +77,7 @@ impl Plan {
         Ok(Self { outline, binds, limit: read.limit })
     }
 
-    /// All SQL of the plan: first the records, then one for every group that anything is seen of.
+    /// All SQL of the plan: first the rows of the entity, then one for every group that anything is seen of.
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
         &self.outline.statements
@@ -100,7 +100,7 @@ impl Plan {
         &self.outline.visibilities
     }
 
-    /// The most records of an answer.
+    /// The most rows of an answer, those of groups aside.
     #[must_use]
     pub fn limit(&self) -> u32 {
         self.limit

@@ -169,7 +169,7 @@ mod tests {
             keys: Vec::new(),
             fields: Vec::new(),
             max_subjects: 1,
-            max_records: 1,
+            max_rows: 1,
             purposes: vec!["u:public".to_owned()],
         };
         Rulebook {

@@ -141,7 +141,7 @@ pub(super) fn of_service(description: &Description, service: &Service, names: &N
         "required": ["decision", "records", "more"],
         "properties": {
             "decision": reference(&decision_name),
-            "records": { "type": "array", "maxItems": service.max_records, "items": reference(&names.record) },
+            "records": { "type": "array", "maxItems": service.max_rows, "items": reference(&names.record) },
             "more": { "type": "boolean", "description": "Whether there is more than was told: ask for fewer" },
         },
     });

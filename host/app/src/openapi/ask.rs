@@ -59,7 +59,7 @@ pub(super) fn schemas(
                 "type": ["integer", "null"],
                 "description": "How many records at most; without it as many as the service allows",
                 "minimum": 1,
-                "maximum": service.max_records,
+                "maximum": service.max_rows,
             },
             "context": { "anyOf": [reference(&context), { "type": "null" }] },
         },

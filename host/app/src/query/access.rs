@@ -144,8 +144,8 @@ pub(crate) fn resolve<'a>(
     let purpose = term(ConceptKind::Purpose, &ask.purpose, "purpose_unknown", "purpose");
     let basis = term(ConceptKind::LegalBasis, &ask.legal_basis, "legal_basis_unknown", "legal basis");
     let ground = term(ConceptKind::SpecialGround, &ask.special_ground, "special_ground_unknown", "ground");
-    if ask.limit.is_some_and(|limit| limit > service.max_records) {
-        let message = format!("one query may ask for at most {} records here", service.max_records);
+    if ask.limit.is_some_and(|limit| limit > service.max_rows) {
+        let message = format!("one query may ask for at most {} records here", service.max_rows);
         problems.push(Problem::new("number_out_of_range", ask.places.limit, message));
     }
     if !problems.is_empty() {
@@ -221,7 +221,7 @@ pub(crate) fn resolve<'a>(
         grant: grant.view(),
         facts: Vec::new(),
     });
-    let limit = ask.limit.unwrap_or(service.max_records);
+    let limit = ask.limit.unwrap_or(service.max_rows);
     Ok(Resolved { service, query, asked, names, keys, search, limit, holder: &grant.client, usage_basis })
 }
 

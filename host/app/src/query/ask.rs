@@ -30,7 +30,7 @@ pub struct Ask {
     pub select: Vec<Stated>,
     /// The keys: field and its values.
     pub keys: Vec<Key>,
-    /// How many records at most.
+    /// How many rows at most.
     pub limit: Option<u32>,
     /// Where a request of this door says what an ask may lack.
     pub places: Places,
@@ -45,7 +45,7 @@ pub struct Places {
     pub keys: &'static str,
     /// The purpose and the legal basis.
     pub context: &'static str,
-    /// The number of records.
+    /// The number of rows.
     pub limit: &'static str,
 }
 

@@ -22,9 +22,9 @@ use crate::active::{Ruler, Version};
 pub(crate) struct Reviewed {
     pub(super) rows: Rows,
     pub(super) settled: Vec<RowDecision>,
-    /// Whether there are more records that may be seen than the limit let through.
+    /// Whether there are more rows that may be seen than the limit let through.
     pub(super) more: bool,
-    /// The place from which on records are beyond the limit.
+    /// The place from which on rows are beyond the limit.
     pub(super) end: usize,
 }
 
@@ -142,7 +142,7 @@ impl Queries {
         left.into_iter().collect()
     }
 
-    /// Whether everything that the record was found by is seen in full in it: that it was found would tell the rest.
+    /// Whether everything that the row was found by is seen in full in it: that it was found would tell the rest.
     pub(super) fn may_be_found(&self, resolved: &Resolved<'_>, row: &RowDecision) -> bool {
         let (entity, query) = (&resolved.service.entity, &resolved.query);
         let is_seen =
@@ -204,7 +204,7 @@ impl Told<'_> {
         places.iter().filter_map(|place| Some((*place, self.rows.rows.get(*place)?))).map(input).collect()
     }
 
-    /// Whether conditions apply to a row: a row of a group that is about nobody else stands and falls with its record.
+    /// Whether conditions apply to a row: a row of a group that is about nobody else stands and falls with the row it belongs to.
     fn is_about_a_person(&self, place: usize) -> bool {
         let group = self.rows.rows.get(place).and_then(|row| row.group.as_deref());
         group.is_none_or(|group| {

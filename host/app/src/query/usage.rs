@@ -27,7 +27,7 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// Sets aside what the query may tell of, and gives how many records that are at most. Nothing is, unless a cap holds.
+    /// Sets aside what the query may tell of, and gives how many rows that are at most. Nothing is, unless a cap holds.
     pub(super) async fn make(
         &mut self,
         store: &dyn Store,

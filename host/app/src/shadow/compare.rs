@@ -3,7 +3,7 @@
 //!
 //! Both are run on the same input, after the answer. A query counts as changed when the client would have been told
 //! something else about the data: refused instead of allowed or the other way round, more or less of a field, other
-//! records. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the
+//! rows. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the
 //! register is read for both.
 
 use std::{
@@ -14,12 +14,12 @@ use std::{
 use async_trait::async_trait;
 use paasla_core::{Decision, Field, FieldDecision, Reason, Visibility};
 use paasla_engine::RuleFault;
-use paasla_register::{Plan, ReadError, RecordId, Rows, Source};
+use paasla_register::{Plan, ReadError, RowId, Rows, Source};
 use paasla_store::governance::shadow::{Difference, ShadowOutcome, ShadowSeen};
 
 use super::{Job, Shadow, seen, version};
 use crate::query::access::{Resolved, resolve};
-use crate::query::answer::{Answer, AnswerRow};
+use crate::query::answer::{Answer, GroupRow};
 use crate::query::ask::Ask;
 use crate::query::entry::Draft;
 use crate::query::evaluate::decide;
@@ -44,8 +44,8 @@ enum End {
 /// An answer, and how it came about.
 struct Told {
     decision: Decision,
-    /// The answer and which records are in it; none where the decision says all.
-    answer: Option<(Answer, Vec<RecordId>)>,
+    /// The answer and which rows are in it; none where the decision says all.
+    answer: Option<(Answer, Vec<RowId>)>,
 }
 
 /// The register, read by a thread of the runtime: a thread of low priority must not keep a connection from queries.
@@ -230,9 +230,7 @@ fn in_rows(was: &End, would_be: &End) -> bool {
     match (was, would_be) {
         (End::Answered(was), End::Answered(would_be)) => {
             let matters = |told: &Told| !told.decision.conditions.is_empty() || reviewed(told);
-            matters(was)
-                || matters(would_be)
-                || was.decision.record_limit() != would_be.decision.record_limit()
+            matters(was) || matters(would_be) || was.decision.row_limit() != would_be.decision.row_limit()
         }
         (End::Answered(told), _) | (_, End::Answered(told)) => reviewed(told),
         _ => false,
@@ -281,29 +279,26 @@ fn obligations(was: &Decision, would_be: &Decision) -> Vec<Difference> {
     changed.then(|| whole("obligations", &count(was), &count(would_be), Vec::new())).into_iter().collect()
 }
 
-/// Records that would be there or not, and fields of which something else would be seen in some rows.
-fn rows(
-    (was, were_ids): &(Answer, Vec<RecordId>),
-    (would_be, ids): &(Answer, Vec<RecordId>),
-) -> Vec<Difference> {
-    let before: HashMap<_, _> = were_ids.iter().zip(&was.records).collect();
-    let after: HashMap<_, _> = ids.iter().zip(&would_be.records).collect();
+/// Rows that would be there or not, and fields of which something else would be seen in some of them.
+fn rows((was, were_ids): &(Answer, Vec<RowId>), (would_be, ids): &(Answer, Vec<RowId>)) -> Vec<Difference> {
+    let before: HashMap<_, _> = were_ids.iter().zip(&was.rows).collect();
+    let after: HashMap<_, _> = ids.iter().zip(&would_be.rows).collect();
     let mut other = was.more != would_be.more || after.keys().any(|id| !before.contains_key(id));
     let mut found: BTreeMap<(usize, String), Difference> = BTreeMap::new();
-    let mut note = |was_row: &AnswerRow, row: &AnswerRow| {
+    let mut note = |was_row: &GroupRow, row: &GroupRow| {
         for (place, difference) in cells((was, was_row), (would_be, row)) {
             found.entry((place, difference.kind.clone())).or_insert(difference);
         }
     };
-    for (id, was_record) in &before {
-        let Some(record) = after.get(id) else {
+    for (id, before_row) in &before {
+        let Some(after_row) = after.get(id) else {
             other = true;
             continue;
         };
-        note(&was_record.cells, &record.cells);
-        for (group, were) in &was_record.groups {
+        note(&before_row.cells, &after_row.cells);
+        for (group, were) in &before_row.groups {
             // A group of which nothing may be seen is told by its fields.
-            let Some((_, are)) = record.groups.iter().find(|(name, _)| name == group) else { continue };
+            let Some((_, are)) = after_row.groups.iter().find(|(name, _)| name == group) else { continue };
             other |= were.len() != are.len();
             if were.len() == are.len() {
                 were.iter().zip(are).for_each(|(was_row, row)| note(was_row, row));
@@ -311,17 +306,17 @@ fn rows(
         }
     }
     let told = |answer: &Answer| {
-        let groups = answer.records.iter().flat_map(|record| &record.groups).map(|(_, rows)| rows.len());
+        let groups = answer.rows.iter().flat_map(|row| &row.groups).map(|(_, rows)| rows.len());
         let more = if answer.more { " and more" } else { "" };
-        format!("{} records, {} rows of groups{more}", answer.records.len(), groups.sum::<usize>())
+        format!("{} records, {} rows of groups{more}", answer.rows.len(), groups.sum::<usize>())
     };
     let other = other.then(|| whole("rows", &told(was), &told(would_be), Vec::new()));
     found.into_values().chain(other).collect()
 }
 
 fn cells(
-    (was, was_row): (&Answer, &AnswerRow),
-    (would_be, row): (&Answer, &AnswerRow),
+    (was, was_row): (&Answer, &GroupRow),
+    (would_be, row): (&Answer, &GroupRow),
 ) -> Vec<(usize, Difference)> {
     let places: BTreeSet<usize> = was_row.iter().chain(row).map(|(place, _)| *place).collect();
     let one = |place: usize| {
@@ -339,7 +334,7 @@ struct Seen {
     codes: Vec<String>,
 }
 
-fn seen_in(answer: &Answer, row: &AnswerRow, place: usize) -> Seen {
+fn seen_in(answer: &Answer, row: &GroupRow, place: usize) -> Seen {
     let cell = row.iter().find(|(own, _)| *own == place).map(|(_, cell)| cell);
     let narrowed = cell.and_then(|cell| cell.narrowed.as_ref());
     let decision = narrowed.or_else(|| answer.fields.get(place).map(|field| &field.decision));

@@ -267,12 +267,12 @@ fn is_subset(new: &[String], old: &[String]) -> bool {
 }
 
 fn service_tightens(old: &Service, new: &Service) -> bool {
-    let Service { name, version, title: _, entity, keys, fields, max_subjects, max_records, purposes } = new;
+    let Service { name, version, title: _, entity, keys, fields, max_subjects, max_rows, purposes } = new;
     (name, version, entity) == (&old.name, &old.version, &old.entity)
         && is_subset(keys, &old.keys)
         && is_subset(fields, &old.fields)
         && *max_subjects <= old.max_subjects
-        && *max_records <= old.max_records
+        && *max_rows <= old.max_rows
         && is_subset(purposes, &old.purposes)
         && purposes.is_empty() == old.purposes.is_empty()
 }

@@ -13,12 +13,12 @@ use serde_json::{Map, Value as Json, json};
 use super::words::{self, Part, Wire, Word};
 use paasla_app::{
     Gatehouse,
-    answer::{Answer, AnswerRecord, Cell},
+    answer::{Answer, AnswerRow, Cell},
 };
 
 /// The whole answer.
 pub(super) fn shape(gate: &dyn Gatehouse, answer: &Answer) -> Json {
-    answer.records.iter().filter_map(|record| person(gate, answer, record)).collect()
+    answer.rows.iter().filter_map(|row| person(gate, answer, row)).collect()
 }
 
 /// What became of one value.
@@ -31,11 +31,11 @@ enum Told {
     No,
 }
 
-fn person(gate: &dyn Gatehouse, answer: &Answer, record: &AnswerRecord) -> Option<Json> {
-    let own = members(gate, answer, &record.cells);
+fn person(gate: &dyn Gatehouse, answer: &Answer, row: &AnswerRow) -> Option<Json> {
+    let own = members(gate, answer, &row.cells);
     let mut told = own.is_some();
     let mut object = own.unwrap_or_default();
-    for (group, rows) in &record.groups {
+    for (group, rows) in &row.groups {
         let Some(part) = words::PARTS.iter().find(|part| part.group == Some(group.as_str())) else {
             continue;
         };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The body of a query: `select`, `where`, `limit`, `context`.
 //!
-//! Which fields and keys there are, of what type, and how many subjects and records a service allows, is for the app to say; here
+//! Which fields and keys there are, of what type, and how many subjects and rows a service allows, is for the app to say; here
 //! only the shape is checked. A name in `where` that the register does not know is the caller's own: its place is `/where`.
 
 use std::{borrow::Cow, collections::HashSet, sync::LazyLock};

@@ -161,7 +161,7 @@ pub(crate) fn empty() -> Answer {
         legal_basis: "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e".to_owned(),
         fields: Vec::new(),
         obligations: Vec::new(),
-        records: Vec::new(),
+        rows: Vec::new(),
         more: false,
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The register's own door: what it asks of the gatehouse, and what its answers look like.
 
-use paasla_app::answer::{Answer, AnswerRecord};
+use paasla_app::answer::{Answer, AnswerRow};
 use paasla_core::{Attribute, FieldDecision, Mask, Obligation, Value, Visibility};
 use serde_json::json;
 
@@ -145,7 +145,7 @@ fn answer() -> Answer {
             code: "limit-records".to_owned(),
             attributes: vec![Attribute { name: "count".to_owned(), value: Value::Integer(5) }],
         }],
-        records: vec![AnswerRecord {
+        rows: vec![AnswerRow {
             cells: vec![
                 (1, text("TAMM")),
                 (2, cell(Value::Text("1990".to_owned()), year)),

@@ -10,7 +10,7 @@ use crate::read::Read;
 pub(crate) enum Bind {
     /// The read's date.
     Date,
-    /// One more than the most records: so it is seen that there are more.
+    /// One more than the most rows: so it is seen that there are more.
     Limit,
     /// A value of a key, by their places. Past the key's last value it is the last one again.
     Key {

@@ -87,7 +87,7 @@ impl<N: AsRef<str>> Planner<'_, N> {
             group: None,
             dialect: self.dialect,
             sql,
-            record_key: None,
+            parent_key: None,
             binds: select.binds,
             kinds: select.kinds,
             facts,
@@ -148,14 +148,14 @@ impl<N: AsRef<str>> Planner<'_, N> {
             select.conditions.join(" AND "),
         );
         let one = self.dialect.placeholders(select.binds.len() + 1, 1);
-        let record_key = sql.len()..sql.len() + one.len();
+        let parent_key = sql.len()..sql.len() + one.len();
         sql.push_str(&one);
         sql.push_str(&format!(")) AS \"page\" WHERE \"n\" <= {} ORDER BY \"c0\", \"n\"", GROUP_ROWS_MAX + 1));
         Some(Statement {
             group: Some(group.name().to_owned()),
             dialect: self.dialect,
             sql,
-            record_key: Some(record_key),
+            parent_key: Some(parent_key),
             binds: select.binds,
             kinds: select.kinds,
             facts,

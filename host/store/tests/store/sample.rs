@@ -149,7 +149,7 @@ pub(crate) fn rulebook() -> Rulebook {
             keys: vec!["personalCode".into()],
             fields: vec!["familyName".into()],
             max_subjects: 10,
-            max_records: 10,
+            max_rows: 10,
             purposes: vec!["https://w3id.org/dpv#IdentityVerification".into()],
         }],
         grants: vec![grant("g-1")],
