@@ -57,8 +57,10 @@ pub struct Queries {
 
 /// Why a query has no answer.
 pub(crate) enum Stop<'a> {
-    /// It cannot be understood in the register's terms: the status, and everything that is wrong.
-    Invalid(u16, Vec<Problem>),
+    /// It cannot be understood in the register's terms: everything that is wrong.
+    Invalid(Vec<Problem>),
+    /// There is no such service, or no such version of it.
+    NotFound(Problem),
     /// Refused; the decision, if it came to one.
     Refused(Option<Arc<Decision>>, BTreeSet<Reason>),
     /// It does not fit under a cap.

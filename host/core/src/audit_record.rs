@@ -79,8 +79,6 @@ pub struct AuditRecord {
     pub instant: i64,
     /// How it ended.
     pub outcome: Outcome,
-    /// HTTP status of the answer.
-    pub status: u16,
     /// Stable codes of the reasons or problems; `ok` alone when answered.
     pub codes: Vec<String>,
     /// The rulebook it was decided by; 0 when it did not come that far.

@@ -30,8 +30,11 @@ use paasla_store::{
     governance::token::Role::{self, Auditor, DataManager, Operator, RuleApprover, RuleAuthor},
 };
 
-use super::problem::Document;
-use paasla_app::governance::{Governance, refusal::Refusal};
+use super::{problem::Document, status};
+use paasla_app::{
+    governance::{Governance, refusal::Refusal},
+    problem::Problem,
+};
 
 /// One route of this door.
 pub struct Route {
@@ -191,21 +194,24 @@ pub fn router(governance: &Arc<Governance>) -> Router {
 }
 
 /// What a handler that fails sends.
-struct Failed(Refusal);
+struct Failed {
+    status: StatusCode,
+    problems: Vec<Problem>,
+}
 
 impl<E: Into<Refusal>> From<E> for Failed {
     fn from(error: E) -> Self {
-        Self(error.into())
+        let Refusal { kind, problems } = error.into();
+        Self { status: status::of_refusal(kind), problems }
     }
 }
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        let Refusal { status, problems } = self.0;
-        if status < 500 {
+        let Self { status, problems } = self;
+        if status.is_client_error() {
             return Document::invalid(None, status, &problems).into_response();
         }
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (code, message) = problems.into_iter().next().map_or_else(
             || ("internal", "the host failed; nothing changed".to_owned()),
             |problem| (problem.code, problem.message),
@@ -222,10 +228,10 @@ type Answer<T> = Result<T, Failed>;
 
 /// Something that is not there.
 fn not_found(what: &str, name: &str) -> Failed {
-    Failed(Refusal::not_found(what, name))
+    Refusal::not_found(what, name).into()
 }
 
 /// A store that cannot be read.
 fn unread(error: StoreError) -> Failed {
-    Failed(error.into())
+    error.into()
 }

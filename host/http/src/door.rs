@@ -97,7 +97,7 @@ pub(super) async fn pass<W: Words>(
     };
     let work = async {
         if let Err(problem) = body::check_type(&parts.headers) {
-            problems.decisive(415, problem);
+            problems.decisive(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem);
         }
         let body = read(doors, sent, &mut problems).await;
         let Some(place) = doors.admission.enter(share) else {
@@ -135,11 +135,11 @@ pub(super) async fn turn_away(
     let channel = match uri.path() {
         path if path.starts_with("/xroad/") => "xroad",
         path if path.starts_with("/rr/") => "rr",
-        _ => return Document::invalid(None, status.as_u16(), &[problem]).into_response(),
+        _ => return Document::invalid(None, status, &[problem]).into_response(),
     };
     let envelope = envelope::read(headers, false, &mut Problems::default());
     let Some(client) = envelope.client.clone() else {
-        return Document::invalid(None, status.as_u16(), &[problem]).into_response();
+        return Document::invalid(None, status, &[problem]).into_response();
     };
     let has_right = doors.gate.has_right(&client);
     let share = doors.admission.share(client.member());
@@ -150,7 +150,7 @@ pub(super) async fn turn_away(
     if share.is_none() {
         return admission::share_used_up().into_response();
     }
-    reject(doors, None, caller, None, status.as_u16(), vec![problem]).await
+    reject(doors, None, caller, None, status, vec![problem]).await
 }
 
 fn caller(
@@ -235,12 +235,12 @@ async fn reject(
     place: Option<Place>,
     caller: Caller,
     service: Option<(String, Option<u32>)>,
-    status: u16,
+    status: StatusCode,
     problems: Vec<Problem>,
 ) -> Response {
     let gate = Arc::clone(&doors.gate);
     let work = async move {
-        let id = gate.reject(caller, service, status, &problems).await;
+        let id = gate.reject(caller, service, &problems).await;
         drop(place);
         (id, problems)
     };

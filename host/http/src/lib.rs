@@ -28,6 +28,7 @@ pub mod router;
 mod rr;
 pub mod serve;
 mod shape;
+mod status;
 pub mod strict_json;
 mod trace;
 mod xroad;

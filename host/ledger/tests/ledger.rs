@@ -95,7 +95,6 @@ fn record(id: impl Into<String>) -> AuditRecord {
         id: id.into(),
         instant: 1_790_000_000_000,
         outcome: Outcome::Refused,
-        status: 403,
         codes: vec!["grant.none".into()],
         generation: 1,
         channel: "xroad".into(),

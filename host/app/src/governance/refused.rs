@@ -115,7 +115,7 @@ impl Governance {
         let target = if deed.target.len() <= LONGEST_TARGET { deed.target } else { "" };
         let (action, token) = (deed.action, deed.actor.token.as_deref());
         tracing::warn!(action, token, target, ?problems, "an act of governance is refused");
-        if refusal.status < 500 {
+        if !refusal.kind.is_the_hosts() {
             let reason: String = deed.reason.trim().chars().take(LONGEST_REASON).collect();
             self.note_refused(Deed { target, reason: &reason, ..deed }, problems).await;
         }

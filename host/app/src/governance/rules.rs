@@ -14,7 +14,14 @@ use paasla_store::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Deed, Governance, actor::Actor, now, refusal::Refusal, shares::Place, vouch};
+use super::{
+    Deed, Governance,
+    actor::Actor,
+    now,
+    refusal::{Refusal, RefusalKind},
+    shares::Place,
+    vouch,
+};
 use crate::{aside::aside, problem::Problem};
 
 /// A signature as it is brought.
@@ -135,7 +142,7 @@ impl Governance {
             let (component, examined) = self.examined(component, cases, place).await?;
             let (about, cases) = examined.map_err(|wrong| {
                 problems.splice(..0, wrong).for_each(drop);
-                Refusal { status: 422, problems: std::mem::take(&mut problems) }
+                Refusal { kind: RefusalKind::Invalid, problems: std::mem::take(&mut problems) }
             })?;
             Refusal::all(problems)?;
             let stored = StoredRule {

@@ -67,7 +67,7 @@ impl Shares {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::refusal::RefusalKind, *};
 
     /// Of a place that is not free until the test lets go of it, it does not matter how long anybody waits.
     fn shares(places: usize) -> Shares {
@@ -82,7 +82,7 @@ mod tests {
     async fn one_token_has_a_quarter_and_no_more() {
         let shares = shares(8);
         let greedy = [shares.place(&actor("a")).await.unwrap(), shares.place(&actor("a")).await.unwrap()];
-        assert_eq!(shares.place(&actor("a")).await.unwrap_err().status, 503);
+        assert_eq!(shares.place(&actor("a")).await.unwrap_err().kind, RefusalKind::Unavailable);
         let others: Vec<Place> = {
             let mut others = Vec::new();
             for other in ["b", "c", "d", "b", "c", "d"] {
@@ -90,7 +90,11 @@ mod tests {
             }
             others
         };
-        assert_eq!(shares.place(&actor("e")).await.unwrap_err().status, 503, "all are taken");
+        assert_eq!(
+            shares.place(&actor("e")).await.unwrap_err().kind,
+            RefusalKind::Unavailable,
+            "all are taken"
+        );
         drop((greedy, others));
         shares.place(&actor("e")).await.unwrap();
         let own = shares.own.lock().unwrap();

@@ -14,7 +14,11 @@ use paasla_store::{
     },
 };
 
-use super::{Deed, Governance, past::StandIn, refusal::Refusal};
+use super::{
+    Deed, Governance,
+    past::StandIn,
+    refusal::{Refusal, RefusalKind},
+};
 use crate::{
     StartError, Then,
     active::{Active, BuildError, build},
@@ -84,7 +88,7 @@ impl From<NotReady> for Refusal {
         match error {
             NotReady::Build(BuildError(problems)) => {
                 let problem = |what: String| Problem::new("rulebook_wrong", "rulebook", what);
-                Self { status: 422, problems: problems.into_iter().map(problem).collect() }
+                Self { kind: RefusalKind::Invalid, problems: problems.into_iter().map(problem).collect() }
             }
             NotReady::Store(error) => error.into(),
             NotReady::Broken => Self::internal(),

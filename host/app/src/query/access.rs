@@ -49,7 +49,8 @@ impl Resolved<'_> {
 
 /// Why a query cannot be decided.
 pub(crate) enum Unresolved {
-    Invalid(u16, Vec<Problem>),
+    Invalid(Vec<Problem>),
+    NotFound(Problem),
     Refused(Reason),
 }
 
@@ -72,7 +73,8 @@ impl Queries {
         let mut resolved = resolve(active, &self.description, ask, id, date).map_err(|unresolved| {
             draft.service_if_known(&active.rulebook, &ask.service, ask.version);
             match unresolved {
-                Unresolved::Invalid(status, problems) => Stop::Invalid(status, problems),
+                Unresolved::Invalid(problems) => Stop::Invalid(problems),
+                Unresolved::NotFound(problem) => Stop::NotFound(problem),
                 Unresolved::Refused(reason) => Stop::Refused(None, BTreeSet::from([reason])),
             }
         })?;
@@ -94,7 +96,8 @@ impl Queries {
         let active = self.active.load();
         let Some(date) = self.description.date_at(ask.caller.instant) else { return Vec::new() };
         match resolve(&active, &self.description, ask, "", date) {
-            Err(Unresolved::Invalid(_, problems)) => problems,
+            Err(Unresolved::Invalid(problems)) => problems,
+            Err(Unresolved::NotFound(problem)) => vec![problem],
             Ok(_) | Err(Unresolved::Refused(_)) => Vec::new(),
         }
     }
@@ -149,7 +152,7 @@ pub(crate) fn resolve<'a>(
         problems.push(Problem::new("number_out_of_range", ask.places.limit, message));
     }
     if !problems.is_empty() {
-        return Err(Unresolved::Invalid(400, problems));
+        return Err(Unresolved::Invalid(problems));
     }
 
     let wanted = Wanted {
@@ -254,7 +257,7 @@ fn search(
 }
 
 fn service<'a>(active: &'a Active, ask: &Ask) -> Result<&'a Service, Unresolved> {
-    let not_found = |code, message: &str| Unresolved::Invalid(404, vec![Problem::new(code, "url", message)]);
+    let not_found = |code, message: &str| Unresolved::NotFound(Problem::new(code, "url", message));
     let rulebook = &active.rulebook;
     let latest = rulebook
         .latest(&ask.service)
@@ -379,13 +382,10 @@ fn no_grant(none: NoGrant, place: &str) -> Unresolved {
         NoGrant::Basis => {
             refused("grant.basis-not-covered", "No access right of the client stands on this legal basis.")
         }
-        NoGrant::Ambiguous => Unresolved::Invalid(
-            400,
-            vec![Problem::new(
-                "purpose_ambiguous",
-                place,
-                "the client has access rights for several purposes or legal bases here: state which one is meant",
-            )],
-        ),
+        NoGrant::Ambiguous => Unresolved::Invalid(vec![Problem::new(
+            "purpose_ambiguous",
+            place,
+            "the client has access rights for several purposes or legal bases here: state which one is meant",
+        )]),
     }
 }

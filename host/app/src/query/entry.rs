@@ -21,7 +21,6 @@ impl Draft {
             id: id.to_owned(),
             instant: caller.instant,
             outcome: Outcome::Failed,
-            status: 0,
             codes: Vec::new(),
             generation,
             channel: caller.channel.to_owned(),
@@ -115,7 +114,7 @@ impl Draft {
         self.record.usage_basis = Some(basis.to_owned());
         self.record.usage_holder = (*holder != self.record.client).then(|| holder.clone());
         self.record.returned = u32::try_from(returned).unwrap_or(u32::MAX);
-        self.end(Outcome::Answered, 200, vec!["ok".to_owned()])
+        self.end(Outcome::Answered, vec!["ok".to_owned()])
     }
 
     /// Notes that it stands for so many refusals.
@@ -124,10 +123,9 @@ impl Draft {
     }
 
     /// Any other end.
-    pub(crate) fn end(mut self, outcome: Outcome, status: u16, mut codes: Vec<String>) -> AuditRecord {
+    pub(crate) fn end(mut self, outcome: Outcome, mut codes: Vec<String>) -> AuditRecord {
         codes.dedup();
         self.record.outcome = outcome;
-        self.record.status = status;
         self.record.codes = codes;
         self.record.duration_us = micros(self.arrived.elapsed());
         self.record

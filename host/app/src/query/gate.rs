@@ -25,13 +25,12 @@ pub trait Gatehouse: Send + Sync + 'static {
     /// Doors see to it that it goes on to its end when the caller hangs up.
     async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer>;
 
-    /// Records a request of an identified client that could not be understood. Gives back the record's id, or
-    /// none when it could not be written; the door then answers 503. `service` is what the URL says, unchecked.
+    /// Records a request of an identified client that could not be understood. Gives back the record's id, or none when
+    /// it could not be written: the door then says that it cannot answer now. `service` is what the URL says, unchecked.
     async fn reject(
         &self,
         caller: Caller,
         service: Option<(String, Option<u32>)>,
-        status: u16,
         problems: &[Problem],
     ) -> Option<String>;
 
@@ -83,7 +82,6 @@ impl Gatehouse for Queries {
         &self,
         caller: Caller,
         service: Option<(String, Option<u32>)>,
-        status: u16,
         problems: &[Problem],
     ) -> Option<String> {
         let active = self.active.load_full();
@@ -92,8 +90,8 @@ impl Gatehouse for Queries {
         if let Some((name, version)) = service {
             draft.service_if_known(&active.rulebook, &name, version);
         }
-        match self.invalid::<()>(draft, id, status, problems.to_vec()).await {
-            Err(NoAnswer::Invalid { id, .. }) => id,
+        match self.invalid::<()>(draft, id, problems.to_vec()).await {
+            Err(NoAnswer::Invalid { id, .. }) => Some(id),
             _ => None,
         }
     }

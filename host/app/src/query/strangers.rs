@@ -152,7 +152,7 @@ impl Queries {
             let mut draft = Draft::new(&id, self.active.load().rulebook.generation, &refused.last);
             draft.stands_for(refused.counted);
             let codes = vec![CODE.to_owned(), COUNTED.to_owned()];
-            let written = self.write(draft.end(Outcome::Refused, 429, codes), &id).await;
+            let written = self.write(draft.end(Outcome::Refused, codes), &id).await;
             if written.is_err() && !is_last {
                 self.strangers.give_back(refused);
             }

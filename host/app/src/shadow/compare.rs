@@ -215,7 +215,7 @@ fn stopped(stop: Stop<'_>, shadow: Option<&ShadowPolicy>) -> End {
         Stop::Refused(_, reasons) => End::Refused(codes(&reasons)),
         Stop::Capped(_, capped) => End::Refused(codes(&capped.reasons)),
         // The host had no sandbox, or no register: that says nothing of the rules.
-        Stop::Faulted(..) | Stop::Failed(_) | Stop::Invalid(..) => End::Unknown,
+        Stop::Faulted(..) | Stop::Failed(_) | Stop::Invalid(_) | Stop::NotFound(_) => End::Unknown,
     }
 }
 

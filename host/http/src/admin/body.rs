@@ -14,7 +14,10 @@ use crate::{
     body,
     strict_json::{self, Tree},
 };
-use paasla_app::{governance::refusal::Refusal, problem::Problem};
+use paasla_app::{
+    governance::refusal::{Refusal, RefusalKind},
+    problem::Problem,
+};
 
 /// How long the whole of a body may take to arrive.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -48,8 +51,8 @@ pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Answer<T> {
 pub(super) async fn read_up_to<T: DeserializeOwned>(body: Body, limit: usize) -> Answer<T> {
     let bytes = body::collect(body, limit, DEADLINE)
         .await
-        .map_err(|(status, problem)| Failed(Refusal { status, problems: vec![problem] }))?;
-    parse(&bytes).map_err(|problems| Failed(Refusal { status: 422, problems }))
+        .map_err(|(status, problem)| Failed { status, problems: vec![problem] })?;
+    parse(&bytes).map_err(|problems| Refusal { kind: RefusalKind::Invalid, problems }.into())
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem>> {

@@ -72,9 +72,9 @@ fn as_problem(response: Response) -> Response {
     }
     if status.is_server_error() {
         tracing::error!(status = status.as_u16(), "a request of the admin door did not reach its handler");
-        return Failed(Refusal::internal()).into_response();
+        return Failed::from(Refusal::internal()).into_response();
     }
-    Failed(Refusal::invalid("url_invalid", "url", "a part of the address is not what stands there"))
+    Failed::from(Refusal::invalid("url_invalid", "url", "a part of the address is not what stands there"))
         .into_response()
 }
 
@@ -89,7 +89,7 @@ async fn admit(
         let detail = "this needs a token: send it as `Authorization: Bearer <token>`";
         return Err(nobody("token_missing", detail, "Bearer"));
     };
-    let failed = |refusal| Failed(refusal).into_response();
+    let failed = |refusal: Refusal| Failed::from(refusal).into_response();
     let actor = match guard.governance.actor(token).await {
         Ok(Ok(actor)) => actor,
         Ok(Err(why)) => return Err(unknown(why)),
@@ -146,7 +146,7 @@ mod tests {
             .route("/number/{n}", get(|Path(_): Path<u32>| async {}))
             .route("/pair/{a}/{b}", get(|Path(_): Path<(String, u8)>| async {}))
             .route("/extension", get(|Extension(_): Extension<u128>| async {}))
-            .route("/told", get(|| async { Failed(Refusal::not_found("policy", "x")).into_response() }))
+            .route("/told", get(|| async { Failed::from(Refusal::not_found("policy", "x")).into_response() }))
             .layer(middleware::map_response(|response: Response| async { as_problem(response) }));
         for (path, status, code) in [
             ("/number/marked", 422, "url_invalid"),

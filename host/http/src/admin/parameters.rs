@@ -69,6 +69,8 @@ fn decoded(text: &str) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
+    use paasla_app::governance::refusal::RefusalKind;
+
     use super::*;
 
     const KNOWN: [&str; 2] = ["limit", "before"];
@@ -76,8 +78,8 @@ mod tests {
     fn message(query: &str) -> String {
         let refusal = Parameters::read(Some(query), &KNOWN).unwrap_err();
         assert_eq!(
-            (refusal.status, refusal.problems.len(), refusal.problems[0].code),
-            (422, 1, "query_string")
+            (refusal.kind, refusal.problems.len(), refusal.problems[0].code),
+            (RefusalKind::Invalid, 1, "query_string")
         );
         refusal.problems[0].message.clone()
     }
@@ -108,7 +110,7 @@ mod tests {
         for wrong in
             ["limit=1001", "limit=5000", "limit=0", "limit=-1", "limit=", "limit=x", "limit=99999999999"]
         {
-            assert_eq!(read(wrong).limit(5).unwrap_err().status, 422, "{wrong}");
+            assert_eq!(read(wrong).limit(5).unwrap_err().kind, RefusalKind::Invalid, "{wrong}");
         }
     }
 }

@@ -44,7 +44,6 @@ type Reply = Box<dyn Fn(&Ask) -> Result<Answer, NoAnswer> + Send + Sync>;
 pub(crate) struct Rejected {
     pub(crate) caller: Caller,
     pub(crate) service: Option<(String, Option<u32>)>,
-    pub(crate) status: u16,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -87,11 +86,10 @@ impl Gatehouse for Fake {
         &self,
         caller: Caller,
         service: Option<(String, Option<u32>)>,
-        status: u16,
         problems: &[Problem],
     ) -> Option<String> {
         let problems = problems.to_vec();
-        self.rejected.lock().unwrap().push(Rejected { caller, service, status, problems });
+        self.rejected.lock().unwrap().push(Rejected { caller, service, problems });
         self.records.then(|| ID.to_owned())
     }
 
@@ -125,7 +123,7 @@ impl Gatehouse for Fake {
     }
 
     async fn refuse_stranger(&self, caller: Caller, service: Option<(String, Option<u32>)>) -> NoAnswer {
-        let rejected = Rejected { caller, service, status: 403, problems: Vec::new() };
+        let rejected = Rejected { caller, service, problems: Vec::new() };
         self.rejected.lock().unwrap().push(rejected);
         NoAnswer::Refused { id: ID.to_owned(), generation: 7, reasons: [reason()].into() }
     }
@@ -252,7 +250,6 @@ pub(crate) async fn refused(status: u16, request: Request<Body>) -> Vec<String> 
     assert!(house.fake.asks.lock().unwrap().is_empty());
     let rejected = house.fake.rejected.lock().unwrap();
     let [rejected] = rejected.as_slice() else { panic!("recorded {} times", rejected.len()) };
-    assert_eq!(rejected.status, status);
     assert_eq!(rejected.caller.client.to_string(), "EE/GOV/70000562/DHX");
     let listed = got.json["problems"].as_array().unwrap();
     assert_eq!(rejected.problems.len(), listed.len());

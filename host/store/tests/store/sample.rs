@@ -29,7 +29,6 @@ pub(crate) fn record() -> AuditRecord {
         id: id.clone(),
         instant: NOW,
         outcome: Outcome::Answered,
-        status: 200,
         codes: vec!["ok".into()],
         generation: 1,
         channel: "xroad".into(),
