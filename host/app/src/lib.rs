@@ -12,7 +12,6 @@ pub mod governance;
 pub mod health;
 mod lost_lines;
 pub mod nearest;
-pub mod openapi;
 pub mod problem;
 pub mod quarantine;
 pub mod query;
@@ -41,7 +40,7 @@ use shadow::{Shadow, ShadowQueue};
 pub use active::{BuildError, Pool, build, digest as rulebook_digest, unknown_client, unmet};
 pub use lost_lines::LostLines;
 pub use quarantine::{QuarantineSettings, Then};
-pub use query::{answer, ask, gate::Gatehouse, subjects::secret_check};
+pub use query::{answer, ask, catalogue::CatalogueEntry, gate::Gatehouse, subjects::secret_check};
 
 /// What an app is made of.
 pub struct Parts {

@@ -5,6 +5,7 @@
 pub(crate) mod access;
 pub mod answer;
 pub mod ask;
+pub(crate) mod catalogue;
 mod disclose;
 mod end;
 pub(crate) mod entry;

@@ -17,21 +17,22 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use paasla_app::{
-    Gatehouse,
+    CatalogueEntry, Gatehouse,
     answer::{Answer, AnswerField, Cell},
     ask::{Ask, Caller},
     health::Readiness,
-    openapi::{FieldText, Publisher},
     problem::{NoAnswer, Problem},
 };
-use paasla_core::{ClientId, FieldDecision, Reason, ReasonText, Visibility};
+use paasla_core::{ClientId, FieldDecision, Reason, ReasonText, Service, Visibility, Vocabulary};
 use paasla_http::{Doors, Settings, router};
-use paasla_register::description::{Contact, Licence};
+use paasla_register::Description;
 use serde_json::Value;
 use tower::ServiceExt;
 
 /// A personal code that is sent wherever a caller can send something, and must never come back.
 pub(crate) const MARK: &str = "49001010093";
+/// The register that the fake stands before.
+const REGISTER: &str = include_str!("../../../../examples/population-register/register.toml");
 /// The record id that the fake gives.
 pub(crate) const ID: &str = "0192f0c1-0000-7000-8000-000000000001";
 pub(crate) const QUERY: &str = "/xroad/isikud/v1/query";
@@ -136,17 +137,25 @@ impl Gatehouse for Fake {
         self.readiness.clone()
     }
 
-    fn about(&self, _: &str, _: &str) -> Option<FieldText> {
-        Some(FieldText { title: "A field".to_owned(), text: "Väli".to_owned() })
-    }
-
-    fn publisher(&self, _: &str) -> Option<Publisher> {
-        let contact = Contact { name: "Register".to_owned(), ..Contact::default() };
-        Some(Publisher { contact, licence: Licence::default() })
-    }
-
-    fn openapi(&self, service: &str) -> Option<Value> {
-        (service == "isikud").then(|| serde_json::json!({ "openapi": "3.1.0" }))
+    fn catalogue_entry(&self, service: &str) -> Option<CatalogueEntry> {
+        let newest = Service {
+            name: "isikud".to_owned(),
+            version: 1,
+            title: "Isikud / Persons".to_owned(),
+            entity: "person".to_owned(),
+            keys: vec!["personalCode".to_owned()],
+            fields: vec!["givenName".to_owned()],
+            max_subjects: 1,
+            max_rows: 1,
+            purposes: Vec::new(),
+        };
+        let register = Description::from_toml(REGISTER).unwrap();
+        (service == newest.name).then(|| CatalogueEntry {
+            versions: vec![newest.clone()],
+            newest,
+            vocabulary: Vocabulary::default(),
+            register: Arc::new(register),
+        })
     }
 }
 
