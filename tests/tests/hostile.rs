@@ -134,7 +134,7 @@ impl Street {
         store.close().await?;
         ensure!((record.outcome, record.returned) == (Outcome::Failed, 0), "{record:?}");
         let said = record.rulings.iter().rfind(|ruling| ruling.policy == POLICY).context("it is named")?;
-        ensure!(said.said == row.expected, "{said:?}");
+        ensure!(said.calls.to_string() == row.expected, "{said:?}");
         ensure!(said.rule == digest_of(&row.component), "the record names the very bytes");
         let most =
             if row.expected.ends_with("out-of-fuel") { EngineConfig::default().ration.fuel } else { 1 };

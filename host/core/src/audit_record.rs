@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{client::ClientId, decision::Decision, query::Query};
+use crate::{call::Calls, client::ClientId, decision::Decision, query::Query};
 
 /// How a query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,13 +43,14 @@ pub struct RulingSummary {
     pub policy: String,
     /// The rule's digest.
     pub rule: String,
-    /// `abstain`, `refuse`, `narrow`, `quarantined` (its rule was not run), or `fault: <kind>`.
-    pub said: String,
+    /// How each call of it ended.
+    #[serde(rename = "said")]
+    pub calls: Calls,
     /// Fuel that all its calls used.
     pub fuel: u64,
-    /// What it was told of rows: the names of facts, and of fields whose raw values it was given in at least one row.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub told: Vec<String>,
+    /// What it was given of rows: the names of facts, and of fields whose raw values it had in at least one row.
+    #[serde(default, rename = "told", skip_serializing_if = "Vec::is_empty")]
+    pub row_inputs: Vec<String>,
 }
 
 /// In how many rows something became of a field, or of the whole row, for a reason.

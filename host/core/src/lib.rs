@@ -3,6 +3,7 @@
 //! become one decision. No I/O, no clock, no async: everything here is a function of its input.
 
 pub mod audit_record;
+pub mod call;
 pub mod client;
 pub mod decision;
 pub mod entry;
@@ -24,6 +25,7 @@ pub mod value;
 pub mod visibility;
 
 pub use audit_record::{AuditRecord, Outcome, RowCount, RulingSummary};
+pub use call::{Call, CallOutcome, Calls};
 pub use client::ClientId;
 pub use decision::{Decision, FieldDecision, RowDecision};
 pub use entry::{Counted, Entry, Finds};

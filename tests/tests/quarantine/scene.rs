@@ -125,7 +125,7 @@ impl Scene {
     pub(crate) async fn said(&self, got: &Got) -> Result<(String, String)> {
         let record = self.record(got).await?;
         let own = record.rulings.into_iter().find(|ruling| ruling.policy == POLICY);
-        own.map(|ruling| (ruling.said, ruling.rule)).context("the policy is in the record")
+        own.map(|ruling| (ruling.calls.to_string(), ruling.rule)).context("the policy is in the record")
     }
 }
 

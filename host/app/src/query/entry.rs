@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use paasla_core::{AuditRecord, ClientId, Decision, Outcome, Query, RowCount, Rulebook, RulingSummary};
+use paasla_core::{
+    AuditRecord, Call, Calls, ClientId, Decision, Outcome, Query, RowCount, Rulebook, RulingSummary,
+};
 
 use super::ask::Caller;
 
@@ -72,11 +74,11 @@ impl Draft {
         self.record.register = Some(register.to_owned());
     }
 
-    /// Notes what one policy is told of rows, by name.
-    pub(crate) fn told(&mut self, policy: &str, names: BTreeSet<String>) {
-        let known = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
-        if let Some(summary) = known {
-            summary.told = names.into_iter().collect();
+    /// Notes what one policy is given of rows, by name.
+    pub(crate) fn row_inputs(&mut self, policy: &str, names: BTreeSet<String>) {
+        let earlier = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
+        if let Some(summary) = earlier {
+            summary.row_inputs = names.into_iter().collect();
         }
     }
 
@@ -86,20 +88,20 @@ impl Draft {
     }
 
     /// Notes what one policy did. A policy that speaks twice (decide, review) has one entry.
-    pub(crate) fn ruling(&mut self, policy: &str, rule: &str, said: String, fuel: u64) {
+    pub(crate) fn ruling(&mut self, policy: &str, rule: &str, call: Call, fuel: u64) {
         self.record.cost = self.record.cost.saturating_add(fuel);
-        let known = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
-        match known {
+        let earlier = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
+        match earlier {
             Some(summary) => {
                 summary.fuel = summary.fuel.saturating_add(fuel);
-                summary.said = format!("{}, {said}", summary.said);
+                summary.calls.0.push(call);
             }
             None => self.record.rulings.push(RulingSummary {
                 policy: policy.to_owned(),
                 rule: rule.to_owned(),
-                said,
+                calls: Calls(vec![call]),
                 fuel,
-                told: Vec::new(),
+                row_inputs: Vec::new(),
             }),
         }
     }

@@ -2,8 +2,8 @@
 //! What the policies in scope say of a query. A sandbox keeps its thread until it is done, and a few rulings that take
 //! long would keep every thread that answers: then nobody is answered, not even who asks about something else.
 
-use paasla_core::{Decision, Policy, Query, Ruling};
-use paasla_engine::{Activated, RuleFault, decide_all};
+use paasla_core::{Call, CallOutcome, Decision, Policy, Query, Ruling};
+use paasla_engine::{Activated, decide_all};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{Stop, entry::Draft, review::Reviewer};
@@ -31,7 +31,7 @@ pub(crate) fn decide<'a>(
     let mut rulings = Vec::new();
     for ruler in rulers.iter().filter(|ruler| ruler.version.is_none()) {
         let Policy { name, rule, .. } = ruler.at_work.policy();
-        draft.ruling(name, rule, "quarantined".to_owned(), 0);
+        draft.ruling(name, rule, Call::Decide(CallOutcome::Quarantined), 0);
         rulings.push((name.as_str(), Ruling::Refuse(quarantine::refusal(name))));
     }
     if rulings.is_empty() {
@@ -42,11 +42,16 @@ pub(crate) fn decide<'a>(
             let Policy { name, rule, .. } = &*said.policy.policy;
             match said.ruling {
                 Ok(ruling) => {
-                    draft.ruling(name, rule, kind(&ruling).to_owned(), said.fuel);
+                    draft.ruling(name, rule, Call::Decide(outcome(&ruling)), said.fuel);
                     rulings.push((name.as_str(), ruling));
                 }
                 Err(fault) => {
-                    draft.ruling(name, rule, fault_name(&fault), said.fuel);
+                    draft.ruling(
+                        name,
+                        rule,
+                        Call::Decide(CallOutcome::Faulted(fault.kind().to_owned())),
+                        said.fuel,
+                    );
                     return Err(Stop::Faulted(*ruler, fault));
                 }
             }
@@ -68,14 +73,10 @@ pub(super) fn reviewers<'r, 'a>(
     decision.reviewers.iter().filter_map(by_name).filter_map(reviewer)
 }
 
-pub(super) fn fault_name(fault: &RuleFault) -> String {
-    format!("fault: {}", fault.kind())
-}
-
-fn kind(ruling: &Ruling) -> &'static str {
+fn outcome(ruling: &Ruling) -> CallOutcome {
     match ruling {
-        Ruling::Abstain => "abstain",
-        Ruling::Refuse(_) => "refuse",
-        Ruling::Narrow(_) => "narrow",
+        Ruling::Abstain => CallOutcome::Abstained,
+        Ruling::Refuse(_) => CallOutcome::Refused,
+        Ruling::Narrow(_) => CallOutcome::Narrowed,
     }
 }

@@ -5,17 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use paasla_core::{Condition, Decision, Policy, Reason, RowCount, RowDecision, Value, Visibility};
+use paasla_core::{
+    Call, CallOutcome, Condition, Decision, Policy, Reason, RowCount, RowDecision, Value, Visibility,
+};
 use paasla_engine::{Activated, RowInput, RuleFault};
 use paasla_register::{Entity, Row, Rows};
 
-use super::{
-    Queries, Stop,
-    access::Resolved,
-    entry::Draft,
-    evaluate::{at_length, fault_name},
-    rows::shows_all,
-};
+use super::{Queries, Stop, access::Resolved, entry::Draft, evaluate::at_length, rows::shows_all};
 use crate::active::{Ruler, Version};
 
 /// What was read, and what may be seen of each row.
@@ -226,11 +222,11 @@ fn ask<'a>(
     let activated = &version.activated;
     let (said, fuel) = at_length(activated.review_fuel(inputs.len()), || activated.review(query, inputs));
     let Policy { name, rule, .. } = &*activated.policy;
-    draft.told(name, told_names(activated, resolved, inputs));
+    draft.row_inputs(name, input_names(activated, resolved, inputs));
     let fault: RuleFault = match said {
         Ok(rulings) => {
-            let what = if rulings.is_empty() { "review: abstain" } else { "review: narrow" };
-            draft.ruling(name, rule, what.to_owned(), fuel);
+            let outcome = if rulings.is_empty() { CallOutcome::Abstained } else { CallOutcome::Narrowed };
+            draft.ruling(name, rule, Call::Review(outcome), fuel);
             for ruling in &rulings {
                 let place = places.get(ruling.row).copied().unwrap_or(usize::MAX);
                 if let Some(row) = settled.get_mut(place) {
@@ -241,12 +237,12 @@ fn ask<'a>(
         }
         Err(fault) => fault,
     };
-    draft.ruling(name, rule, format!("review: {}", fault_name(&fault)), fuel);
+    draft.ruling(name, rule, Call::Review(CallOutcome::Faulted(fault.kind().to_owned())), fuel);
     Err(Stop::Faulted(*ruler, fault))
 }
 
-/// The names of the facts and fields that a policy was told of in at least one row.
-fn told_names(activated: &Activated, resolved: &Resolved<'_>, inputs: &[RowInput]) -> BTreeSet<String> {
+/// The names of the facts and fields that a policy was given in at least one row.
+fn input_names(activated: &Activated, resolved: &Resolved<'_>, inputs: &[RowInput]) -> BTreeSet<String> {
     let query = &resolved.query;
     let needs = |name: &String| activated.about.row_facts.iter().any(|need| need.name == *name);
     let facts = inputs.iter().flat_map(|row| &row.facts);

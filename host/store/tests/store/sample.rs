@@ -2,8 +2,8 @@
 //! Records, rulebooks and rules to test with.
 
 use paasla_core::{
-    AuditRecord, ClientId, Decision, Entry, Grant, Mode, Outcome, Policy, Query, Reason, RowCount, Rulebook,
-    RulingSummary, Scope, Service, Subjects, Term, term::ConceptKind,
+    AuditRecord, Call, CallOutcome, Calls, ClientId, Decision, Entry, Grant, Mode, Outcome, Policy, Query,
+    Reason, RowCount, Rulebook, RulingSummary, Scope, Service, Subjects, Term, term::ConceptKind,
 };
 use paasla_store::{Store, StoreError, StoredRule};
 use sha2::{Digest as _, Sha256};
@@ -45,9 +45,9 @@ pub(crate) fn record() -> AuditRecord {
         rulings: vec![RulingSummary {
             policy: "minors".into(),
             rule: digest(b"rule"),
-            said: "abstain".into(),
+            calls: Calls(vec![Call::Decide(CallOutcome::Abstained)]),
             fuel: u64::MAX,
-            told: vec!["subject.birth-date".into()],
+            row_inputs: vec!["subject.birth-date".into()],
         }],
         row_decisions: vec![RowCount {
             by: "minors".into(),
