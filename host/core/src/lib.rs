@@ -8,7 +8,6 @@ pub mod client;
 pub mod decision;
 pub mod entry;
 pub mod grant;
-pub mod index;
 pub mod json;
 pub mod person;
 pub mod personal_code;
@@ -28,9 +27,8 @@ pub use audit_record::{AuditRecord, Outcome, RowCount, RulingSummary};
 pub use call::{Call, CallOutcome, Calls};
 pub use client::ClientId;
 pub use decision::{Decision, FieldDecision, RowDecision};
-pub use entry::{Counted, Entry, Finds};
+pub use entry::{Entry, IndexRow, UsageDelta};
 pub use grant::{Grant, Quota, Window};
-pub use index::Index;
 pub use jiff::civil::Date;
 pub use person::{Person, is_same_person};
 pub use personal_code::PersonalCode;
@@ -41,6 +39,7 @@ pub use register::{Register, RegisterField, RowFact};
 pub use rulebook::{
     Rulebook,
     diff::{self, MemberDiff, ObjectChange, ObjectDiff, ObjectId, ObjectKind},
+    index::RulebookIndex,
 };
 pub use ruling::{Cap, Condition, Exception, Narrowing, Obligation, RowRuling, Ruling, Test};
 pub use service::Service;

@@ -10,7 +10,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use paasla_core::{ClientId, Counted, Window};
+use paasla_core::{ClientId, UsageDelta, Window};
 
 /// How long after [`Store::reserve`](crate::Store::reserve) was called a query may still be answered. What is reserved for
 /// longer and has no record is free again: nobody was told of it.
@@ -170,9 +170,9 @@ pub(crate) struct Bucket {
 }
 
 /// What records add to each bucket.
-pub(crate) fn additions(counted: &[Counted]) -> BTreeMap<Bucket, i64> {
+pub(crate) fn additions(counted: &[UsageDelta]) -> BTreeMap<Bucket, i64> {
     let mut buckets = BTreeMap::new();
-    for Counted { holder, basis, instant, persons, .. } in counted {
+    for UsageDelta { holder, basis, instant, persons, .. } in counted {
         let persons = i64::try_from(*persons).unwrap_or(i64::MAX);
         for grain in Grain::ALL {
             let start = grain.start(*instant);

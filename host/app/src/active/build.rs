@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use paasla_core::{Index, Mode, Policy, Rulebook};
+use paasla_core::{Mode, Policy, Rulebook, RulebookIndex};
 use paasla_engine::{ActivateError, Engine, Rule, Start};
 use paasla_register::Description;
 use sha2::{Digest as _, Sha256};
@@ -65,7 +65,7 @@ pub fn build(
     }
     policies.sort_by(|one: &AtWork, other| one.policy().name.cmp(&other.policy().name));
     let shadows = shadows.into_iter().map(|version| ShadowPolicy::new(version, &policies)).collect();
-    let (digest, index) = (digest(&rulebook), Index::of(&rulebook));
+    let (digest, index) = (digest(&rulebook), RulebookIndex::of(&rulebook));
     Ok(Active { rulebook, index, digest, policies, shadows })
 }
 

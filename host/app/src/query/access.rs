@@ -6,8 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use paasla_core::{
     ClientId, Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
-    index::Known,
-    rulebook::{NoGrant, Wanted},
+    rulebook::{NoGrant, Wanted, index::IndexedTerm},
     term::ConceptKind,
 };
 use paasla_register::{Description, FieldDescription, FieldType, KeyError};
@@ -163,12 +162,15 @@ pub(crate) fn resolve<'a>(
         basis: basis.map(|known| &known.term),
     };
     let matched = index.grant_for(rulebook, wanted).map_err(|none| no_grant(none, ask.places.context))?;
-    let standing = |stated: Option<&Known>, kind, iri: String| {
+    let standing = |stated: Option<&IndexedTerm>, kind, iri: String| {
         let known = stated.or_else(|| index.term(&rulebook.vocabulary, kind, &iri));
-        known.cloned().unwrap_or_else(|| Known { root: iri.clone(), term: Term { iri, broader: Vec::new() } })
+        known
+            .cloned()
+            .unwrap_or_else(|| IndexedTerm { root: iri.clone(), term: Term { iri, broader: Vec::new() } })
     };
-    let Known { term: purpose, .. } = standing(purpose, ConceptKind::Purpose, matched.purpose);
-    let Known { term: basis, root: usage_basis } = standing(basis, ConceptKind::LegalBasis, matched.basis);
+    let IndexedTerm { term: purpose, .. } = standing(purpose, ConceptKind::Purpose, matched.purpose);
+    let IndexedTerm { term: basis, root: usage_basis } =
+        standing(basis, ConceptKind::LegalBasis, matched.basis);
     if !purpose.is_within_any(&service.purposes) {
         let message = "This service may not be used for the purpose.";
         return Err(Unresolved::Refused(Reason::new("grant", "grant.purpose-not-of-service", message)));

@@ -20,7 +20,7 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use paasla_core::{AuditRecord, ClientId, Counted, Entry};
+use paasla_core::{AuditRecord, ClientId, Entry, UsageDelta};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
@@ -208,7 +208,8 @@ impl Records {
             let Ok((written, places)) = written else { return self.finder.give_up() };
             // Before the finder says that it is written so far: then all that it counts is here.
             let mut recent = self.recent();
-            for Counted { id, holder, basis, instant, persons } in entries.iter().filter_map(Entry::usage) {
+            for UsageDelta { id, holder, basis, instant, persons } in entries.iter().filter_map(Entry::usage)
+            {
                 let of = recent.entry((holder.clone(), basis.clone())).or_default();
                 of.push(Recent { id: id.clone(), written, instant: *instant, persons: *persons });
             }
@@ -361,13 +362,13 @@ impl Records {
     }
 
     /// What this program's own records count that are in a part of a segment.
-    fn counted(&self, segment: u32, from: u64, to: u64) -> Vec<Counted> {
+    fn counted(&self, segment: u32, from: u64, to: u64) -> Vec<UsageDelta> {
         let within = |written: Written| written.segment == segment && from < written.to && written.to <= to;
         let mut counted = Vec::new();
         for ((holder, basis), of) in &*self.recent() {
             for Recent { id, instant, persons, .. } in of.iter().filter(|recent| within(recent.written)) {
                 let (id, holder, basis) = (id.clone(), holder.clone(), basis.clone());
-                counted.push(Counted { id, holder, basis, instant: *instant, persons: *persons });
+                counted.push(UsageDelta { id, holder, basis, instant: *instant, persons: *persons });
             }
         }
         counted
@@ -378,7 +379,7 @@ impl Records {
         records: &Arc<Self>,
         segment: u32,
         from: u64,
-    ) -> Result<Option<(u64, Rest, Vec<Counted>)>, StoreError> {
+    ) -> Result<Option<(u64, Rest, Vec<UsageDelta>)>, StoreError> {
         let of = Arc::clone(records);
         aside(move || {
             let mut counted = Vec::new();
@@ -399,7 +400,7 @@ impl Records {
         to: i64,
         ended: bool,
         id: Option<Id>,
-        counted: &[Counted],
+        counted: &[UsageDelta],
     ) -> Result<bool, StoreError> {
         let mut transaction = records.database.begin().await?;
         let known: Option<(i64, bool)> = sqlx::query_as("SELECT noted, ended FROM segment WHERE number = $1")

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use paasla_core::{ClientId, Counted, Window};
+use paasla_core::{ClientId, UsageDelta, Window};
 use sqlx::SqliteConnection;
 
 use super::{
@@ -175,7 +175,7 @@ impl Reservations {
 }
 
 /// Ends what was reserved for these records: they are in the buckets now.
-pub(super) async fn end(connection: &mut SqliteConnection, counted: &[Counted]) -> Result<(), StoreError> {
+pub(super) async fn end(connection: &mut SqliteConnection, counted: &[UsageDelta]) -> Result<(), StoreError> {
     let ids: Vec<&str> = counted.iter().map(|counted| counted.id.as_str()).collect();
     let ids = serde_json::to_string(&ids).map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     let delete = "DELETE FROM usage_reservation WHERE id IN (SELECT value FROM json_each($1))";

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use paasla_core::{Counted, Window};
+use paasla_core::{UsageDelta, Window};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{
@@ -66,7 +66,7 @@ pub(super) async fn of(
 pub(super) async fn add(
     connection: &mut SqliteConnection,
     pruned_at: &AtomicI64,
-    counted: &[Counted],
+    counted: &[UsageDelta],
 ) -> Result<(), StoreError> {
     /// The order of the texts and numbers is that of the columns.
     const ADDED: &str = "INSERT INTO usage_bucket (client, basis, grain, start, persons) \
@@ -171,7 +171,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("store.db")).await.unwrap();
         let client = "EE/COM/1/a";
-        let counted = |instant, persons| Counted {
+        let counted = |instant, persons| UsageDelta {
             id: String::new(),
             holder: client.to_owned(),
             basis: "b".to_owned(),
