@@ -130,8 +130,8 @@ impl App {
             description,
             active: Arc::clone(&active),
             quarantine,
-            turn: tokio::sync::Mutex::default(),
-            places: governance::Places::default(),
+            change_lock: tokio::sync::Mutex::default(),
+            limits: governance::ActLimits::default(),
             refusals: governance::Refusals::default(),
         });
         // What is out of service is marked before any query is decided.

@@ -12,7 +12,7 @@ use paasla_register::Description;
 use sha2::{Digest as _, Sha256};
 
 use super::{Active, AtWork, Previous, ShadowPolicy, Version, check::check, pool::Pool};
-use crate::governance::past::StandIn;
+use crate::governance::revival::StandIn;
 use crate::query::usage;
 
 /// Why a rulebook cannot be put to work: everything that is wrong with it.

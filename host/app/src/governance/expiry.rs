@@ -5,11 +5,16 @@
 use paasla_core::{Mode, Policy};
 use paasla_store::governance::version::{PolicyVersion, digest_of, version_of};
 
-use super::{Deed, Governance, actor::Actor, refusal::Refusal, turn::Turn};
+use super::{
+    ActContext, Governance,
+    actor::Actor,
+    refusal::Refusal,
+    rulebook_change::{OnUnloadable, RulebookChange},
+};
 
 impl Governance {
-    /// Takes a version that is in force out of it. `versions` are those of its name; the caller holds the governor's
-    /// turn.
+    /// Takes a version that is in force out of it. `versions` are those of its name; the caller holds the change
+    /// lock.
     pub(super) async fn expire(
         &self,
         version: &PolicyVersion,
@@ -26,7 +31,7 @@ impl Governance {
         };
         let actor = Actor::host();
         let name = version.policy.name.as_str();
-        let deed = Deed {
+        let context = ActContext {
             actor: &actor,
             action: "policy.expire",
             target: name,
@@ -34,7 +39,7 @@ impl Governance {
             reason: &reason,
         };
         let digest = version.digest();
-        self.take_turn(deed, |active| {
+        self.change_rulebook(context, OnUnloadable::Refuse, |active| {
             let mut rulebook = active.rulebook.clone();
             let in_force = |own: &Policy| own.mode == Mode::Enforce && own.name == name;
             if !rulebook.policies.iter().any(|own| in_force(own) && digest_of(own) == digest) {
@@ -46,7 +51,7 @@ impl Governance {
                 rulebook.policies.retain(|own| digest_of(own) != back_digest);
                 rulebook.policies.push(Policy { mode: Mode::Enforce, ..back.clone() });
             }
-            Ok(Turn::new(rulebook, Vec::new()))
+            Ok(RulebookChange::new(rulebook, Vec::new()))
         })
         .await?;
         match (back, barred) {

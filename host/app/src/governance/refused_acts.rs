@@ -14,7 +14,7 @@ use paasla_store::governance::{
     token::Role,
 };
 
-use super::{Deed, Governance, actor::Actor, refusal::Refusal};
+use super::{ActContext, Governance, actor::Actor, refusal::Refusal};
 
 /// How many refused acts of one token are noted at once.
 const BURST: u32 = 50;
@@ -102,22 +102,22 @@ impl Governance {
         let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
         let message =
             format!("this needs one of the roles {}, which your token does not have", roles.join(", "));
-        let deed = Deed { actor, action, target, version: None, reason: "" };
-        self.refused(deed, Refusal::forbidden("role_missing", message)).await
+        let context = ActContext { actor, action, target, version: None, reason: "" };
+        self.refused(context, Refusal::forbidden("role_missing", message)).await
     }
 
     /// Notes an act that was refused. What is refused because the store cannot write is in the log only.
-    pub(crate) async fn refused(&self, deed: Deed<'_>, refusal: Refusal) -> Refusal {
-        if !self.refusals.take(deed.actor, Instant::now()) {
+    pub(crate) async fn refused(&self, context: ActContext<'_>, refusal: Refusal) -> Refusal {
+        if !self.refusals.take(context.actor, Instant::now()) {
             return refusal;
         }
         let problems: Vec<String> = refusal.problems.iter().map(|problem| problem.code.to_owned()).collect();
-        let target = if deed.target.len() <= LONGEST_TARGET { deed.target } else { "" };
-        let (action, token) = (deed.action, deed.actor.token.as_deref());
+        let target = if context.target.len() <= LONGEST_TARGET { context.target } else { "" };
+        let (action, token) = (context.action, context.actor.token.as_deref());
         tracing::warn!(action, token, target, ?problems, "an act of governance is refused");
         if !refusal.kind.is_the_hosts() {
-            let reason: String = deed.reason.trim().chars().take(LONGEST_REASON).collect();
-            self.note_refused(Deed { target, reason: &reason, ..deed }, problems).await;
+            let reason: String = context.reason.trim().chars().take(LONGEST_REASON).collect();
+            self.note_refused(ActContext { target, reason: &reason, ..context }, problems).await;
         }
         refusal
     }
@@ -137,22 +137,22 @@ impl Governance {
             let reason = format!("{count} more acts were refused, and not noted one by one");
             let target = actor.token.clone().unwrap_or_default();
             tracing::warn!(token = target, count, "refused acts were not noted one by one");
-            let deed = Deed {
+            let context = ActContext {
                 actor: &actor,
                 action: "acts.refused",
                 target: &target,
                 version: None,
                 reason: &reason,
             };
-            self.note_refused(deed, vec!["too_many_refused".to_owned()]).await;
+            self.note_refused(context, vec!["too_many_refused".to_owned()]).await;
         }
     }
 
-    async fn note_refused(&self, deed: Deed<'_>, problems: Vec<String>) {
-        let change = deed.change(None, None);
+    async fn note_refused(&self, context: ActContext<'_>, problems: Vec<String>) {
+        let change = context.change(None, None);
         let change = NewChange { outcome: ChangeOutcome::Refused, problems, ..change };
         if let Err(error) = self.store.commit(&[], &change).await {
-            tracing::error!(action = deed.action, %error, "a refused act could not be noted");
+            tracing::error!(action = context.action, %error, "a refused act could not be noted");
         }
     }
 }

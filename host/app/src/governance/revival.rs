@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What was in force before, and whether it may come back: by a roll-back, when what took its place expires, or to stand
+//! Revival: which versions that were in force before may come back, by a roll-back, when what took its place expires, or to stand
 //! in for a version in quarantine. What governance has taken out comes back by an approval only.
 
 use paasla_core::{Mode, Policy, Rulebook};
@@ -8,7 +8,7 @@ use paasla_store::{
     governance::version::{PolicyVersion, VersionState, digest_of, version_of},
 };
 
-use super::{Governance, now, vouch};
+use super::{Governance, now, signatures};
 use crate::{
     problem::Problem,
     quarantine::{self, VersionId},
@@ -44,7 +44,7 @@ impl Governance {
             return Ok(None);
         }
         let (keys, signatures) = (self.store.keys().await?, self.store.signatures(&policy.rule).await?);
-        let lost = vouch::lost(&keys, &signatures, &policy.rule, &policy.scope);
+        let lost = signatures::lost(&keys, &signatures, &policy.rule, &policy.scope);
         Ok(lost.map(|Problem { message, .. }| said("key_revoked", policy, &message)))
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The one way in which the rulebook changes: the next generation is built beside the one at work, everything compiled;
+//! Changes of the rulebook, and the one way to make them: the next generation is built beside the one at work, everything compiled;
 //! then it is written; then it takes over in one step. Queries under way finish on theirs.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -15,9 +15,9 @@ use paasla_store::{
 };
 
 use super::{
-    Deed, Governance,
-    past::StandIn,
+    ActContext, Governance,
     refusal::{Refusal, RefusalKind},
+    revival::StandIn,
 };
 use crate::{
     StartError, Then,
@@ -26,9 +26,9 @@ use crate::{
     problem::Problem,
 };
 
-/// What is to be written with the next generation.
+/// The next rulebook, and what is written with it.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct RulebookChange {
     /// The next rulebook; its number is not looked at.
     pub(crate) rulebook: Rulebook,
     /// What is written with it.
@@ -37,7 +37,7 @@ pub(crate) struct Turn {
     cancelled: Vec<String>,
 }
 
-impl Turn {
+impl RulebookChange {
     /// A rulebook, and what is written with it.
     pub(crate) fn new(rulebook: Rulebook, acts: Vec<Act>) -> Self {
         Self { rulebook, acts, cancelled: Vec::new() }
@@ -55,11 +55,12 @@ impl Turn {
 
 /// What is done where the newest rulebook in the store cannot be put to work, because of what another program put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unfit {
+pub(crate) enum OnUnloadable {
     /// The change is refused: it would undo what nobody here has seen.
     Refuse,
-    /// The change is made from the rulebook at work, and takes the place of the newest.
-    PassOver,
+    /// The change is made from the rulebook at work, and supersedes the newest. Roll-backs and the revocation of a key must
+    /// always be possible.
+    Override,
 }
 
 /// Why the next generation is not ready.
@@ -151,46 +152,29 @@ impl Governance {
 }
 
 impl Governance {
-    /// Makes the next generation from the one at work, and puts it to work. The caller holds the governor's turn.
-    pub(crate) async fn take_turn(
+    /// Makes the next generation from the one at work, and puts it to work. The caller holds the change lock.
+    pub(crate) async fn change_rulebook(
         &self,
-        deed: Deed<'_>,
-        make: impl FnMut(&Active) -> Result<Turn, Refusal>,
-    ) -> Result<Committed, Refusal> {
-        self.turn(deed, Unfit::Refuse, make).await
-    }
-
-    /// The same also where the newest rulebook in the store cannot be put to work: for what must always be possible.
-    pub(crate) async fn take_turn_anyway(
-        &self,
-        deed: Deed<'_>,
-        make: impl FnMut(&Active) -> Result<Turn, Refusal>,
-    ) -> Result<Committed, Refusal> {
-        self.turn(deed, Unfit::PassOver, make).await
-    }
-
-    async fn turn(
-        &self,
-        deed: Deed<'_>,
-        unfit: Unfit,
-        mut make: impl FnMut(&Active) -> Result<Turn, Refusal>,
+        context: ActContext<'_>,
+        on_unloadable: OnUnloadable,
+        mut make: impl FnMut(&Active) -> Result<RulebookChange, Refusal>,
     ) -> Result<Committed, Refusal> {
         let mut tries = 0;
         loop {
-            let expected = match unfit {
-                Unfit::Refuse => {
+            let expected = match on_unloadable {
+                OnUnloadable::Refuse => {
                     self.catch_up().await?;
                     self.active.load().rulebook.generation
                 }
-                Unfit::PassOver => self.newest_or_unfit().await?,
+                OnUnloadable::Override => self.newest_or_unloadable().await?,
             };
             let current = self.active.load_full();
-            let Turn { rulebook, mut acts, cancelled } = make(&current)?;
+            let RulebookChange { rulebook, mut acts, cancelled } = make(&current)?;
             let rulebook = Rulebook { generation: expected.saturating_add(1), ..rulebook };
             acts.push(Act::Install { rulebook: Box::new(rulebook.clone()), expected });
             let next = self.ready(rulebook).await?;
             let (before, after) = (current.digest.clone(), next.digest.clone());
-            let change = NewChange { cancelled, ..deed.change(Some(before), Some(after)) };
+            let change = NewChange { cancelled, ..context.change(Some(before), Some(after)) };
             match self.store.commit(&acts, &change).await {
                 Ok(done) => {
                     self.put_to_work(next);
@@ -204,7 +188,7 @@ impl Governance {
     }
 
     /// Takes over what another program has put into the store, if there is something newer. The caller holds the
-    /// governor's turn.
+    /// change lock.
     pub(crate) async fn catch_up(&self) -> Result<(), NotReady> {
         let newest = self.store.newest().await?;
         if newest <= self.active.load().rulebook.generation {
@@ -218,7 +202,7 @@ impl Governance {
     }
 
     /// The number of the newest generation, which is at work now if it can be put to work.
-    pub(crate) async fn newest_or_unfit(&self) -> Result<u64, NotReady> {
+    pub(crate) async fn newest_or_unloadable(&self) -> Result<u64, NotReady> {
         match self.catch_up().await {
             Ok(()) => Ok(self.active.load().rulebook.generation),
             Err(error @ (NotReady::Build(_) | NotReady::Store(StoreError::Corrupt { .. }))) => {
@@ -231,7 +215,7 @@ impl Governance {
     }
 
     /// Makes the rulebook at work ready once more, since other versions may stand in for those in quarantine now. The
-    /// caller holds the governor's turn.
+    /// caller holds the change lock.
     pub(crate) async fn look_at_stand_ins(&self) {
         if self.then == Then::Refuse {
             return;

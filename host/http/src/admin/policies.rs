@@ -27,10 +27,10 @@ use paasla_app::governance::{
     Governance,
     actor::Actor,
     differences::ShadowSummary,
+    lifecycle::{Step, StepOptions},
     policies::NewPolicy,
     proposals::How,
     refusal::Refusal,
-    steps::{Step, StepOptions},
     view::PolicyView,
 };
 
