@@ -6,7 +6,7 @@
 //! answered.
 
 pub mod active;
-mod aside;
+mod blocking;
 pub mod clock;
 pub mod governance;
 pub mod health;

@@ -56,8 +56,8 @@ impl Entry {
     /// None for a record that this program made: JSON has a form for all that can be in it.
     pub fn of(record: &AuditRecord) -> Result<Self, serde_json::Error> {
         /// Most records fit.
-        const USUAL: usize = 6 << 10;
-        let mut bytes = Vec::with_capacity(USUAL);
+        const USUAL_RECORD_BYTES: usize = 6 << 10;
+        let mut bytes = Vec::with_capacity(USUAL_RECORD_BYTES);
         serde_json::to_writer(&mut bytes, record)?;
         let persons = record.persons();
         let basis = record.usage_basis.clone().filter(|_| persons > 0);

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::problem::Document;
 
 /// The part of the places that one member may have, its subsystems together.
-const SHARE: u32 = 4;
+const SHARE_OF_A_MEMBER: u32 = 4;
 
 /// The places there are, and who has how many.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl Admission {
     pub(super) fn share(&self, member: &str) -> Option<Share> {
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         match members.get_mut(member) {
-            Some(count) if *count >= self.all.div_ceil(SHARE) => return None,
+            Some(count) if *count >= self.all.div_ceil(SHARE_OF_A_MEMBER) => return None,
             Some(count) => *count += 1,
             None => {
                 members.insert(member.to_owned(), 1);

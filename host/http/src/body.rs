@@ -13,8 +13,11 @@ use tokio::time::timeout;
 use paasla_app::problem::Problem;
 
 /// How much of an oversized body is read and thrown away, as a multiple of the limit, so that a caller who is still
-/// sending gets to read the answer; and for how long.
-const DRAIN: (usize, Duration) = (8, Duration::from_secs(1));
+/// sending gets to read the answer.
+const DRAIN_LIMITS: usize = 8;
+
+/// How long a body is read and thrown away.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// Reads the whole body.
 ///
@@ -55,7 +58,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, (StatusCode, Prob
         }
     }
     drop(bytes);
-    drain(body, limit.saturating_mul(DRAIN.0)).await;
+    drain(body, limit.saturating_mul(DRAIN_LIMITS)).await;
     Err((
         StatusCode::PAYLOAD_TOO_LARGE,
         Problem::new("body_too_large", "", format!("the body is larger than {limit} bytes")),
@@ -78,7 +81,7 @@ async fn drain(mut body: Body, most: usize) {
             swallowed = swallowed.saturating_add(frame.data_ref().map_or(0, |data| data.len()));
         }
     };
-    let _ = timeout(DRAIN.1, swallow).await;
+    let _ = timeout(DRAIN_TIME, swallow).await;
 }
 
 /// Whether the body is announced as plain JSON in UTF-8.

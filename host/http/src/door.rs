@@ -30,10 +30,10 @@ use paasla_app::{
 };
 
 /// How deep a body may be nested. The deepest that any door reads is 3.
-const DEPTH: usize = 32;
+const MAX_DEPTH: usize = 32;
 
 /// Most answers fit, in bytes.
-const USUAL: usize = 4 << 10;
+const USUAL_ANSWER_BYTES: usize = 4 << 10;
 
 const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 
@@ -104,7 +104,7 @@ pub(super) async fn pass<W: Words>(
             return admission::overloaded().into_response();
         };
         let ask = body.and_then(|body| {
-            let parsed = strict_json::parse(&body, DEPTH).map_err(|problem| problems.push(problem));
+            let parsed = strict_json::parse(&body, MAX_DEPTH).map_err(|problem| problems.push(problem));
             words.ask(&*doors.gate, &envelope, caller(), &parsed.ok()?, &mut problems)
         });
         match ask {
@@ -206,7 +206,7 @@ async fn answer<W: Words>(doors: &Arc<Doors>, place: Place, ask: Ask) -> Respons
     };
     match detached(work).await {
         Some(Ok(answer)) => {
-            let mut body = Vec::with_capacity(USUAL);
+            let mut body = Vec::with_capacity(USUAL_ANSWER_BYTES);
             let mut response = match serde_json::to_writer(&mut body, &W::answer(&*doors.gate, &answer)) {
                 Ok(()) => ([JSON], body).into_response(),
                 Err(_) => broken(),

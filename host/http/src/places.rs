@@ -20,7 +20,7 @@ use tokio::{
 use super::{pulse::Pulse, serve::Settings};
 
 /// How often it is looked whether there is somebody who can give a place up.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The places of one listener, and who has them.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Places {
                 permit = free.as_mut() => return permit.map_err(io::Error::other),
                 () = async {
                     self.want_longest(settings);
-                    sleep(LOOK).await;
+                    sleep(LOOK_EVERY).await;
                 } => {}
             }
         }

@@ -10,7 +10,7 @@ fn is_within(place: &str, other: &str) -> bool {
 }
 
 /// How many problems one answer lists.
-const LISTED: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 
 /// Every problem found so far, and the status that says best what is wrong.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Problems {
 
     /// Adds a problem that has been put together elsewhere.
     pub(super) fn push(&mut self, problem: Problem) {
-        if self.list.len() < LISTED {
+        if self.list.len() < MAX_PROBLEMS {
             self.list.push(problem);
         } else {
             self.unlisted = self.unlisted.saturating_add(1);

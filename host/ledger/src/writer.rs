@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// A disk that takes no longer for a commit, on average, is waited for by whoever asks.
-const QUICK: Duration = Duration::from_micros(700);
+const QUICK_COMMIT_TIME: Duration = Duration::from_micros(700);
 
 /// So many records in one commit are no chance: more come.
-const CROWD: usize = 4;
+const CROWDED_BATCH_RECORDS: usize = 4;
 
 /// A record in the queue, and whom to tell.
 pub(crate) struct Waiting {
@@ -90,7 +90,7 @@ impl Shared {
     }
 
     pub(crate) fn is_quick(&self) -> bool {
-        (1..=nanos(QUICK)).contains(&self.average.load(Ordering::Relaxed))
+        (1..=nanos(QUICK_COMMIT_TIME)).contains(&self.average.load(Ordering::Relaxed))
     }
 
     /// Writes a record for the caller, who has said in the state that somebody writes.
@@ -119,7 +119,7 @@ impl Shared {
     fn next(&self, last: Last) -> Option<Vec<Waiting>> {
         let most = self.config.max_batch.max(1);
         let mut state = self.state();
-        if last.holds && last.records >= CROWD && state.queue.len() < most && !state.closing {
+        if last.holds && last.records >= CROWDED_BATCH_RECORDS && state.queue.len() < most && !state.closing {
             // Still `writing`: whoever comes joins the queue. Those who were told will come back, and when they and those
             // who came meanwhile are here, nobody is left to wait for.
             state.awaited = Some(last.records.saturating_add(last.came).min(most));
@@ -157,7 +157,7 @@ impl Shared {
         }
         if outcome.is_ok() || records == 1 {
             // Nobody writes any more before somebody is told: who comes back at once with the next record meets nobody.
-            let holds = records >= CROWD;
+            let holds = records >= CROWDED_BATCH_RECORDS;
             let mut state = self.state();
             state.writing = holds;
             let came = state.queue.len();

@@ -239,8 +239,8 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// Runs what waits for files on a thread that may wait.
-async fn aside<T: Send + 'static>(
+/// Runs work that waits for files on a thread that may block.
+async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -11,7 +11,7 @@ use paasla_core::{ClientId, Grant, Policy, Rulebook, Scope, term::ConceptKind};
 use crate::problem::Problem;
 
 /// How many letters may be wrong in what is taken for a slip.
-const SLIP: usize = 3;
+const MAX_TYPO_LETTERS: usize = 3;
 
 /// Everything in access rights and policies that can meet no query, for a rulebook that is put together from files.
 /// `policies` are those of the files.
@@ -143,7 +143,7 @@ fn grant_unmet(rulebook: &Rulebook, grant: &Grant) -> Vec<String> {
 pub(super) fn did_you_mean<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> String {
     let plain = |text: &str| text.trim().to_lowercase();
     let distance = |name: &&str| strsim::damerau_levenshtein(&plain(wrong), &plain(name));
-    let near = names.into_iter().min_by_key(distance).filter(|name| distance(name) <= SLIP);
+    let near = names.into_iter().min_by_key(distance).filter(|name| distance(name) <= MAX_TYPO_LETTERS);
     near.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 

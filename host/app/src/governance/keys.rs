@@ -27,7 +27,7 @@ use super::{
 use crate::{active::scope_unmet, quarantine::VersionId};
 
 /// How many characters the name of an owner may have.
-const LONGEST_OWNER: usize = 100;
+const MAX_OWNER_CHARACTERS: usize = 100;
 
 /// A key as it is brought.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -65,7 +65,7 @@ impl Governance {
         let work = async {
             context.check_reason()?;
             actor.check_ministry()?;
-            check_line(&new.owner, LONGEST_OWNER).map_err(|error| {
+            check_line(&new.owner, MAX_OWNER_CHARACTERS).map_err(|error| {
                 let message = format!("say whose key it is: {error}");
                 Refusal::invalid("owner_missing", "/owner", message)
             })?;

@@ -17,7 +17,7 @@ use super::{
     rulebook_change::{OnUnloadable, RulebookChange},
     view::{Life, PolicyView, instant, life, view},
 };
-use crate::{active::Active, aside::aside};
+use crate::{active::Active, blocking::background};
 
 /// How much a clock may differ from the host's: a time that was over no longer ago is taken for now.
 const CLOCKS_DIFFER_MS: i64 = 60_000;
@@ -135,7 +135,7 @@ impl Governance {
         }
         let Some(rule) = self.store.rule(&version.policy.rule).await? else { return Ok(()) };
         let engine = self.engine.clone();
-        let loaded = aside(move || engine.load(&rule.bytes)).await.ok_or_else(Refusal::internal)?;
+        let loaded = background(move || engine.load(&rule.bytes)).await.ok_or_else(Refusal::internal)?;
         let about = loaded.map_err(|_| Refusal::internal())?.about;
         if about.row_facts.is_empty() && about.reads.is_empty() {
             return Ok(());

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     active::{PolicyError, scope_unmet, try_policy},
-    aside::aside,
+    blocking::background,
     problem::Problem,
 };
 
@@ -167,7 +167,7 @@ impl Governance {
                 try_policy(&engine, &description, &rulebook, &policy, &rule.bytes)
             }
         };
-        let tried = aside(work).await.ok_or_else(Refusal::internal)?;
+        let tried = background(work).await.ok_or_else(Refusal::internal)?;
         problems.extend(tried.err().map_or_else(Vec::new, unfit));
         Refusal::all(problems)
     }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     StartError, Then,
     active::{Active, BuildError, build},
-    aside::aside,
+    blocking::background,
     problem::Problem,
 };
 
@@ -129,7 +129,8 @@ impl Governance {
             let active = build(&engine, &description, rulebook, &rules, &pool)?;
             Ok::<_, BuildError>(active.with_previous(&engine, &description, &earlier, &rules, &pool))
         };
-        let done = if at_once { tokio::task::spawn_blocking(work).await.ok() } else { aside(work).await };
+        let done =
+            if at_once { tokio::task::spawn_blocking(work).await.ok() } else { background(work).await };
         Ok(done.ok_or(NotReady::Broken)??)
     }
 

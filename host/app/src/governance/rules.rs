@@ -22,7 +22,7 @@ use super::{
     refusal::{Refusal, RefusalKind},
     signatures,
 };
-use crate::{aside::aside, problem::Problem};
+use crate::{blocking::background, problem::Problem};
 
 /// A signature as it is brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,7 +222,7 @@ impl Governance {
             let examined = examine(&engine, &component, cases, longest);
             (component, examined)
         };
-        aside(work).await.ok_or_else(Refusal::internal)
+        background(work).await.ok_or_else(Refusal::internal)
     }
 
     /// The most bytes that bringing a rule in takes: a component as large as may be in base64 (four for three), its cases

@@ -77,7 +77,7 @@ struct Burst {
 }
 
 /// How many bursts there may be in the time that counts.
-const BURSTS: u32 = 1_000;
+const MAX_BURSTS: u32 = 1_000;
 
 impl VersionId {
     pub(crate) fn of(policy: &Policy) -> Self {
@@ -196,7 +196,7 @@ impl Window {
             self.faults -= past.faults;
         }
         self.faults += 1;
-        match self.bursts.back_mut().filter(|burst| now.saturating_sub(burst.first) < within / BURSTS) {
+        match self.bursts.back_mut().filter(|burst| now.saturating_sub(burst.first) < within / MAX_BURSTS) {
             Some(burst) => {
                 burst.latest = now;
                 burst.faults += 1;

@@ -4,20 +4,16 @@
 
 use paasla_core::{Call, CallOutcome, Decision, Policy, Query, Ruling};
 use paasla_engine::{Activated, decide_all};
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{Stop, entry::Draft, review::Reviewer};
-use crate::{active::Ruler, quarantine};
+use crate::{active::Ruler, blocking::inline_blocking, quarantine};
 
 /// The fuel from which on a ruling may take long: it burns in some ten milliseconds.
-const LONG: u64 = 20_000_000;
+const LONG_RULING_FUEL: u64 = 20_000_000;
 
-/// Runs a ruling that may use so much fuel. If that is much, another thread takes over meanwhile what else this one has
-/// to do.
-pub(super) fn at_length<T>(fuel: u64, work: impl FnOnce() -> T) -> T {
-    let has_others =
-        || Handle::try_current().is_ok_and(|own| own.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if fuel > LONG && has_others() { tokio::task::block_in_place(work) } else { work() }
+/// Runs a ruling that may use so much fuel.
+pub(super) fn run_ruling<T>(fuel: u64, work: impl FnOnce() -> T) -> T {
+    if fuel > LONG_RULING_FUEL { inline_blocking(work) } else { work() }
 }
 
 /// The policies in scope rule, and the rulings are combined. They are asked in the order of their names, and the first
@@ -37,7 +33,7 @@ pub(crate) fn decide<'a>(
     if rulings.is_empty() {
         let versions = || rulers.iter().filter_map(|ruler| ruler.version).map(|version| &version.activated);
         let most = versions().map(Activated::decide_fuel).max().unwrap_or(0);
-        let all = at_length(most, || decide_all(versions(), query));
+        let all = run_ruling(most, || decide_all(versions(), query));
         for (ruler, said) in rulers.iter().zip(all) {
             let Policy { name, rule, .. } = &*said.policy.policy;
             match said.ruling {

@@ -11,7 +11,7 @@ use paasla_core::{
 use paasla_engine::{Activated, RowInput, RuleFault};
 use paasla_register::{Entity, Row, Rows};
 
-use super::{Queries, Stop, access::Resolved, entry::Draft, evaluate::at_length, rows::shows_all};
+use super::{Queries, Stop, access::Resolved, entry::Draft, evaluate::run_ruling, rows::shows_all};
 use crate::active::{Ruler, Version};
 
 /// What was read, and what may be seen of each row.
@@ -220,7 +220,7 @@ fn ask<'a>(
 ) -> Result<(), Stop<'a>> {
     let query = &resolved.query;
     let activated = &version.activated;
-    let (said, fuel) = at_length(activated.review_fuel(inputs.len()), || activated.review(query, inputs));
+    let (said, fuel) = run_ruling(activated.review_fuel(inputs.len()), || activated.review(query, inputs));
     let Policy { name, rule, .. } = &*activated.policy;
     draft.row_inputs(name, input_names(activated, resolved, inputs));
     let fault: RuleFault = match said {

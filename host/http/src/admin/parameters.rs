@@ -8,7 +8,7 @@ use paasla_app::governance::refusal::Refusal;
 use percent_encoding::percent_decode_str;
 
 /// How many of a list one answer holds at most.
-const MOST: u32 = 1_000;
+const MAX_LIMIT: u32 = 1_000;
 
 /// What stands in a query string, each name once.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ impl Parameters {
     pub(super) fn limit(&self, usual: u32) -> Result<u32, Refusal> {
         let what = "a whole number from 1 to 1,000";
         let limit = self.parsed("limit", what)?.unwrap_or(usual);
-        if (1..=MOST).contains(&limit) { Ok(limit) } else { Err(wrong("limit", what)) }
+        if (1..=MAX_LIMIT).contains(&limit) { Ok(limit) } else { Err(wrong("limit", what)) }
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     SERVICE,
-    query::PERSONS,
+    query::MAX_PERSONS,
     words::{PARTS, Part, Wire, Word},
 };
 use crate::{
@@ -96,7 +96,7 @@ fn query() -> Map<String, Value> {
                 "type": "array",
                 "description": "Isikukoodid / Personal codes",
                 "minItems": 1,
-                "maxItems": PERSONS,
+                "maxItems": MAX_PERSONS,
                 "items": code,
             },
             "andmevaljad": reference("Andmevaljad"),
@@ -139,7 +139,7 @@ fn answer(entry: &CatalogueEntry) -> Map<String, Value> {
     });
     let person =
         json!({ "type": "object", "title": "A person", "additionalProperties": false, "properties": person });
-    let persons = json!({ "type": "array", "maxItems": PERSONS, "items": reference("Isik") });
+    let persons = json!({ "type": "array", "maxItems": MAX_PERSONS, "items": reference("Isik") });
     schemas.extend(
         [("Element", coded), ("Riik", country), ("Isik", person), ("Isikud", persons)]
             .map(|(name, schema)| (name.to_owned(), schema)),

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::{aside, failure::failure, file, record};
+use super::{blocking, failure::failure, file, record};
 use crate::{error::StoreError, log::Log};
 
 /// Copies a store into new files: first the database, what is in its write-ahead log included, as it is at one moment, and
@@ -21,7 +21,7 @@ pub async fn copy(database: &Path, to_database: &Path, to_records: &Path) -> Res
     }
     file::refuse_foreign(database).await?;
     let target = to_database.to_path_buf();
-    aside(move || {
+    blocking(move || {
         // Readable by its owner only; SQLite takes an empty file for none.
         std::os::unix::fs::OpenOptionsExt::mode(
             std::fs::OpenOptions::new().write(true).create_new(true),
@@ -41,7 +41,7 @@ pub async fn copy(database: &Path, to_database: &Path, to_records: &Path) -> Res
     copied?;
     let (target, from, into) =
         (to_database.to_path_buf(), record::folder(database), to_records.to_path_buf());
-    aside(move || {
+    blocking(move || {
         std::fs::File::open(target)?.sync_all()?;
         match Log::copy(from, &into) {
             // Nothing was ever recorded, or `check_records` of the copy tells it.

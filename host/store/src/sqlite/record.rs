@@ -26,7 +26,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
 
 use super::{
-    aside,
+    blocking,
     database::Database,
     failure::failure,
     noted::{self, Noted},
@@ -92,7 +92,7 @@ impl Records {
         let without_id: Vec<u32> =
             segments.iter().filter(|(_, noted)| noted.id.is_none()).map(|(number, _)| *number).collect();
         let path = folder(beside);
-        let (log, faults, folder, ids) = aside(move || {
+        let (log, faults, folder, ids) = blocking(move || {
             let log = Log::open(path.clone(), false, above)?;
             let faults = log.check(&segments, &accepted, Depth::New)?;
             if !faults.is_empty() {
@@ -140,13 +140,13 @@ impl Records {
         let readers = records.database.readers()?;
         let (segments, accepted) = (noted::segments(readers).await?, noted::accepted(readers).await?);
         let of = Arc::clone(records);
-        aside(move || of.log.check(&segments, &accepted, Depth::Whole)).await
+        blocking(move || of.log.check(&segments, &accepted, Depth::Whole)).await
     }
 
     /// Has the indexes made anew of segments with which something is wrong.
     pub(super) async fn drop_indexes(records: &Arc<Self>, faults: &[LogFault]) -> Result<(), StoreError> {
         let (of, faults) = (Arc::clone(records), faults.to_vec());
-        aside(move || match of.log.folder() {
+        blocking(move || match of.log.folder() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             folder => find::drop_indexes(&folder?, &faults),
         })
@@ -177,7 +177,7 @@ impl Records {
         let folder = records.folder()?.clone();
         folder.check()?;
         let of = Arc::clone(records);
-        aside(move || {
+        blocking(move || {
             let folder = folder.path();
             if statvfs(folder)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
                 return Err(io::ErrorKind::ReadOnlyFilesystem.into());
@@ -246,7 +246,7 @@ impl Records {
     pub(super) async fn get(records: &Arc<Self>, id: &str) -> Result<Option<AuditRecord>, StoreError> {
         let (of, id) = (Arc::clone(records), id.to_owned());
         let corrupt = StoreError::Corrupt { what: WHAT, key: id.clone() };
-        let found = aside(move || {
+        let found = blocking(move || {
             let Some(hit) = of.finder.by_id(&of.log, &key(&id))? else { return Ok(None) };
             Ok(Some(read(&of.log.folder()?, hit)?.filter(|record| record.id == id)))
         });
@@ -265,7 +265,7 @@ impl Records {
         let (of, mut wanted) = (Arc::clone(records), Wanted::of(filter));
         let limit = usize::try_from(filter.limit.min(RecordFilter::MAX_LIMIT)).unwrap_or(0);
         let before = filter.before_id.clone();
-        let found = aside(move || {
+        let found = blocking(move || {
             if let Some(id) = &before {
                 wanted.before = of.finder.by_id(&of.log, &key(id))?;
                 if wanted.before.is_none() {
@@ -292,7 +292,7 @@ impl Records {
     /// How many records fit.
     pub(super) async fn count(records: &Arc<Self>, filter: &RecordFilter) -> Result<u64, StoreError> {
         let (of, wanted) = (Arc::clone(records), Wanted::of(filter));
-        aside(move || of.finder.count(&of.log, &wanted)).await
+        blocking(move || of.finder.count(&of.log, &wanted)).await
     }
 
     /// Notes what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
@@ -309,7 +309,7 @@ impl Records {
         let mut next = noted.last + 1;
         if records.has_gaps {
             let of = Arc::clone(records);
-            for number in aside(move || log::numbers(&of.log.folder()?)).await? {
+            for number in blocking(move || log::numbers(&of.log.folder()?)).await? {
                 if i64::from(number) >= next && Self::note_segment(records, number.into(), None).await? {
                     next = i64::from(number) + 1;
                 }
@@ -319,7 +319,7 @@ impl Records {
             next += 1;
         }
         let of = Arc::clone(records);
-        aside(move || of.finder.refresh(&of.log)).await
+        blocking(move || of.finder.refresh(&of.log)).await
     }
 
     /// Notes what is in one segment from a byte on; none: from the first, if there is such a segment.
@@ -345,7 +345,7 @@ impl Records {
             let ended = rest == Rest::Ended;
             if noted != Some(to) || ended {
                 let of = Arc::clone(records);
-                let id = aside(move || log::id(&of.log.folder()?, segment)).await?;
+                let id = blocking(move || log::id(&of.log.folder()?, segment)).await?;
                 if !Self::note(records, number, noted, to, ended, id, &counted).await? {
                     // Another program did; it goes on from where it came to.
                     return Ok(true);
@@ -381,7 +381,7 @@ impl Records {
         from: u64,
     ) -> Result<Option<(u64, Rest, Vec<UsageDelta>)>, StoreError> {
         let of = Arc::clone(records);
-        aside(move || {
+        blocking(move || {
             let mut counted = Vec::new();
             // Who makes an index of it tells of what cannot be read.
             let count =
@@ -431,7 +431,7 @@ impl Records {
     /// Takes no more records, and notes what is written.
     pub(super) async fn close(records: &Arc<Self>) -> Result<(), StoreError> {
         let of = Arc::clone(records);
-        aside(move || {
+        blocking(move || {
             of.log.close();
             of.finder.end();
             Ok(())

@@ -31,7 +31,7 @@ use crate::{
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// When a query that others under way are in the way of may be tried again.
-const SOON_MILLIS: i64 = 1_000;
+const OPENS_SOON_MILLIS: i64 = 1_000;
 
 #[derive(Debug)]
 pub(super) struct Reservations {
@@ -218,7 +218,7 @@ impl Counts {
         let under_way = self.open.iter().filter(|open| !open.settled).map(Open::persons);
         let under_way = under_way.fold(0, u64::saturating_add);
         if self.usage.within(window).saturating_sub(under_way) <= most {
-            return Ok(now.saturating_add(SOON_MILLIS));
+            return Ok(now.saturating_add(OPENS_SOON_MILLIS));
         }
         let grain = Grain::of(window);
         let select = "SELECT start, persons FROM usage_bucket \
@@ -240,7 +240,7 @@ impl Counts {
             let sum = buckets.entry(start).or_default();
             *sum = sum.saturating_add(persons);
         }
-        Ok(opens(window, &buckets, most).unwrap_or_else(|| now.saturating_add(SOON_MILLIS)))
+        Ok(opens(window, &buckets, most).unwrap_or_else(|| now.saturating_add(OPENS_SOON_MILLIS)))
     }
 }
 
@@ -442,7 +442,7 @@ mod tests {
 
         assert_eq!(reserve(&store, "d", 1, 100, NOW).await, Reserved::Granted(2));
         // Only who is under way stands in the way.
-        assert_eq!(reserve(&store, "e", 1, 100, NOW).await, full(0, Some(NOW + SOON_MILLIS)));
+        assert_eq!(reserve(&store, "e", 1, 100, NOW).await, full(0, Some(NOW + OPENS_SOON_MILLIS)));
         store.settle("d", 1).await.unwrap();
         assert_eq!(reserve(&store, "e", 1, 100, NOW).await, Reserved::Granted(1));
     }
