@@ -163,5 +163,5 @@ async fn sample(given: &Given, store: &SqliteStore) -> Result<std::sync::Arc<Que
 /// What rules are told of the example's register.
 fn register() -> Result<Arc<Register>> {
     let file = paasla_tests::given::root()?.join("examples/population-register/register.toml");
-    Ok(Arc::clone(Description::from_toml(&std::fs::read_to_string(file)?)?.told()))
+    Ok(Arc::clone(Description::from_toml(&std::fs::read_to_string(file)?)?.for_rules()))
 }

@@ -2,10 +2,10 @@
 //! How governance changes while queries run: from a rule that is brought in to a policy in force, and back.
 //!
 //! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`proposals`]
-//! (what loosens needs two people; `plan` works out what it would change) -> [`rulebook_change`] (the one way in which the rulebook
-//! changes) -> [`schedule`] (what happens by itself). [`revival`] says what may come back.
-//! Every act leaves a change in the store, in the same transaction; one that is refused leaves one too ([`refused_acts`]), and
-//! nothing else. [`sight`] says what of it somebody sees.
+//! (what loosens needs two people; `plan` works out what it would change) -> [`rulebook_change`] (the one way in which
+//! the rulebook changes) -> [`schedule`] (what happens by itself). [`revival`] says what may come back. Every act leaves
+//! a change in the store, in the same transaction; one that is refused leaves one too ([`refused_acts`]), and nothing
+//! else. [`sight`] says what of it somebody sees.
 
 pub mod actor;
 pub mod admission;
@@ -45,7 +45,7 @@ use serde::Deserialize;
 pub(crate) use self::refused_acts::Refusals;
 use self::{actor::Actor, admission::ActAdmission, refusal::Refusal};
 use super::{
-    Then,
+    QuarantineFallback,
     active::{Active, Pool},
     clock,
     quarantine::Quarantine,
@@ -123,7 +123,7 @@ pub struct Governance {
     pub(crate) settings: GovernanceSettings,
     pub(crate) engine: Engine,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) then: Then,
+    pub(crate) then: QuarantineFallback,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) description: Arc<Description>,
     /// The rulebook at work.

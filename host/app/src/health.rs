@@ -236,7 +236,7 @@ impl Health {
         seen.is_ready &= !seen.stopping;
         seen.quarantined = self.active.load().quarantined();
         let lost = &self.lost_lines;
-        seen.log = Log { ok: lost.untold() == 0, lost_lines: lost.count() };
+        seen.log = Log { ok: lost.unreported() == 0, lost_lines: lost.count() };
         let jumped_by = clock::jumped_by();
         seen.clock = Clock { ok: jumped_by == 0, jumped_seconds: jumped_by / 1_000 };
         seen

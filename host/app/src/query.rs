@@ -7,8 +7,8 @@ pub mod answer;
 pub mod ask;
 pub(crate) mod catalogue;
 mod disclose;
+pub(crate) mod draft;
 mod end;
-pub(crate) mod entry;
 pub(crate) mod evaluate;
 pub(crate) mod gate;
 mod read;
@@ -28,7 +28,7 @@ use paasla_register::{Description, Masker, Source};
 use paasla_store::Store;
 
 use self::{
-    access::Resolved, answer::Answer, ask::Ask, entry::Draft, strangers::Strangers, subjects::SubjectKey,
+    access::Resolved, answer::Answer, ask::Ask, draft::Draft, strangers::Strangers, subjects::SubjectKey,
     usage::Reservation,
 };
 use crate::{
@@ -85,12 +85,12 @@ impl Queries {
         };
         let mut reservation = Reservation::default();
         let outcome = self.run(&active, &resolved, &mut draft, &mut reservation).await;
-        let mut told = 0;
+        let mut disclosed = 0;
         let ended = match outcome {
             Ok(answer) => {
                 let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.rows.len());
-                told = record.persons();
-                reservation.settle(&*self.store, &id, told).await;
+                disclosed = record.persons();
+                reservation.settle(&*self.store, &id, disclosed).await;
                 // Nothing leaves before the record is durable.
                 match self.write(record, &id).await {
                     Ok(()) if reservation.holds() => Ok(answer),
@@ -107,7 +107,7 @@ impl Queries {
             }
         };
         // After the record, so that no query waits for policies in shadow.
-        self.shadow.offer(&active, &resolved.query, ask, told);
+        self.shadow.offer(&active, &resolved.query, ask, disclosed);
         ended
     }
 

@@ -60,8 +60,8 @@ struct Job {
     active: Arc<Active>,
     query: Arc<Query>,
     ask: Ask,
-    /// How many persons its answer told of, by its record.
-    told: u64,
+    /// How many persons its answer disclosed, by its audit record.
+    disclosed: u64,
 }
 
 impl ShadowQueue {
@@ -77,11 +77,11 @@ impl ShadowQueue {
     }
 
     /// Takes a query that was decided, if a policy in shadow is concerned. Returns at once.
-    pub(crate) fn offer(&self, active: &Arc<Active>, query: &Arc<Query>, ask: Ask, told: u64) {
+    pub(crate) fn offer(&self, active: &Arc<Active>, query: &Arc<Query>, ask: Ask, disclosed: u64) {
         if !active.shadows().iter().any(|shadow| shadow.concerns(query)) {
             return;
         }
-        let job = Job { active: Arc::clone(active), query: Arc::clone(query), ask, told };
+        let job = Job { active: Arc::clone(active), query: Arc::clone(query), ask, disclosed };
         if let Err(error) = self.jobs.try_send(job) {
             let Job { active, query, .. } = error.into_inner();
             self.miss_all(&active, &query);

@@ -51,8 +51,8 @@ pub struct Exception {
 /// What the host must do, or tell the client, besides answering (XACML: obligation).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Obligation {
-    /// `limit-records` (the host cuts the answer to `count` rows) or `inform-client` (the answer repeats the
-    /// `message` of a declared reason). Anything else is a fault of the rule: an obligation that is not understood must not be lost.
+    /// `limit-records` (the host cuts the answer to `count` rows) or `inform-client` (the answer repeats the `message` of
+    /// a declared reason). Anything else is a fault of the rule: an obligation that is not understood must not be lost.
     pub code: String,
     /// Its parameters.
     pub attributes: Vec<Attribute>,

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tracing::Instrument as _;
 
 use super::{
-    admission::{self, Place},
+    admission::{self, Permit},
     body,
     envelope::{self, Envelope},
     problem::{self, Document},
@@ -64,7 +64,7 @@ pub(super) trait Words {
 /// Takes one request through a door. `problems` are those of the URL.
 ///
 /// First what the head tells: whether there is somebody to hold to account, who may ask at all, and whose share of the
-/// places is not used up. Then the body, and only when it is there a place.
+/// permits is not used up. Then the body, and only when it is there a permit.
 pub(super) async fn pass<W: Words>(
     doors: &Arc<Doors>,
     words: W,
@@ -100,7 +100,7 @@ pub(super) async fn pass<W: Words>(
             problems.decisive(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem);
         }
         let body = read(doors, sent, &mut problems).await;
-        let Some(place) = doors.admission.enter(share) else {
+        let Some(permit) = doors.admission.enter(share) else {
             return admission::overloaded().into_response();
         };
         let ask = body.and_then(|body| {
@@ -108,14 +108,14 @@ pub(super) async fn pass<W: Words>(
             words.ask(&*doors.gate, &envelope, caller(), &parsed.ok()?, &mut problems)
         });
         match ask {
-            Some(ask) if problems.is_empty() => answer::<W>(doors, place, ask).await,
+            Some(ask) if problems.is_empty() => answer::<W>(doors, permit, ask).await,
             None if problems.is_empty() => problem::internal().into_response(),
             understood => {
                 if let Some(ask) = understood {
                     problems.extend(doors.gate.check(&ask));
                 }
                 let (status, problems) = problems.finish();
-                reject(doors, Some(place), caller(), words.service(), status, problems).await
+                reject(doors, Some(permit), caller(), words.service(), status, problems).await
             }
         }
     };
@@ -197,11 +197,11 @@ async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'sta
 }
 
 /// Asks the app.
-async fn answer<W: Words>(doors: &Arc<Doors>, place: Place, ask: Ask) -> Response {
+async fn answer<W: Words>(doors: &Arc<Doors>, permit: Permit, ask: Ask) -> Response {
     let gate = Arc::clone(&doors.gate);
     let work = async move {
         let answer = gate.answer(ask).await;
-        drop(place);
+        drop(permit);
         answer
     };
     match detached(work).await {
@@ -232,7 +232,7 @@ async fn refuse_stranger(
 
 async fn reject(
     doors: &Arc<Doors>,
-    place: Option<Place>,
+    permit: Option<Permit>,
     caller: Caller,
     service: Option<(String, Option<u32>)>,
     status: StatusCode,
@@ -241,7 +241,7 @@ async fn reject(
     let gate = Arc::clone(&doors.gate);
     let work = async move {
         let id = gate.reject(caller, service, &problems).await;
-        drop(place);
+        drop(permit);
         (id, problems)
     };
     match detached(work).await {

@@ -81,11 +81,11 @@ impl Ledger {
     /// When there is no thread to be had.
     pub fn start(journal: Arc<dyn Journal>, config: LedgerConfig) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::new(journal, config));
-        let (told, ended) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
         let writer = Arc::clone(&shared);
         thread::Builder::new().name("paasla-ledger".to_owned()).spawn(move || {
             writer.run();
-            told.send_replace(true);
+            end.send_replace(true);
         })?;
         Ok(Self { shared, wait: config.wait, ended })
     }

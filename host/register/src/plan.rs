@@ -4,17 +4,17 @@
 
 mod bind;
 mod facts;
-mod outline;
 mod statement;
+mod template;
 
 use std::fmt;
 
 use paasla_core::{Value, Visibility};
 
 pub(crate) use self::bind::Bind;
-use self::outline::Outline;
 pub(crate) use self::statement::Part;
 pub use self::statement::Statement;
+use self::template::PlanTemplate;
 pub use crate::read::{KEY_VALUES_MAX, LIMIT_MAX};
 use crate::{description::Description, read::Read, sql::Dialect};
 
@@ -54,7 +54,7 @@ pub enum PlanError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Everything that does not depend on values.
-    outline: Outline,
+    template: PlanTemplate,
     /// For each statement its values.
     binds: Vec<Vec<Value>>,
     limit: u32,
@@ -71,16 +71,16 @@ impl Plan {
         dialect: Dialect,
         read: &Read<N>,
     ) -> Result<Self, PlanError> {
-        let outline = Outline::new(description, dialect, read)?;
+        let template = PlanTemplate::new(description, dialect, read)?;
         let values = |statement: &Statement| statement.binds().iter().map(|bind| bind.value(read)).collect();
-        let binds = outline.statements.iter().map(values).collect();
-        Ok(Self { outline, binds, limit: read.limit })
+        let binds = template.statements.iter().map(values).collect();
+        Ok(Self { template, binds, limit: read.limit })
     }
 
     /// All SQL of the plan: first the rows of the entity, then one for every group that anything is seen of.
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
-        &self.outline.statements
+        &self.template.statements
     }
 
     /// The statements, each with the values that are bound in it.
@@ -97,7 +97,7 @@ impl Plan {
     /// For every field of the read, the most that can be seen of it: a mask that does not fit has become `redact`.
     #[must_use]
     pub fn visibilities(&self) -> &[Visibility] {
-        &self.outline.visibilities
+        &self.template.visibilities
     }
 
     /// The most rows of an answer, those of groups aside.
@@ -108,7 +108,7 @@ impl Plan {
 
     /// The names of the read's fields.
     pub(crate) fn field_name(&self, index: usize) -> Option<&str> {
-        self.outline.field_names.get(index).map(String::as_str)
+        self.template.field_names.get(index).map(String::as_str)
     }
 }
 
@@ -116,7 +116,7 @@ impl fmt::Debug for Plan {
     /// Tells the SQL, none of the values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plan")
-            .field("outline", &self.outline)
+            .field("template", &self.template)
             .field("limit", &self.limit)
             .finish_non_exhaustive()
     }

@@ -81,10 +81,11 @@ pub fn unknown_client(
     if rulebook.grants.iter().any(|grant| may_ask(grant, client)) {
         return None;
     }
-    let told = || rulebook.grants.iter().map(|grant| &grant.client).filter(|other| may_tell(other));
+    let visible_clients =
+        || rulebook.grants.iter().map(|grant| &grant.client).filter(|other| may_tell(other));
     let names: BTreeSet<&str> = match client.subsystem() {
-        Some(_) => told().map(ClientId::as_str).collect(),
-        None => told().map(ClientId::member).collect(),
+        Some(_) => visible_clients().map(ClientId::as_str).collect(),
+        None => visible_clients().map(ClientId::member).collect(),
     };
     Some(format!(
         "no access right names the client `{client}`: it is named in full, as X-Road does, without patterns; a client that \
@@ -231,10 +232,10 @@ mod tests {
     #[test]
     fn what_was_meant_is_told_to_whom_it_may_be() {
         let wrong: ClientId = "EE/gov/7099991".parse().unwrap();
-        let told = unknown_client(&rulebook(), &wrong, |_| true).unwrap();
-        assert!(told.ends_with("did you mean `EE/GOV/70999911`?"), "{told}");
-        let told = unknown_client(&rulebook(), &wrong, |_| false).unwrap();
-        assert!(!told.contains("70999911"), "{told}");
+        let message = unknown_client(&rulebook(), &wrong, |_| true).unwrap();
+        assert!(message.ends_with("did you mean `EE/GOV/70999911`?"), "{message}");
+        let message = unknown_client(&rulebook(), &wrong, |_| false).unwrap();
+        assert!(!message.contains("70999911"), "{message}");
     }
 
     #[test]

@@ -130,8 +130,8 @@ fn sentence(
     }
     let mut fields: Vec<&str> = differences.iter().map(|tally| tally.field.as_str()).collect();
     fields.retain(|field| !field.is_empty());
-    let mut told = std::collections::BTreeSet::new();
-    fields.retain(|field| told.insert(*field));
+    let mut listed = std::collections::BTreeSet::new();
+    fields.retain(|field| listed.insert(*field));
     fields.truncate(5);
     if !fields.is_empty() {
         text += &format!("; these fields: {}", fields.join(", "));

@@ -112,17 +112,17 @@ impl Governance {
             also_for: Vec::new(),
         };
         let versions = self.store.versions(Some(name)).await?;
-        let known = version_of(&versions, &policy);
+        let stored_version = version_of(&versions, &policy);
         // As after a restart: nothing is new, and no generation is made for that.
-        if let Some(known) = known.filter(|_| active.rulebook.policies.contains(&policy)) {
-            return Ok(view(&active, known));
+        if let Some(stored_version) = stored_version.filter(|_| active.rulebook.policies.contains(&policy)) {
+            return Ok(view(&active, stored_version));
         }
-        let version = match known {
-            Some(known) => PolicyVersion {
+        let version = match stored_version {
+            Some(stored_version) => PolicyVersion {
                 state: VersionState::Served,
                 activate_at: None,
                 expires_at: None,
-                ..known.clone()
+                ..stored_version.clone()
             },
             None => PolicyVersion {
                 version: versions.last().map_or(0, |last| last.version).saturating_add(1),
@@ -138,7 +138,7 @@ impl Governance {
                 replaced: None,
             },
         };
-        let is_new = !versions.iter().any(|known| known.version == version.version);
+        let is_new = !versions.iter().any(|stored_version| stored_version.version == version.version);
         let put = if is_new { Act::NewVersion(version.clone()) } else { Act::SetVersion(version.clone()) };
         // Stored before the change: the rulebook is made ready from what the store holds.
         let brought = ActContext { action: "rule.drop-in", target: &stored.digest, ..context };

@@ -22,7 +22,7 @@ impl Governance {
     ) -> Result<(), Refusal> {
         let (back, barred) = self.predecessor(version, versions).await?;
         let reason = match (&back, &barred) {
-            (Some(back), _) => format!("its time is over: {} is in force again", told(versions, back)),
+            (Some(back), _) => format!("its time is over: {} is in force again", label(versions, back)),
             (None, Some(why)) => {
                 let cut: String = why.message.chars().take(300).collect();
                 format!("its time is over, and nothing of its name is in force any more: {cut}")
@@ -58,7 +58,7 @@ impl Governance {
             (Some(back), _) => {
                 tracing::info!(
                     policy = name,
-                    again = told(versions, &back),
+                    again = label(versions, &back),
                     "a policy has expired: what it took the \
                                place of is in force again"
                 );
@@ -74,7 +74,7 @@ impl Governance {
     }
 }
 
-fn told(versions: &[PolicyVersion], policy: &Policy) -> String {
+fn label(versions: &[PolicyVersion], policy: &Policy) -> String {
     version_of(versions, policy).map_or_else(
         || "what came with the seeded rulebook".to_owned(),
         |known| format!("version {}", known.version),

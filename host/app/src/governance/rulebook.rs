@@ -54,10 +54,11 @@ impl Governance {
             number => self.store.rulebook_at(number).await?.ok_or_else(none)?,
         };
         let rulebook = self.seen(actor, rulebook).await?;
-        let known = since(&*self.store, &rulebook).await?;
+        let origins = since(&*self.store, &rulebook).await?;
         let one = |policy: &Policy| {
             let enforced = policy.mode == paasla_core::Mode::Enforce;
-            let since = known.get(&(enforced, digest_of(policy))).cloned().map(|since| since.seen_by(actor));
+            let since =
+                origins.get(&(enforced, digest_of(policy))).cloned().map(|since| since.seen_by(actor));
             PolicySince { name: policy.name.clone(), enforced, since }
         };
         let policies = rulebook.policies.iter().map(one).collect();

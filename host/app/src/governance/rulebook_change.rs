@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Changes of the rulebook, and the one way to make them: the next generation is built beside the one at work, everything compiled;
-//! then it is written; then it takes over in one step. Queries under way finish on theirs.
+//! Changes of the rulebook, and the one way to make them: the next generation is built beside the one at work, everything
+//! compiled; then it is written; then it takes over in one step. Queries under way finish on theirs.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,7 +20,7 @@ use super::{
     revival::StandIn,
 };
 use crate::{
-    StartError, Then,
+    QuarantineFallback, StartError,
     active::{Active, BuildError, build},
     blocking::background,
     problem::Problem,
@@ -109,9 +109,9 @@ impl Governance {
         let mut rules = BTreeMap::new();
         self.fetch(&rulebook.policies, &mut rules).await?;
         let earlier = match self.then {
-            Then::Refuse => Vec::new(),
+            QuarantineFallback::Refuse => Vec::new(),
             // None of it is needed to begin with: what cannot be read is left out, loudly.
-            Then::Previous => self.stand_ins(&rulebook).await.unwrap_or_else(|error| {
+            QuarantineFallback::Previous => self.stand_ins(&rulebook).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "no previous version of a policy is ready: earlier rulebooks cannot be read");
                 Vec::new()
             }),
@@ -218,7 +218,7 @@ impl Governance {
     /// Makes the rulebook at work ready once more, since other versions may stand in for those in quarantine now. The
     /// caller holds the change lock.
     pub(crate) async fn look_at_stand_ins(&self) {
-        if self.then == Then::Refuse {
+        if self.then == QuarantineFallback::Refuse {
             return;
         }
         match self.ready(self.rulebook()).await {

@@ -164,7 +164,7 @@ impl Governance {
         }
         let _lock = self.change_lock.lock().await;
         // Somebody may have brought it in meanwhile, or revoked a key.
-        let known = self.store.rule(digest).await?;
+        let stored_rule = self.store.rule(digest).await?;
         let admission = self.store.admission(digest).await?;
         // One that only others have brought is new to an institution.
         let is_known =
@@ -182,8 +182,9 @@ impl Governance {
         Refusal::all(problems)?;
         acts.extend(fresh.into_iter().map(Act::PutSignature));
         if !acts.is_empty() {
-            let before =
-                known.filter(|_| is_known || context.actor.institution.is_none()).map(|rule| rule.digest);
+            let before = stored_rule
+                .filter(|_| is_known || context.actor.institution.is_none())
+                .map(|rule| rule.digest);
             self.store.commit(&acts, &context.change(before, Some(digest.to_owned()))).await?;
         }
         let view = self.rule(context.actor, digest).await?.ok_or_else(Refusal::internal)?;
@@ -273,7 +274,7 @@ impl Governance {
         new: &[NewSignature],
         place: impl Fn(usize) -> String,
     ) -> Result<(Vec<Signature>, Vec<Problem>), Refusal> {
-        let (keys, known) = (self.keys_for(actor).await?, self.store.signatures(digest).await?);
+        let (keys, stored) = (self.keys_for(actor).await?, self.store.signatures(digest).await?);
         let (mut fresh, mut problems) = (Vec::new(), Vec::new());
         for (index, NewSignature { key, signature, rule }) in new.iter().enumerate() {
             let place = place(index);
@@ -284,7 +285,7 @@ impl Governance {
             }
             if let Some(problem) = signatures::problem(&keys, digest, key, signature, &place) {
                 problems.push(problem);
-            } else if !known.iter().any(|known| known.key == *key) {
+            } else if !stored.iter().any(|own| own.key == *key) {
                 let (key, signature) = (key.clone(), signature.clone());
                 fresh.push(Signature { rule: digest.to_owned(), key, signature, at: now() });
             }

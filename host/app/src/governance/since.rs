@@ -56,7 +56,7 @@ type AtWork = (bool, String);
 /// When the past cannot be read.
 pub async fn since(store: &dyn Store, rulebook: &Rulebook) -> Result<BTreeMap<AtWork, Since>, StoreError> {
     let mut open: BTreeSet<AtWork> = rulebook.policies.iter().map(at_work).collect();
-    let (mut found, mut known) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<AtWork>>::new());
+    let (mut found, mut by_policies) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<AtWork>>::new());
     for info in store.generations().await? {
         if open.is_empty() {
             break;
@@ -64,11 +64,11 @@ pub async fn since(store: &dyn Store, rulebook: &Rulebook) -> Result<BTreeMap<At
         if info.generation > rulebook.generation {
             continue;
         }
-        if !known.contains_key(&info.policies) {
+        if !by_policies.contains_key(&info.policies) {
             let policies = store.policies_at(info.generation).await?.unwrap_or_default();
-            known.insert(info.policies.clone(), policies.iter().map(at_work).collect());
+            by_policies.insert(info.policies.clone(), policies.iter().map(at_work).collect());
         }
-        let there = known.get(&info.policies);
+        let there = by_policies.get(&info.policies);
         open.retain(|own| there.is_some_and(|there| there.contains(own)));
         found.extend(open.iter().map(|own| (own.clone(), Since::from(&info))));
     }

@@ -213,13 +213,13 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{super::Then, *};
+    use super::{super::QuarantineFallback, *};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn settings(faults: u32, minutes: u32) -> QuarantineSettings {
         let number = |number| NonZeroU32::new(number).unwrap();
-        QuarantineSettings::new(number(faults), number(minutes), Then::Refuse)
+        QuarantineSettings::new(number(faults), number(minutes), QuarantineFallback::Refuse)
     }
 
     fn fault(at: Duration) -> Fault {

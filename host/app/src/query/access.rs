@@ -14,7 +14,7 @@ use paasla_register::{Description, FieldDescription, FieldType, KeyError};
 use super::{
     Queries, Stop,
     ask::{Ask, Stated},
-    entry::Draft,
+    draft::Draft,
     usage,
 };
 use crate::{active::Active, nearest::nearest, problem::Problem};
@@ -86,7 +86,7 @@ impl Queries {
                 Err(error) => tracing::warn!(id, %error, "usage could not be read"),
             }
         }
-        draft.query(&resolved.query, self.description.told().digest());
+        draft.query(&resolved.query, self.description.for_rules().digest());
         Ok(resolved)
     }
 
@@ -158,13 +158,13 @@ pub(crate) fn resolve<'a>(
         client: &ask.caller.client,
         service: &service.name,
         date,
-        purpose: purpose.map(|known| &known.term),
-        basis: basis.map(|known| &known.term),
+        purpose: purpose.map(|indexed| &indexed.term),
+        basis: basis.map(|indexed| &indexed.term),
     };
     let matched = index.grant_for(rulebook, wanted).map_err(|none| no_grant(none, ask.places.context))?;
     let standing = |stated: Option<&IndexedTerm>, kind, iri: String| {
-        let known = stated.or_else(|| index.term(&rulebook.vocabulary, kind, &iri));
-        known
+        let indexed = stated.or_else(|| index.term(&rulebook.vocabulary, kind, &iri));
+        indexed
             .cloned()
             .unwrap_or_else(|| IndexedTerm { root: iri.clone(), term: Term { iri, broader: Vec::new() } })
     };
@@ -218,7 +218,7 @@ pub(crate) fn resolve<'a>(
         case: ask.caller.case.clone(),
         purpose,
         legal_basis: basis,
-        special_ground: ground.map(|known| known.term.clone()),
+        special_ground: ground.map(|indexed| indexed.term.clone()),
         provision: ask.provision.clone(),
         bundle: None,
         subjects,
@@ -249,8 +249,8 @@ fn search(
             let message = "The access right does not open a field that the query looks up by.";
             return Err(Unresolved::Refused(Reason::new("grant", "grant.key-not-open", message)));
         }
-        let known = fields.iter().position(|field| field.name == *name);
-        search.push(known.unwrap_or_else(|| {
+        let place = fields.iter().position(|field| field.name == *name);
+        search.push(place.unwrap_or_else(|| {
             fields.push(Arc::clone(described.core_field()));
             fields.len() - 1
         }));

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use paasla_core::{AuditRecord, Outcome, Reason};
 
-use super::{Queries, Stop, entry::Draft};
+use super::{Queries, Stop, draft::Draft};
 use crate::{
     active::Active,
     problem::{Capped, NoAnswer, Problem},

@@ -5,7 +5,7 @@
 use paasla_core::{Call, CallOutcome, Decision, Policy, Query, Ruling};
 use paasla_engine::{Activated, decide_all};
 
-use super::{Stop, entry::Draft, review::Reviewer};
+use super::{Stop, draft::Draft, review::Reviewer};
 use crate::{active::Ruler, blocking::inline_blocking, quarantine};
 
 /// The fuel from which on a ruling may take long: it burns in some ten milliseconds.
@@ -34,11 +34,11 @@ pub(crate) fn decide<'a>(
         let versions = || rulers.iter().filter_map(|ruler| ruler.version).map(|version| &version.activated);
         let most = versions().map(Activated::decide_fuel).max().unwrap_or(0);
         let all = run_ruling(most, || decide_all(versions(), query));
-        for (ruler, said) in rulers.iter().zip(all) {
-            let Policy { name, rule, .. } = &*said.policy.policy;
-            match said.ruling {
+        for (ruler, evaluation) in rulers.iter().zip(all) {
+            let Policy { name, rule, .. } = &*evaluation.policy.policy;
+            match evaluation.ruling {
                 Ok(ruling) => {
-                    draft.ruling(name, rule, Call::Decide(outcome(&ruling)), said.fuel);
+                    draft.ruling(name, rule, Call::Decide(outcome(&ruling)), evaluation.fuel);
                     rulings.push((name.as_str(), ruling));
                 }
                 Err(fault) => {
@@ -46,7 +46,7 @@ pub(crate) fn decide<'a>(
                         name,
                         rule,
                         Call::Decide(CallOutcome::Faulted(fault.kind().to_owned())),
-                        said.fuel,
+                        evaluation.fuel,
                     );
                     return Err(Stop::Faulted(*ruler, fault));
                 }

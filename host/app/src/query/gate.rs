@@ -11,7 +11,7 @@ use super::{
     answer::Answer,
     ask::{Ask, Caller},
     catalogue::CatalogueEntry,
-    entry::Draft,
+    draft::Draft,
 };
 use crate::{
     clock,

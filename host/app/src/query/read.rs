@@ -9,7 +9,7 @@ use paasla_register::{Dialect, Plan, Read, Rows, Source};
 use super::{
     Queries, Stop,
     access::Resolved,
-    entry::Draft,
+    draft::Draft,
     evaluate::{decide, reviewers},
     review::{self, Reviewed, Reviewers},
     rows,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Rows that were read, reviewed: first by the ministry's policies, then by those that only an institution vouches for.
-//! The latter are told no more of a row than their client is shown of it by the grant and the ministry's policies, so
+//! The latter are given no more of a row than their client is shown of it by the grant and the ministry's policies, so
 //! nothing that is hidden can reach the client through what they say.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use paasla_core::{
 use paasla_engine::{Activated, RowInput, RuleFault};
 use paasla_register::{Entity, Row, Rows};
 
-use super::{Queries, Stop, access::Resolved, entry::Draft, evaluate::run_ruling, rows::shows_all};
+use super::{Queries, Stop, access::Resolved, draft::Draft, evaluate::run_ruling, rows::shows_all};
 use crate::active::{Ruler, Version};
 
 /// What was read, and what may be seen of each row.
@@ -58,8 +58,8 @@ impl<'r, 'a> Reviewers<'r, 'a> {
     }
 }
 
-/// What the rows of one review are told from.
-struct Told<'t> {
+/// What the rows of one review are made of.
+struct ReviewInput<'t> {
     entity: &'t Entity,
     resolved: &'t Resolved<'t>,
     rows: &'t Rows,
@@ -85,9 +85,9 @@ impl Queries {
         let Some(entity) = self.description.entity(&resolved.service.entity) else {
             return Err(Stop::Failed("internal"));
         };
-        let told = Told { entity, resolved, rows, facts };
+        let review = ReviewInput { entity, resolved, rows, facts };
         let all: Vec<usize> = (0..rows.rows.len()).collect();
-        let inputs = told.inputs(&all, |_, _| true, |_, _| true);
+        let inputs = review.inputs(&all, |_, _| true, |_, _| true);
         for reviewer in &reviewers.ministry {
             ask(*reviewer, resolved, &inputs, &all, &mut settled, draft)?;
         }
@@ -95,20 +95,20 @@ impl Queries {
         if reviewers.institution.is_empty() && reviewers.conditions.is_empty() {
             return Ok(settled);
         }
-        // From here on everybody is told of the same: what the ministry's policies leave.
-        let left = self.left(&told, &settled);
+        // From here on all reviewers are given the same: what the ministry's policies leave.
+        let left = self.left(&review, &settled);
         let before = settled.clone();
         let is_shown = |place: usize, field: usize| {
             let own = before.get(place).and_then(|row| row.fields.get(field));
             own.is_some_and(|own| own.visibility == Visibility::Show)
         };
-        let may_tell = |place: usize, fact: &str| self.shows_fact(&told, place, fact, &is_shown);
-        let inputs = told.inputs(&left, may_tell, is_shown);
+        let may_tell = |place: usize, fact: &str| self.shows_fact(&review, place, fact, &is_shown);
+        let inputs = review.inputs(&left, may_tell, is_shown);
         for condition in &reviewers.conditions {
             for (place, input) in left.iter().zip(&inputs) {
                 let value = input.facts.iter().find(|(name, _)| *name == condition.fact);
                 let value = value.map_or(&Value::Absent, |(_, value)| value);
-                if told.is_about_a_person(*place)
+                if review.is_about_a_person(*place)
                     && !condition.holds(value)
                     && let Some(row) = settled.get_mut(*place)
                 {
@@ -124,12 +124,12 @@ impl Queries {
     }
 
     /// The rows that are not left out, and do not stand under one that is.
-    fn left(&self, told: &Told<'_>, settled: &[RowDecision]) -> Vec<usize> {
+    fn left(&self, review: &ReviewInput<'_>, settled: &[RowDecision]) -> Vec<usize> {
         let mut left = BTreeSet::new();
-        for (place, (row, own)) in told.rows.rows.iter().zip(settled).enumerate() {
+        for (place, (row, own)) in review.rows.rows.iter().zip(settled).enumerate() {
             let stands = match row.parent {
                 Some(parent) => left.contains(&parent),
-                None => self.may_be_found(told.resolved, own),
+                None => self.may_be_found(review.resolved, own),
             };
             if stands && own.drops.is_empty() {
                 left.insert(place);
@@ -138,7 +138,7 @@ impl Queries {
         left.into_iter().collect()
     }
 
-    /// Whether everything that the row was found by is seen in full in it: that it was found would tell the rest.
+    /// Whether everything that the row was found by is seen in full in it: that it was found would disclose the rest.
     pub(super) fn may_be_found(&self, resolved: &Resolved<'_>, row: &RowDecision) -> bool {
         let (entity, query) = (&resolved.service.entity, &resolved.query);
         let is_seen =
@@ -146,32 +146,32 @@ impl Queries {
         resolved.search.iter().all(is_seen)
     }
 
-    /// Whether the client is shown in this row everything of the category that a fact tells of: every field of it that the
+    /// Whether the client is shown in this row everything of the category that a fact discloses: every field of it that the
     /// register has there is asked for, and shown in full.
     fn shows_fact(
         &self,
-        told: &Told<'_>,
+        review: &ReviewInput<'_>,
         place: usize,
         fact: &str,
         is_shown: &dyn Fn(usize, usize) -> bool,
     ) -> bool {
-        let category = told.entity.fact(fact).and_then(|fact| fact.category.as_ref());
-        let (Some(category), Some(row)) = (category, told.rows.rows.get(place)) else { return false };
-        let fields = told.entity.fields();
+        let category = review.entity.fact(fact).and_then(|fact| fact.category.as_ref());
+        let (Some(category), Some(row)) = (category, review.rows.rows.get(place)) else { return false };
+        let fields = review.entity.fields();
         let mut fields = fields
             .filter(|field| field.group() == row.group.as_deref() && field.category() == category)
             .peekable();
-        let query = &told.resolved.query;
+        let query = &review.resolved.query;
         let shown = |name: &str| {
             let own = query.fields.iter().position(|field| field.name == name);
-            own.is_some_and(|own| told.resolved.is_asked(own) && is_shown(place, own))
+            own.is_some_and(|own| review.resolved.is_asked(own) && is_shown(place, own))
         };
         fields.peek().is_some() && fields.all(|field| shown(field.name()))
     }
 }
 
-impl Told<'_> {
-    /// Rows as a rule is told them: those at `places`, with the facts and fields that it may be told there.
+impl ReviewInput<'_> {
+    /// Rows as a rule is given them: those at `places`, with the facts and fields that it may see there.
     fn inputs(
         &self,
         places: &[usize],
@@ -220,10 +220,11 @@ fn ask<'a>(
 ) -> Result<(), Stop<'a>> {
     let query = &resolved.query;
     let activated = &version.activated;
-    let (said, fuel) = run_ruling(activated.review_fuel(inputs.len()), || activated.review(query, inputs));
+    let (reviewed, fuel) =
+        run_ruling(activated.review_fuel(inputs.len()), || activated.review(query, inputs));
     let Policy { name, rule, .. } = &*activated.policy;
     draft.row_inputs(name, input_names(activated, resolved, inputs));
-    let fault: RuleFault = match said {
+    let fault: RuleFault = match reviewed {
         Ok(rulings) => {
             let outcome = if rulings.is_empty() { CallOutcome::Abstained } else { CallOutcome::Narrowed };
             draft.ruling(name, rule, Call::Review(outcome), fuel);

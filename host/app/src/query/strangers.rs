@@ -12,7 +12,7 @@ use std::{
 
 use paasla_core::{Outcome, Reason};
 
-use super::{Queries, ask::Caller, entry::Draft};
+use super::{Queries, ask::Caller, draft::Draft};
 use crate::{clock, problem::NoAnswer};
 
 /// How long refusals are counted together.

@@ -120,12 +120,12 @@ fn exceeded(window: Window) -> Reason {
     Reason::new("grant", code, message)
 }
 
-/// Why a query would have been refused for a cap that has told of `told` persons since: the codes. For comparisons.
+/// The codes of the caps that would have refused a query, without the `disclosed` persons of its own answer. For comparisons.
 pub(crate) async fn refusals(
     store: &dyn Store,
     resolved: &Resolved<'_>,
     decision: &Decision,
-    told: u64,
+    disclosed: u64,
 ) -> Result<BTreeSet<Reason>, StoreError> {
     let query = &resolved.query;
     let caps = caps(decision, &query.grant.quotas);
@@ -135,7 +135,7 @@ pub(crate) async fn refusals(
     let usage = store.usage(resolved.holder, &resolved.usage_basis, query.instant).await?;
     let least = u64::from(query.subjects.count).max(1);
     let is_in_the_way = |cap: &Cap| {
-        let before = usage.within(cap.window).saturating_sub(told);
+        let before = usage.within(cap.window).saturating_sub(disclosed);
         before.saturating_add(least) > cap.persons.into()
     };
     Ok(caps.into_iter().filter(is_in_the_way).map(|cap| cap.reason).collect())

@@ -21,7 +21,7 @@ use super::{Job, Shadow, seen, version};
 use crate::query::access::{Resolved, resolve};
 use crate::query::answer::{Answer, GroupRow};
 use crate::query::ask::Ask;
-use crate::query::entry::Draft;
+use crate::query::draft::Draft;
 use crate::query::evaluate::decide;
 use crate::query::usage;
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
 /// How a query ends: what its client is told of the data.
 enum End {
     /// It is answered.
-    Answered(Box<Told>),
+    Answered(Box<AnsweredQuery>),
     /// It is refused; the codes of the reasons.
     Refused(Vec<String>),
     /// A rule breaks; the kind of the fault, and whether it is the rule in shadow.
@@ -42,7 +42,7 @@ enum End {
 }
 
 /// An answer, and how it came about.
-struct Told {
+struct AnsweredQuery {
     decision: Decision,
     /// The answer and which rows are in it; none where the decision says all.
     answer: Option<(Answer, Vec<RowId>)>,
@@ -67,7 +67,7 @@ impl Shadow {
     /// What every policy in shadow that is concerned would have done with a query. Where nothing can be said, the query
     /// is counted as missed.
     pub(super) async fn compare(&self, job: Job) -> Vec<ShadowSeen> {
-        let Job { active, query, ask, told } = job;
+        let Job { active, query, ask, disclosed } = job;
         let date = self.queries.description.date_at(ask.caller.instant);
         let resolved =
             date.and_then(|date| resolve(&active, &self.queries.description, &ask, &query.id, date).ok());
@@ -79,13 +79,13 @@ impl Shadow {
         resolved.query = query;
         let rulers = active.rulers(&resolved.query);
         let was = self.decided(&rulers, None, &resolved, &active, &ask);
-        let was = self.capped(was, &resolved, told).await;
+        let was = self.capped(was, &resolved, disclosed).await;
         let mut was_in_rows = None;
         let mut all = Vec::new();
         for shadow in active.shadows().iter().filter(|shadow| shadow.concerns(&resolved.query)) {
             let candidates = shadow.rulers(&resolved.query);
             let would_be = self.decided(&candidates, Some(shadow), &resolved, &active, &ask);
-            let mut would_be = self.capped(would_be, &resolved, told).await;
+            let mut would_be = self.capped(would_be, &resolved, disclosed).await;
             let mut was = &was;
             if in_rows(was, &would_be) {
                 if matches!(was, End::Answered(_)) {
@@ -117,7 +117,9 @@ impl Shadow {
             (was, End::Broken(kind, true)) => {
                 ShadowOutcome::Fault { kind: kind.clone(), changed: matches!(was, End::Answered(_)) }
             }
-            (End::Answered(was), End::Answered(would_be)) => outcome(self.told(resolved, was, would_be)),
+            (End::Answered(was), End::Answered(would_be)) => {
+                outcome(self.differences(resolved, was, would_be))
+            }
             (End::Answered(_), End::Refused(codes)) => refused(codes),
             (End::Answered(_), End::Broken(..)) => refused(&[]),
             (End::Refused(codes), End::Answered(_)) => allowed("refused", codes),
@@ -140,16 +142,16 @@ impl Shadow {
             Ok(decision) if !decision.is_allowed() => End::Refused(codes(&decision.refusals)),
             Ok(decision) => match self.queries.nothing_to_show(resolved, &decision) {
                 Some(reasons) => End::Refused(codes(&reasons)),
-                None => End::Answered(Box::new(Told { decision, answer: None })),
+                None => End::Answered(Box::new(AnsweredQuery { decision, answer: None })),
             },
             Err(stop) => stopped(stop, shadow),
         }
     }
 
     /// How it ends under the caps that hold then: by what is counted now, without what this query's answer told.
-    async fn capped(&self, end: End, resolved: &Resolved<'_>, told: u64) -> End {
+    async fn capped(&self, end: End, resolved: &Resolved<'_>, disclosed: u64) -> End {
         let End::Answered(answered) = &end else { return end };
-        match usage::refusals(&*self.store, resolved, &answered.decision, told).await {
+        match usage::refusals(&*self.store, resolved, &answered.decision, disclosed).await {
             Ok(reasons) if reasons.is_empty() => end,
             Ok(reasons) => End::Refused(codes(&reasons)),
             Err(_) => End::Unknown,
@@ -170,13 +172,18 @@ impl Shadow {
         match self.queries.decide_and_read(rulers, resolved, &mut draft, &source, None).await {
             Ok((decision, reviewed)) => {
                 let answer = Some(self.queries.disclose(resolved, active, &decision, &reviewed));
-                End::Answered(Box::new(Told { decision, answer }))
+                End::Answered(Box::new(AnsweredQuery { decision, answer }))
             }
             Err(stop) => stopped(stop, shadow),
         }
     }
 
-    fn told(&self, resolved: &Resolved<'_>, was: &Told, would_be: &Told) -> Vec<Difference> {
+    fn differences(
+        &self,
+        resolved: &Resolved<'_>,
+        was: &AnsweredQuery,
+        would_be: &AnsweredQuery,
+    ) -> Vec<Difference> {
         let mut found = self.fields(resolved, &was.decision, &would_be.decision);
         found.extend(obligations(&was.decision, &would_be.decision));
         if let (Some(was), Some(would_be)) = (&was.answer, &would_be.answer) {
@@ -198,8 +205,8 @@ impl Shadow {
                 let seen = |own: Visibility| {
                     self.queries.description.effective(entity, &field.name, own).unwrap_or(own)
                 };
-                let told = seen_of(&field.name, seen(was.visibility), seen(would_be.visibility))?;
-                Some(with_reasons(told, &codes(&was.reasons), &codes(&would_be.reasons)))
+                let difference = seen_of(&field.name, seen(was.visibility), seen(would_be.visibility))?;
+                Some(with_reasons(difference, &codes(&was.reasons), &codes(&would_be.reasons)))
             };
         asked.filter_map(one).collect()
     }
@@ -226,13 +233,13 @@ fn codes(reasons: &BTreeSet<Reason>) -> Vec<String> {
 
 /// Whether rows must be looked at to know what would be told. A review may break, so that nothing is told at all.
 fn in_rows(was: &End, would_be: &End) -> bool {
-    let reviewed = |told: &Told| !told.decision.reviewers.is_empty();
+    let reviewed = |one: &AnsweredQuery| !one.decision.reviewers.is_empty();
     match (was, would_be) {
         (End::Answered(was), End::Answered(would_be)) => {
-            let matters = |told: &Told| !told.decision.conditions.is_empty() || reviewed(told);
+            let matters = |one: &AnsweredQuery| !one.decision.conditions.is_empty() || reviewed(one);
             matters(was) || matters(would_be) || was.decision.row_limit() != would_be.decision.row_limit()
         }
-        (End::Answered(told), _) | (_, End::Answered(told)) => reviewed(told),
+        (End::Answered(one), _) | (_, End::Answered(one)) => reviewed(one),
         _ => false,
     }
 }
@@ -305,12 +312,12 @@ fn rows((was, were_ids): &(Answer, Vec<RowId>), (would_be, ids): &(Answer, Vec<R
             }
         }
     }
-    let told = |answer: &Answer| {
+    let summary = |answer: &Answer| {
         let groups = answer.rows.iter().flat_map(|row| &row.groups).map(|(_, rows)| rows.len());
         let more = if answer.more { " and more" } else { "" };
         format!("{} records, {} rows of groups{more}", answer.rows.len(), groups.sum::<usize>())
     };
-    let other = other.then(|| whole("rows", &told(was), &told(would_be), Vec::new()));
+    let other = other.then(|| whole("rows", &summary(was), &summary(would_be), Vec::new()));
     found.into_values().chain(other).collect()
 }
 

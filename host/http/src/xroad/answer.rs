@@ -24,7 +24,7 @@ pub(super) fn shape<'a>(answer: &'a Answer) -> impl Serialize + use<'a> {
             purpose: &answer.purpose,
             legal_basis: &answer.legal_basis,
             fields: Fields(&answer.fields),
-            obligations: answer.obligations.iter().map(Told::of).collect(),
+            obligations: answer.obligations.iter().map(ObligationBody::of).collect(),
             rows: differing(answer),
         },
         records: Rows(answer),
@@ -47,7 +47,7 @@ struct Decision<'a> {
     purpose: &'a str,
     legal_basis: &'a str,
     fields: Fields<'a>,
-    obligations: Vec<Told<'a>>,
+    obligations: Vec<ObligationBody<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rows: Vec<Differing<'a>>,
 }
@@ -78,7 +78,7 @@ impl<'a> Seen<'a> {
 
 /// What the client is told to observe.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ObligationBody<'a> {
     code: &'a str,
     attributes: Vec<Named<'a>>,
 }
@@ -89,7 +89,7 @@ struct Named<'a> {
     value: Plain<'a>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ObligationBody<'a> {
     fn of(obligation: &'a Obligation) -> Self {
         let named = |Attribute { name, value }: &'a Attribute| Named { name, value: Plain(value) };
         Self { code: &obligation.code, attributes: obligation.attributes.iter().map(named).collect() }

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::{blocking, failure::failure, file, record};
+use super::{audit_log, blocking, failure::failure, file};
 use crate::{error::StoreError, log::Log};
 
 /// Copies a store into new files: first the database, what is in its write-ahead log included, as it is at one moment, and
@@ -40,7 +40,7 @@ pub async fn copy(database: &Path, to_database: &Path, to_records: &Path) -> Res
     connection.close().await.map_err(failure)?;
     copied?;
     let (target, from, into) =
-        (to_database.to_path_buf(), record::folder(database), to_records.to_path_buf());
+        (to_database.to_path_buf(), audit_log::folder(database), to_records.to_path_buf());
     blocking(move || {
         std::fs::File::open(target)?.sync_all()?;
         match Log::copy(from, &into) {

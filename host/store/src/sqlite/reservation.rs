@@ -16,9 +16,9 @@ use paasla_core::{ClientId, UsageDelta, Window};
 use sqlx::SqliteConnection;
 
 use super::{
+    audit_log::{AuditLog, UnprojectedUsage},
     database::Database,
     failure::failure,
-    record::{Recent, Records},
     row::row,
     usage,
 };
@@ -37,7 +37,7 @@ const OPENS_SOON_MILLIS: i64 = 1_000;
 pub(super) struct Reservations {
     /// With a connection of its own that writes.
     database: Database,
-    records: Arc<Records>,
+    records: Arc<AuditLog>,
     /// Since when this program knows of each.
     known: Mutex<HashMap<String, Instant>>,
 }
@@ -47,7 +47,7 @@ struct Counts {
     usage: Usage,
     open: Vec<Open>,
     /// Records that are in no bucket yet, and were not reserved for.
-    recent: Vec<Recent>,
+    recent: Vec<UnprojectedUsage>,
 }
 
 row! {
@@ -67,7 +67,7 @@ impl Open {
 }
 
 impl Reservations {
-    pub(super) fn new(database: Database, records: Arc<Records>) -> Self {
+    pub(super) fn new(database: Database, records: Arc<AuditLog>) -> Self {
         Self { database, records, known: Mutex::default() }
     }
 
@@ -150,7 +150,7 @@ impl Reservations {
             .await
             .map_err(failure)?;
         for id in self.overdue(open, now) {
-            let record = Records::get(&self.records, &id).await?;
+            let record = AuditLog::get(&self.records, &id).await?;
             let persons = record.map_or(0, |record| record.persons());
             self.settle(&id, persons).await?;
         }
@@ -188,15 +188,15 @@ async fn counts(
     holder: &str,
     basis: &str,
     now: i64,
-    mut recent: Vec<Recent>,
+    mut recent: Vec<UnprojectedUsage>,
 ) -> Result<Counts, StoreError> {
-    let (mut usage, noted) = usage::of(connection, holder, basis, now).await?;
+    let (mut usage, mark) = usage::of(connection, holder, basis, now).await?;
     let select =
         "SELECT id, instant, persons, settled FROM usage_reservation WHERE client = $1 AND basis = $2";
     let open: Vec<Open> =
         sqlx::query_as(select).bind(holder).bind(basis).fetch_all(connection).await.map_err(failure)?;
     let reserved: BTreeSet<&str> = open.iter().map(|open| open.id.as_str()).collect();
-    recent.retain(|recent| !noted.covers(recent.written) && !reserved.contains(recent.id.as_str()));
+    recent.retain(|recent| !mark.covers(recent.written) && !reserved.contains(recent.id.as_str()));
     for recent in &recent {
         usage.add(recent.persons, recent.instant, now);
     }
@@ -382,7 +382,7 @@ mod tests {
                         hosts[query.host].settle(&query.id, query.least).await.unwrap();
                     }
                 }
-                Step::Note { host } => Records::note_all(&hosts[host].records).await.unwrap(),
+                Step::Note { host } => AuditLog::project_all(&hosts[host].records).await.unwrap(),
                 Step::Sweep { host } => {
                     // Nobody answers any more who has begun before.
                     under_way.clear();
@@ -402,7 +402,7 @@ mod tests {
         }
         for host in &hosts {
             prop_assert_eq!(month(host, NOW).await, told, "nothing blocks but what was told");
-            Records::note_all(&host.records).await.unwrap();
+            AuditLog::project_all(&host.records).await.unwrap();
         }
         for host in &hosts {
             prop_assert_eq!(month(host, NOW).await, told);

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{
     failure::failure,
-    noted::{NOTED, Noted},
     now,
+    projection::{HIGH_WATER_MARK, HighWaterMark},
 };
 use crate::{
     error::StoreError,
@@ -39,7 +39,7 @@ pub(super) async fn of(
     client: &str,
     basis: &str,
     now: i64,
-) -> Result<(Usage, Noted), StoreError> {
+) -> Result<(Usage, HighWaterMark), StoreError> {
     // One statement, one snapshot: the windows agree with each other, and with what is noted.
     const SUMS: &str = concat!(
         "SELECT ",
@@ -51,7 +51,8 @@ pub(super) async fn of(
         ", ",
         sum!("$9", "$10")
     );
-    let mut query = sqlx::query_as(AssertSqlSafe(format!("{SUMS}, {NOTED}"))).bind(client).bind(basis);
+    let mut query =
+        sqlx::query_as(AssertSqlSafe(format!("{SUMS}, {HIGH_WATER_MARK}"))).bind(client).bind(basis);
     for window in [Window::Hour, Window::Day, Window::Month, Window::Year] {
         query = query.bind(Grain::of(window).millis()).bind(since(window, now));
     }
@@ -59,7 +60,7 @@ pub(super) async fn of(
         query.fetch_one(connection).await.map_err(failure)?;
     let persons = |sum: i64| u64::try_from(sum).unwrap_or(0);
     let usage = Usage { hour: persons(hour), day: persons(day), month: persons(month), year: persons(year) };
-    Ok((usage, Noted::of(&noted)?))
+    Ok((usage, HighWaterMark::of(&noted)?))
 }
 
 /// Adds what records count, and now and then drops what no window needs any more.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Everything of a plan that does not depend on values: the texts, and what their answers hold.
+//! The template of a plan: its SQL texts and what their answers hold, without any value of a read.
 
 use paasla_core::{Mask, Visibility};
 
@@ -15,9 +15,9 @@ use crate::{
     sql::{Dialect, Select},
 };
 
-/// The texts of a plan, and what their answers hold.
+/// The SQL texts of a plan, and what their answers hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outline {
+pub(crate) struct PlanTemplate {
     pub(super) statements: Vec<Statement>,
     pub(super) visibilities: Vec<Visibility>,
     pub(super) field_names: Vec<String>,
@@ -35,7 +35,7 @@ struct Planner<'a, N> {
     fields: Vec<Planned<'a>>,
 }
 
-impl Outline {
+impl PlanTemplate {
     pub(super) fn new<N: AsRef<str>>(
         description: &Description,
         dialect: Dialect,
