@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How many lines the log has lost: whoever writes it counts, and whoever asks whether the host is well is told.
+//! A count of log lines that were lost: the log's writer counts them, and the health check reads the count.
 
 use std::sync::{
     Arc,

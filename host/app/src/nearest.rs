@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The name that was probably meant. Only names that are known are told, never what was sent.
+//! Suggestions: the known name that was probably meant. What was sent is never repeated.
 
 /// How alike two names must be, from 0 to 1.
 const MIN_SIMILARITY: f64 = 0.85;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who asks: an X-Road member or subsystem (X-Road REST protocol, PR-REST §4.2 and §4.3).
+//! Clients: X-Road members and subsystems (X-Road REST protocol, PR-REST §4.2 and §4.3).
 
 use std::{fmt, str::FromStr, sync::Arc};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies: rules at work.
+//! Policies: rules with their settings, scope and mode.
 
 use serde::{Deserialize, Serialize};
 

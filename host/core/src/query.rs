@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One query as rules see it. It holds no key values: who is asked about is no business of a rule, only how many.
+//! A query as rules are given it. It holds no key values: a rule needs to know how many persons are asked about, and
+//! never who.
 
 use std::sync::Arc;
 

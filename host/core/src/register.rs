@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A register as rules are told of it: its fields and facts, once, before there is any query.
+//! The register as rules are given it in `configure`, before there is any query: its fields and facts.
 
 use std::sync::Arc;
 

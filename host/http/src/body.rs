@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading a request's body: no larger than a limit, no slower than a deadline over the whole of it.
+//! Bodies of requests: read up to a limit of bytes, within a deadline over the whole of it.
 
 use std::time::Duration;
 

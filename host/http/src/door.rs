@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What every door does with a request: read headers and body, gather every problem, then ask the app or have the
-//! refusal recorded. Only the words differ from door to door.
+//! The way of a request through any door: headers and body are read, every problem gathered, then the app is asked or
+//! the refusal recorded. Only the words differ from door to door.
 
 use std::{sync::Arc, time::Instant};
 

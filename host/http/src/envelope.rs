@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Everything the headers of a request say (PR-REST 1.0.4 §4.3), before the body is looked at.
+//! The envelope: everything that the headers of a request say (PR-REST 1.0.4 §4.3), read before the body.
 
 use axum::http::HeaderMap;
 use paasla_core::{ClientId, text};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One header at a time, read strictly: UTF-8, only what can be seen, one value (PR-REST §4.3). Several equal values count
-//! as one; several that differ are refused.
+//! Headers, each read strictly: UTF-8, only what can be seen, one value (PR-REST §4.3). Several equal values count as
+//! one; several that differ are refused.
 
 use axum::http::{HeaderMap, HeaderValue, header::AsHeaderName};
 use paasla_core::text::{is_blank, is_invisible};

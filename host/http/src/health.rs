@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whether the host lives, and whether it can answer queries.
+//! The health door: liveness and readiness.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! All problems of one request, gathered before anything is answered.
+//! The problems of one request, gathered before it is answered.
 
 use axum::http::StatusCode;
 use paasla_app::problem::Problem;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every route in one list, every layer in one place.
+//! The router: every route in one list, every layer in one place.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The front of the ledger: takes a record, and answers when it is durable.
+//! The front of the ledger: takes one record and returns when it is durable.
 
 use std::{
     fmt,

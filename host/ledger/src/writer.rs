@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whoever writes: the ledger's own thread, or the caller of a record that meets nobody.
+//! The ledger's writer: group commit by a thread of its own, or a single record by its caller's thread.
 
 use std::{
     collections::VecDeque,

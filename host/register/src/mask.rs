@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Masks: of what was read, what is shown. Applied by the host after the last ruling.
+//! Masks, applied by the host to cells after the last ruling.
 
 use std::fmt;
 

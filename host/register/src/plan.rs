@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From what may be seen to SQL that reads just that. A hidden field's column is in no text of a plan, unless
-//! something visible, a key or a fact needs the same column.
+//! Plans: SQL that reads just what may be seen. A hidden field's column is in no text of a plan, unless something
+//! visible, a key or a fact needs the same column.
 
 mod bind;
 mod facts;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What one query reads, after it has been decided.
+//! A read: what one query reads of the register, after it has been decided.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What was read. `Debug` tells the shape, never a value.
+//! Rows that were read. `Debug` shows their shape, never a value.
 
 use std::{collections::HashMap, fmt};
 

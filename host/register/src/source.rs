@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where governed data are read from.
+//! Sources: databases that a plan is run on.
 
 use async_trait::async_trait;
 use paasla_core::Value;

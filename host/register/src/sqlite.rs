@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A register in an SQLite file, opened for reading only. Who puts another file in its place has that one read.
+//! A register in an SQLite file, opened for reading only. A file that is put in its place is read from then on.
 
 use std::{
     collections::BTreeSet,

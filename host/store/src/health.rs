@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whether a store could do its work now.
+//! The health of a store: whether it could do its work now.
 
 use crate::error::StoreError;
 

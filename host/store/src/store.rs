@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the host asks of its database.
+//! The trait of a store: what the host asks of its database.
 
 use async_trait::async_trait;
 use paasla_core::{AuditRecord, ClientId, Entry, Policy, Rulebook};

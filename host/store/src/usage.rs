@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How many persons a client asked about.
+//! Usage: how many persons a client asked about.
 //!
 //! Usage is kept in buckets, so that it costs the same whether a year holds ten queries or 200 million: the
 //! hour is summed from minutes, the day from hours, the month and the year from days. The oldest bucket is

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Making a rulebook ready to decide by, everything that it needs compiled before it does.
+//! Activation of a rulebook: everything that it needs is compiled before it decides anything.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

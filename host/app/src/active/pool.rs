@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Versions of policies that are ready, so that a change of one policy makes only that one anew, and going back to an
-//! earlier rulebook takes no compiling.
+//! The pool of activated versions of policies. A change of one policy activates only that one, and going back to an
+//! earlier rulebook compiles nothing.
 
 use std::{
     collections::BTreeMap,

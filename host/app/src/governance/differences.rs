@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a policy in shadow would have changed, for people.
+//! Shadow summaries: what a policy in shadow would have changed, for people.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The end of a version whose time is over: what it took the place of gets that back, so that nothing more is seen than
-//! before it came.
+//! Expiry of a version: the version that it had replaced is in force again, so that nothing more is seen than before it
+//! came.
 
 use paasla_core::{Mode, Policy};
 use paasla_store::governance::version::{PolicyVersion, digest_of, version_of};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What an act that may loosen would do, worked out before anything changes: it is shown, proposed, and worked out once
-//! more when a second person confirms it.
+//! Plans of acts: what an act that may loosen would do, worked out before anything changes. A plan is shown, proposed,
+//! and worked out once more when a second person confirms it.
 
 use std::collections::BTreeSet;
 

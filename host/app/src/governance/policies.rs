@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies: making a version of one.
+//! Policies: making a new version of one.
 
 use std::sync::Arc;
 

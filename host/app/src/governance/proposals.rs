@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What loosens needs two people: one proposes it, another confirms it, and only then is it done. In an emergency one
-//! does it, and another confirms afterwards.
+//! Proposals: what loosens is proposed by one person and done when another confirms it. In an emergency one person does
+//! it, and another confirms afterwards.
 
 use paasla_store::{
     StoreError,

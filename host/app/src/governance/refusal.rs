@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why an act of governance is not done.
+//! Refusals of acts: of what kind each is, and every problem.
 
 use paasla_store::StoreError;
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Acts that were refused: each leaves a change in the store, as one that was done does. One token may leave so many at
-//! once and then one a minute (a token bucket); what comes beyond that is counted, and the count is noted, so that nobody
-//! fills a disk by being refused.
+//! Refused acts: each leaves a change in the store, as one that was done does. A token bucket limits how many one token
+//! may leave; what comes beyond that is counted, and the count is noted, so that nobody fills a disk by being refused.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The rulebook: what it is now, what it was, and what differs.
+//! Views of the rulebook: as it is now, as it was, and what differs between two generations.
 
 use paasla_core::{ObjectDiff, Policy, Rulebook};
 use paasla_store::{GenerationInfo, governance::version::digest_of};

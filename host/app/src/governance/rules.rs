@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rules: bringing one in. It is looked at under limits, its cases run in the sandbox, and its signatures are checked,
-//! before anything is stored.
+//! Rules: admission of a component. It is examined under limits, its cases run in the sandbox, and its signatures are
+//! checked, before anything is stored.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What happens by itself: policies come into force and go out of it at the times that were set, and what another
-//! program put into the store is taken over.
+//! The scheduler: policies come into force and go out of it at their set times, and what another program put into the
+//! store is taken over.
 
 use std::{
     collections::BTreeSet,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What somebody sees of governance. The ministry's people see everything; an institution's people what is of their own
-//! institution, and of everything else not even whether it is there.
+//! Visibility of governance objects. The ministry's people see everything; an institution's people see what is of their
+//! own institution, and of everything else not even whether it is there.
 
 use paasla_core::Rulebook;
 use paasla_store::{

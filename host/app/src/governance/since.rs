@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Since when a policy is at work, by whom and why: the generation that brought it.
+//! The origin of a policy at work: the generation that brought it, with when, by whom and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies as people see them: each version with where it stands in its life.
+//! Views of policies: each version with where it stands in its life cycle.
 
 use jiff::Timestamp;
 use paasla_core::{Mode, Policy};

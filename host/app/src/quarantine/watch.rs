@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One version of a policy, how often its rule broke lately, and whether it is out of service.
+//! Fault counter of one version of a policy: faults in a sliding window, and whether it is out of service.
 
 use std::{
     collections::VecDeque,

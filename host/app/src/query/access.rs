@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From what a door understood to a query that can be decided: the service, the fields, the keys, the purpose and
-//! legal basis, and the access right it stands on.
+//! Access: an ask becomes a query that can be decided, with its service, fields, keys, purpose, legal basis, and the
+//! access right that it stands on.
 
 use std::{collections::BTreeSet, sync::Arc};
 

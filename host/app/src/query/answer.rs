@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What comes back from a query that was allowed.
+//! The answer to a query that was allowed, before a door shapes it.
 
 use paasla_core::{FieldDecision, Obligation, Value};
 

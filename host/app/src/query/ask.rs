@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a door understood of a request, before it becomes a query.
+//! An ask: what a door read of a request, before it becomes a query.
 
 use std::borrow::Cow;
 

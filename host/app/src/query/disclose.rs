@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From what was decided and read to the answer: masks are applied here, and nowhere else.
+//! Disclosure: the answer, made of what was decided and read. Masks are applied here, and nowhere else.
 
 use paasla_core::{Decision, FieldDecision, Visibility};
 use paasla_register::RowId;

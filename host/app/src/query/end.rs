@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The ends of a query that is not answered: each has a record, which is durable before anybody is told.
+//! The ends of a query without an answer: each has an audit record, which is durable before the client is answered.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the policies in scope say of a query. A sandbox keeps its thread until it is done, and a few rulings that take
-//! long would keep every thread that answers: then nobody is answered, not even who asks about something else.
+//! Evaluation of the policies in scope. A sandbox keeps its thread until it is done, and a few rulings that take long
+//! would keep every thread that answers; so a long one hands the other tasks of its thread over first.
 
 use paasla_core::{Call, CallOutcome, Decision, Policy, Query, Ruling};
 use paasla_engine::{Activated, decide_all};

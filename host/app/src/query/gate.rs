@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The app as the doors know it.
+//! The gatehouse: the app as the doors see it, a trait.
 
 use std::sync::Arc;
 

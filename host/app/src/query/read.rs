@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is decided, and the rows that may be seen: the register is read until enough of them are found.
+//! Reading: the register is read until enough rows that may be seen are found.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From rows that were read to rows that may leave: reviewed by rules, masked by the host.
+//! Rows of the answer: reviewed by rules, masked by the host.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How many persons the holder of an access right is told of: what rules may know of it, and the caps that the access
-//! right and the rules set. The host keeps these itself: persons are set aside before a query reads, and what is not told
-//! is given back. Who has no cap pays nothing for it.
+//! Usage of an access right and its caps: facts for rules, and reservations of persons. The host keeps caps itself:
+//! persons are reserved before a query reads, and what is not disclosed is given back.
 
 use std::{
     collections::BTreeSet,

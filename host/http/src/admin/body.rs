@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Bodies of this door: JSON without a member twice, read into what is wanted, with every member that is wrong at its
-//! place (a JSON pointer, RFC 6901).
+//! Bodies of the admin door: JSON without duplicate members, read into a type, with every wrong member at its JSON
+//! pointer (RFC 6901).
 
 use std::time::Duration;
 

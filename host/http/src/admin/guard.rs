@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who is let in: the holder of a good token with one of the route's roles, when there is a permit for what they do. All of
-//! that before anything of the body is read.
+//! Authentication and authorisation of the admin door: a good token with one of the route's roles, and a permit for what
+//! it does. All of that before anything of the body is read.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! JSON as this door sends it: instants, which are milliseconds inside the host, are RFC 3339 in UTC.
+//! JSON of the admin door: instants, which are milliseconds inside the host, are RFC 3339 in UTC.
 
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The query string of a request to this door. It is read in one place, before any handler: what a route does not know,
-//! and what stands twice, is an error everywhere.
+//! Query strings of the admin door. They are read before any handler: a parameter that a route does not know, and one
+//! that stands twice, is an error everywhere.
 
 use std::{borrow::Cow, str::FromStr};
 

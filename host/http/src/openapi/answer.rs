@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What comes back: the decision, field by field, and the records.
+//! Schemas of answers: the decision, field by field, and the rows, which are `records` on the wire.
 
 use paasla_core::{Mask, Service, Visibility};
 use paasla_register::Description;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The body of a query: its fields, keys, limit and legal context.
+//! Schemas of a query: its fields, keys, limit and legal context.
 
 use paasla_core::{Service, Vocabulary, term::ConceptKind};
 use paasla_register::Description;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What every door's description has: the document around its paths, headers, problems.
+//! The parts that every door's OpenAPI document has: the document itself, headers, problems.
 
 use paasla_register::Description;
 use serde_json::{Map, Value, json};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How the values of a field are written, asked for and answered.
+//! Schemas of field values, as they are asked for and answered.
 
 use std::{fmt::Write as _, sync::LazyLock};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The answer as today's clients read it: a list of persons, not found = an empty list.
+//! The answer of the compatible door: a list of persons, as today's clients read it; not found is an empty list.
 //!
 //! These clients know no masks, so a false value must never take the place of a true one:
 //! - what is hidden or redacted, or masked so that it no longer fits its type, is left out of its object;

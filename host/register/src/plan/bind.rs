@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is bound at one place of an SQL text.
+//! Bind parameters: which value of a read stands at one placeholder of an SQL text.
 
 use paasla_core::Value;
 

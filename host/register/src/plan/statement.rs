@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One SQL text of a plan.
+//! Statements: the SQL texts of a plan, each with what its columns mean.
 
 use std::{borrow::Cow, ops::Range};
 

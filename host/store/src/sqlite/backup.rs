@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A copy of a store that hosts may be at work on.
+//! Backups: a copy of a store that hosts may be at work on.
 
 use std::{io, path::Path};
 

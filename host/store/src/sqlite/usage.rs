@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Usage: buckets that grow with each record.
+//! Usage buckets in the control database: they grow with each audit record.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What policies in shadow would have done.
+//! Results of shadow runs in the control database.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
