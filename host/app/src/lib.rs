@@ -136,7 +136,7 @@ impl App {
         });
         // What is out of service is marked before any query is decided.
         active.store(Arc::new(governance.ready(rulebook).await?));
-        // What is told of the parts is seen, from the first answer on.
+        // The parts are checked before the first answer.
         health.look().await;
         let shadow = Arc::new(Shadow::new(waiting, Arc::clone(&queries), store));
         Ok(Self { queries, governance, shadow, health })

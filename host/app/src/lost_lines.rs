@@ -33,7 +33,7 @@ impl LostLines {
         self.0.all.load(Ordering::Relaxed)
     }
 
-    /// How many of them the log does not tell of yet.
+    /// How many of them the log has not reported yet.
     #[must_use]
     pub fn unreported(&self) -> u64 {
         self.count().saturating_sub(self.0.reported.load(Ordering::Relaxed))

@@ -111,7 +111,7 @@ impl Queries {
         ended
     }
 
-    /// From a query that an access right opens to what its client is told.
+    /// From a query that an access right opens to what is disclosed.
     async fn run<'a>(
         &self,
         active: &'a Active,

@@ -109,7 +109,7 @@ pub struct AuditRecord {
     /// The `X-Road-PDU-*` statements as given, without the prefix.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<(String, String)>,
-    /// What the rules were told, so that the decision can be run again. None when it did not come that far.
+    /// What the rules were given, so that the decision can be run again. None when it did not come that far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Arc<Query>>,
     /// What was decided.
@@ -121,7 +121,7 @@ pub struct AuditRecord {
     /// What was decided of rows besides: in how many, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub row_decisions: Vec<RowCount>,
-    /// SHA-256 of what rules are told of the register; none when it did not come that far.
+    /// SHA-256 of the register as rules are given it; none when it did not come that far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub register: Option<String>,
     /// Whom the query named: keyed hashes (HMAC-SHA-256, hex), never the codes themselves.
@@ -161,7 +161,7 @@ impl AuditRecord {
 }
 
 /// How many persons a query counts for that ended so: none unless it was answered, each person once: those named, or
-/// those returned if they are more, and at least one: that nobody is found tells something too.
+/// those returned if they are more, and at least one: that nobody is found is an answer, too.
 #[must_use]
 pub fn persons(outcome: Outcome, named: usize, returned: u32) -> u64 {
     match outcome {

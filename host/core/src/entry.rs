@@ -82,7 +82,7 @@ impl Entry {
     /// What finds a record of which these bytes were written, and what it adds to usage. Nothing else is read of them.
     ///
     /// # Errors
-    /// When they are no record's. The error may quote what it could not read: it is not to be told to anybody.
+    /// When they are no record's. The error may quote what it could not read: it must not be logged or answered.
     pub fn skim(bytes: &[u8]) -> Result<(IndexRow, Option<UsageDelta>), serde_json::Error> {
         let Header { id, instant, outcome, client, service, subjects, usage_basis, usage_holder, returned } =
             serde_json::from_slice(bytes)?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{client::ClientId, grant::Quota, term::Term, value::Attribute};
 
-/// Everything a rule is told about one query. The whole input of `decide`, so a decision can be run again.
+/// Everything a rule is given of one query. The whole input of `decide`, so a decision can be run again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Query {

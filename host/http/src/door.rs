@@ -44,7 +44,7 @@ pub(super) trait Words {
     /// Whether the door lives by `RR-Request-Reason`.
     const REASON_REQUIRED: bool;
 
-    /// The service asked, as far as the URL tells. Notes what is wrong with the URL.
+    /// The service asked, as far as the URL says. Notes what is wrong with the URL.
     fn service(&self) -> Option<(String, Option<u32>)>;
 
     /// What a body asks. Whatever is wrong is noted; if anything is, the ask is not used.
@@ -63,7 +63,7 @@ pub(super) trait Words {
 
 /// Takes one request through a door. `problems` are those of the URL.
 ///
-/// First what the head tells: whether there is somebody to hold to account, who may ask at all, and whose share of the
+/// First the head: whether there is somebody to hold to account, who may ask at all, and whose share of the
 /// permits is not used up. Then the body, and only when it is there a permit.
 pub(super) async fn pass<W: Words>(
     doors: &Arc<Doors>,

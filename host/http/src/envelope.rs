@@ -51,7 +51,7 @@ pub(super) fn read(headers: &HeaderMap, reason_required: bool, problems: &mut Pr
     Envelope { client, message_id, request_id, official, represented, issue, reason, statements }
 }
 
-/// Who asks. None when it cannot be told.
+/// The client. None when the header is missing or wrong.
 fn client(headers: &HeaderMap, problems: &mut Problems) -> Option<ClientId> {
     if is_blank(headers, CLIENT) {
         let message = "the header X-Road-Client is required; the security server must send it";

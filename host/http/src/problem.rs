@@ -30,7 +30,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// A problem that a door, not the app, tells of.
+    /// A problem that a door, not the app, reports.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let title = match status.as_u16() {
             401 => "The host does not know who asks",

@@ -24,7 +24,7 @@ pub struct Settings {
     pub body_limit: usize,
     /// How long the whole of a body may take to arrive.
     pub body_deadline: Duration,
-    /// How long one request may take. A security server gives up after 60 s, so it is told a little earlier.
+    /// How long one request may take. A security server gives up after 60 s, so the answer comes a little earlier.
     pub request_timeout: Duration,
     /// How many queries may be under way at once.
     pub concurrency: u32,

@@ -41,7 +41,7 @@ impl Default for LedgerConfig {
     }
 }
 
-/// Why a record is not known to be durable. Whoever gets one must not let data leave.
+/// Why a record is not known to be durable. On such an error no data may leave.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
     /// The queue is full. The record was not taken.

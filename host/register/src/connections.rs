@@ -64,7 +64,7 @@ struct Deadline {
     at: AtomicU64,
 }
 
-/// A connection in use. Whoever comes to the end of what it began gives it back; otherwise it is closed.
+/// A connection in use. It is given back when its read came to an end; otherwise it is closed.
 pub(crate) struct Held {
     timed: Timed,
     from: Arc<Connections>,

@@ -18,7 +18,7 @@ use self::template::PlanTemplate;
 pub use crate::read::{KEY_VALUES_MAX, LIMIT_MAX};
 use crate::{description::Description, read::Read, sql::Dialect};
 
-/// Why a read cannot be planned. Fields and keys are told by their place: their names may come from outside.
+/// Why a read cannot be planned. Fields and keys are named by their index: their names may come from outside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The register has no such entity.

@@ -63,7 +63,7 @@ impl fmt::Debug for Cell {
     }
 }
 
-/// What tells a row of an entity from the others: its key in the database. The value is out of reach.
+/// The id of a row of an entity: its key in the database. The value is out of reach.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RowId(Value);
 

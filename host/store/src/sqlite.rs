@@ -50,7 +50,7 @@ pub struct SqliteStore {
     reservations: Arc<Reservations>,
     /// Notes what records count.
     projecting: JoinHandle<()>,
-    /// Gives back what was reserved and nobody was told of.
+    /// Gives back persons that were reserved and not disclosed.
     sweeping: JoinHandle<()>,
     /// How many changes seen in shadow were written since old ones were last deleted.
     unswept: AtomicU32,
@@ -96,7 +96,7 @@ impl SqliteStore {
         AuditLog::check(&self.records).await
     }
 
-    /// Accepts that records are lost: the faults are no longer told, and whoever opens the store from now on goes on
+    /// Accepts that records are lost: the faults are no longer reported, and whoever opens the store from now on goes on
     /// without what is lost. What of the segments can be read is found and counted.
     ///
     /// # Errors

@@ -105,7 +105,7 @@ pub trait Store: Governance + Send + Sync {
     async fn count_records(&self, filter: &RecordFilter) -> Result<u64, StoreError>;
 
     /// Sets persons aside for a query before it reads anything, so that whoever asks at the same time, on whatever host of
-    /// this store, cannot exceed a cap together with it: as many as it may tell of, or as are left, and none unless its
+    /// this store, cannot exceed a cap together with it: as many as it may disclose, or as are left, and none unless its
     /// least fits. They count until the query's record is counted in their place.
     ///
     /// Who gets some must not let data leave later than [`LEASE`](crate::usage::LEASE) after the call began. Those for which
@@ -115,7 +115,7 @@ pub trait Store: Governance + Send + Sync {
     /// None of its own.
     async fn reserve(&self, claim: &Claim<'_>) -> Result<Reserved, StoreError>;
 
-    /// Says how many persons a query that has reserved some tells of; 0 gives all of them back. To be called before its
+    /// Says how many persons a query that has reserved some discloses; 0 gives all of them back. To be called before its
     /// record is written, or when there will be none that counts.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is brought in and can meet no query: a scope of nobody, an access right for no day or no purpose.
+//! New objects that can meet no query: a scope of nobody, an access right for no day or no purpose.
 //!
 //! Asked of what is new only. What is at work stays at work: an access right may be taken out while a policy still names
 //! its client.
@@ -127,7 +127,7 @@ fn grant_unmet(rulebook: &Rulebook, grant: &Grant) -> Vec<String> {
         let meets = purposes()
             .filter_map(|concept| words.term(concept.kind, &concept.iri))
             .any(|term| term.is_within(purpose) && allowed.iter().any(|allowed| term.is_within(allowed)));
-        // A term that is not in the vocabulary is told elsewhere.
+        // A term that is not in the vocabulary is reported elsewhere.
         if is_known && !meets {
             problems.push(format!(
                 "the service `{}` may not be used for {}: it is for {}",

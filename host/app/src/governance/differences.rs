@@ -66,7 +66,7 @@ impl Governance {
         let mut clients = self.store.shadow_counts(&chosen.digest).await?;
         let mut by_client = self.store.shadow_tallies(&chosen.digest).await?;
         let mut latest = self.store.shadow_changes(&chosen.digest, before, limit).await?;
-        // A policy of an institution speaks to its own clients only; should it not, nothing of others is told.
+        // A policy of an institution speaks to its own clients only; should it not, nothing of others is shown.
         clients.retain(|count| actor.sees_client_named(&count.client));
         by_client.retain(|tally| actor.sees_client_named(&tally.client));
         latest.retain(|change| actor.sees_client_named(&change.client));

@@ -127,7 +127,7 @@ impl Governance {
         .await
     }
 
-    /// In shadow a rule runs on the queries of everybody in its scope: one that is told of rows must be approved first.
+    /// In shadow a rule runs on the queries of everybody in its scope: one that is given rows must be approved first.
     async fn refuse_unapproved_reader(&self, version: &PolicyVersion) -> Result<(), Refusal> {
         if !self.settings.four_eyes || matches!(version.state, VersionState::Approved | VersionState::Served)
         {
@@ -324,7 +324,7 @@ fn check_place(active: &Active, versions: &[PolicyVersion], version: &PolicyVers
     let held = active.rulebook.policies.iter().filter(|own| own.name == *name);
     for owner in held.map(|own| revival::owner_of(versions, own)) {
         if owner != version.institution {
-            // An institution is not told whose it is.
+            // An institution must not learn whose it is.
             let whose = match version.institution {
                 Some(_) => "somebody else".to_owned(),
                 None => owner.unwrap_or_else(|| "the ministry".to_owned()),

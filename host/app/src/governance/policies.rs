@@ -120,7 +120,7 @@ impl Governance {
             None => Ok(()),
             Some(owner) if owner == actor.owner() => Ok(()),
             Some(owner) => {
-                // An institution is not told whose it is.
+                // An institution must not learn whose it is.
                 let whose = match actor.institution {
                     Some(_) => "somebody else".to_owned(),
                     None => owner.unwrap_or_else(|| "the ministry".to_owned()),
@@ -183,7 +183,7 @@ impl Governance {
     }
 
     /// Why nobody vouches for a policy; nothing when somebody does, or nobody must.
-    /// Of a policy of an institution no key is told that is another institution's.
+    /// Of a policy of an institution, no key of another institution is shown.
     pub(crate) async fn vouched(
         &self,
         policy: &Policy,

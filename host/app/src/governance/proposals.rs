@@ -16,7 +16,7 @@ use super::{ActContext, Governance, actor::Actor, now, plan::Plan, refusal::Refu
 /// How an act that may loosen is to be done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct How {
-    /// Nothing is done: it is told what would be.
+    /// Dry run: nothing is done, and the answer says what would be.
     pub dry_run: bool,
     /// It is done at once, and a second person confirms afterwards.
     pub emergency: bool,

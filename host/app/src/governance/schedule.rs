@@ -26,10 +26,10 @@ use super::{
     view::{Life, life},
 };
 
-/// The newest generation that could not be put to work, so that it is told once.
+/// The newest generation that could not be put to work: it is logged once.
 static NOT_READY: AtomicU64 = AtomicU64::new(0);
 
-/// Versions for which something is due that could not be done, so that it is told once.
+/// Versions for which something is due that could not be done: each is logged once.
 static WAITING: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 impl Governance {

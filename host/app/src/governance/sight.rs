@@ -35,7 +35,7 @@ impl Governance {
         Ok(rulebook)
     }
 
-    /// Every generation, newest first; an institution sees the one at work, which answers to its queries tell too.
+    /// Every generation, newest first; an institution sees the one at work, whose number stands in answers to its queries, too.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -18,7 +18,7 @@ pub struct Since {
     pub generation: u64,
     /// When that came.
     pub at: Option<Timestamp>,
-    /// By whom; none for an institution, which is told of its own people's changes only.
+    /// By whom; none for an institution, which sees its own people's changes only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// Why, in their words; the same.

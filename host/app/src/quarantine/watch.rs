@@ -115,7 +115,7 @@ impl Watch {
         matches!(&*self.state(), State::Out { entry, .. } if entry.action == Action::Refuse)
     }
 
-    /// Counts a fault. If it is one too many the version is out of service from now on; that is told to one caller
+    /// Counts a fault. If it is one too many the version is out of service from now on; that is returned to one caller
     /// only. Faults of queries that were under way then count no more.
     pub(crate) fn note(&self, settings: &QuarantineSettings, fault: &Fault) -> Option<NewQuarantine> {
         let mut state = self.state();

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{active::Active, nearest::nearest, problem::Problem};
 
-/// A query that can be decided, with what rules are not told.
+/// A query that can be decided, with what rules are not given.
 pub(crate) struct Resolved<'a> {
     pub(crate) service: &'a Service,
     pub(crate) query: Arc<Query>,
@@ -30,7 +30,7 @@ pub(crate) struct Resolved<'a> {
     /// Key fields and their values.
     pub(crate) keys: Vec<(String, Vec<Value>)>,
     /// Places in `query.fields` of the fields looked up by, personal codes aside: to find somebody by a value is to
-    /// learn it, so these must be seen in full. Naming a person by their code tells nothing new.
+    /// learn it, so these must be seen in full. Naming a person by their code discloses nothing new.
     pub(crate) search: Vec<usize>,
     pub(crate) limit: u32,
     /// Who holds the access right: usage counts for them, so that a member's subsystems share one cap.
@@ -230,7 +230,7 @@ pub(crate) fn resolve<'a>(
     Ok(Resolved { service, query, asked, names, keys, search, limit, holder: &grant.client, usage_basis })
 }
 
-/// The fields looked up by, each with its place among the fields that rules are told; it is put there if it was not
+/// The fields looked up by, each with its place among the fields that rules are given; it is put there if it was not
 /// asked for.
 fn search(
     description: &Description,

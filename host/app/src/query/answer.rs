@@ -16,7 +16,7 @@ pub struct Answer {
     pub legal_basis: String,
     /// Every field asked for, in the order asked, with what may be seen of it.
     pub fields: Vec<AnswerField>,
-    /// What the client is told to observe.
+    /// Obligations that the client has to observe.
     pub obligations: Vec<Obligation>,
     /// The rows found.
     pub rows: Vec<AnswerRow>,

@@ -68,7 +68,7 @@ impl Draft {
         self.record.subjects = hashes;
     }
 
-    /// Notes what the rules were told: the query, and the digest of the register that they were told of.
+    /// Notes what the rules were given: the query, and the digest of the register.
     pub(crate) fn query(&mut self, query: &Arc<Query>, register: &str) {
         self.record.query = Some(Arc::clone(query));
         self.record.register = Some(register.to_owned());

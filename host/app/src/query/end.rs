@@ -89,7 +89,7 @@ impl Queries {
         Err(NoAnswer::Failed { id, code, retry_after })
     }
 
-    /// Makes a record durable. When that fails, nothing else may be told.
+    /// Makes a record durable. When that fails, nothing else may be answered.
     pub(super) async fn write(&self, record: AuditRecord, id: &str) -> Result<(), NoAnswer> {
         let unavailable = || {
             let retry_after = Some(Duration::from_secs(1));

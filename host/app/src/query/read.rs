@@ -144,7 +144,7 @@ impl Queries {
     }
 
     /// Why a decision that refuses nothing shows nothing all the same: every field asked for is hidden, or the query
-    /// looks up by a field that is not seen in full, so that its answer would tell it.
+    /// looks up by a field that is not seen in full, so that its answer would disclose it.
     pub(crate) fn nothing_to_show(
         &self,
         resolved: &Resolved<'_>,

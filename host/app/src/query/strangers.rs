@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Refusals of clients without any access right. Each could be a record as large as a request's head, as fast as anybody
-//! sends: so in a minute a few of each member are recorded by themselves, and the others as one record with their number.
+//! Refusals of clients without any access right, rate-limited. Each could be a record as large as a request's head, as
+//! fast as anybody sends: so in a minute a few of each member are recorded by themselves, and the others as one record
+//! with their number.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -24,7 +25,7 @@ const MAX_RECORDED_OF_A_MEMBER: u32 = 10;
 /// How many are of all such members together.
 const MAX_RECORDED: u32 = 200;
 
-/// How many members are told apart in that time. Refusals of further ones are counted together.
+/// How many members are counted separately in that time. Refusals of further ones are counted together.
 const MAX_COUNTED_MEMBERS: usize = 1000;
 
 /// The code of every such refusal.

@@ -18,7 +18,7 @@ use crate::problem::{Capped, Opens};
 
 const PREFIX: &str = "usage.client.last-";
 
-/// What a query has set aside.
+/// The persons that a query has reserved.
 #[derive(Debug, Default)]
 pub(crate) struct Reservation {
     /// Since when, if anything is.
@@ -26,7 +26,7 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// Sets aside what the query may tell of, and gives how many rows that are at most. Nothing is, unless a cap holds.
+    /// Reserves the persons that the query may disclose, and gives how many rows that are at most. None, unless a cap holds.
     pub(super) async fn make(
         &mut self,
         store: &dyn Store,
@@ -46,7 +46,7 @@ impl Reservation {
             basis: &resolved.usage_basis,
             instant: resolved.query.instant,
             least: u64::from(named).max(1),
-            // Who is named is who is told of.
+            // The persons named are the persons disclosed.
             most: u64::from(if named > 0 { named } else { limit.max(1) }),
             caps: &bounds,
         };
@@ -74,7 +74,7 @@ impl Reservation {
         }
     }
 
-    /// Says how many persons the query tells of; none, and all is given back. Where that cannot be said, what was set aside
+    /// Says how many persons the query discloses; none, and all is given back. Where that cannot be said, what was set aside
     /// stays so until the record is counted, or no record can come any more.
     pub(super) async fn settle(&self, store: &dyn Store, id: &str, persons: u64) {
         if self.since.is_some()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One query, decided by the rulebook and by the rulebook with a policy in shadow in force.
 //!
-//! Both are run on the same input, after the answer. A query counts as changed when the client would have been told
+//! Both are run on the same input, after the answer. A query counts as changed when the client would have been answered
 //! something else about the data: refused instead of allowed or the other way round, more or less of a field, other
 //! rows. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the
 //! register is read for both.
@@ -29,7 +29,7 @@ use crate::{
     query::Stop,
 };
 
-/// How a query ends: what its client is told of the data.
+/// How a query ends: what is disclosed of the data to its client.
 enum End {
     /// It is answered.
     Answered(Box<AnsweredQuery>),
@@ -75,7 +75,7 @@ impl Shadow {
             self.queue.miss_all(&active, &query);
             return Vec::new();
         };
-        // As the rules were told then: usage has moved on.
+        // As the rules were given it then: usage has moved on.
         resolved.query = query;
         let rulers = active.rulers(&resolved.query);
         let was = self.decided(&rulers, None, &resolved, &active, &ask);
@@ -107,7 +107,7 @@ impl Shadow {
     }
 
     /// What is different for the client; none where nobody knows. Who is refused and who gets no answer because a rule
-    /// breaks are told the same of the data: nothing.
+    /// breaks learn the same of the data: nothing.
     fn difference(&self, resolved: &Resolved<'_>, was: &End, would_be: &End) -> Option<ShadowOutcome> {
         let refused =
             |codes: &[String]| outcome(vec![whole("refused", "allowed", "refused", codes.to_vec())]);
@@ -128,7 +128,7 @@ impl Shadow {
         })
     }
 
-    /// How it ends as far as it can be told before the register is read.
+    /// How it ends as far as is known before the register is read.
     fn decided(
         &self,
         rulers: &[Ruler<'_>],
@@ -148,7 +148,7 @@ impl Shadow {
         }
     }
 
-    /// How it ends under the caps that hold then: by what is counted now, without what this query's answer told.
+    /// How it ends under the caps that hold then: by what is counted now, without what this query's answer disclosed.
     async fn capped(&self, end: End, resolved: &Resolved<'_>, disclosed: u64) -> End {
         let End::Answered(answered) = &end else { return end };
         match usage::refusals(&*self.store, resolved, &answered.decision, disclosed).await {
@@ -188,7 +188,7 @@ impl Shadow {
         found.extend(obligations(&was.decision, &would_be.decision));
         if let (Some(was), Some(would_be)) = (&was.answer, &would_be.answer) {
             let mut in_rows = rows(was, would_be);
-            // What differs in every row is told already.
+            // What differs in every row is reported already.
             in_rows.retain(|one| !found.iter().any(|all| (&all.kind, &all.field) == (&one.kind, &one.field)));
             found.extend(in_rows);
         }
@@ -231,7 +231,7 @@ fn codes(reasons: &BTreeSet<Reason>) -> Vec<String> {
     codes.into_iter().cloned().collect()
 }
 
-/// Whether rows must be looked at to know what would be told. A review may break, so that nothing is told at all.
+/// Whether rows must be read to know what would be disclosed. A review may break, so that nothing is disclosed at all.
 fn in_rows(was: &End, would_be: &End) -> bool {
     let reviewed = |one: &AnsweredQuery| !one.decision.reviewers.is_empty();
     match (was, would_be) {
@@ -304,7 +304,7 @@ fn rows((was, were_ids): &(Answer, Vec<RowId>), (would_be, ids): &(Answer, Vec<R
         };
         note(&before_row.cells, &after_row.cells);
         for (group, were) in &before_row.groups {
-            // A group of which nothing may be seen is told by its fields.
+            // A group of which nothing may be seen is compared by its fields.
             let Some((_, are)) = after_row.groups.iter().find(|(name, _)| name == group) else { continue };
             other |= were.len() != are.len();
             if were.len() == are.len() {

@@ -288,7 +288,7 @@ fn grant_tightens(old: &Grant, new: &Grant) -> bool {
         valid_from,
         valid_until,
         quotas,
-        // Rules are told of these two, and nobody knows what they make of it.
+        // Rules are given these two, and nobody knows what they make of it.
         reference,
         attributes,
         may_hide,

@@ -11,7 +11,7 @@ use crate::{
     term::{ConceptKind, Term, Vocabulary},
 };
 
-/// An index of one rulebook. Whoever asks gives that rulebook again.
+/// An index of one rulebook. Its methods take that rulebook again: it holds positions only.
 #[derive(Debug, Default)]
 pub struct RulebookIndex {
     /// By full IRI.

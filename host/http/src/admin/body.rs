@@ -28,7 +28,7 @@ const MAX_DEPTH: usize = 127;
 /// The largest body that holds no component, in bytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// How many problems of one body are told.
+/// How many problems of one body are listed.
 const MAX_PROBLEMS: usize = 20;
 
 /// How many members of one body may be `null` for being left out: more than there are that may be left out.
@@ -94,7 +94,7 @@ fn all_that_is_wrong<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem
             nulls += 1;
             continue;
         }
-        // What is missing is told in the sentence only.
+        // What is missing stands only in the sentence.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
         let missing = missing.map(|(name, _)| member(&parent, name));
         let is_missing = missing.is_some();

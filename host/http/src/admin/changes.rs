@@ -9,7 +9,7 @@ use paasla_store::governance::change::Change;
 use super::{Answer, json::Json, parameters::Parameters};
 use paasla_app::governance::{Governance, actor::Actor};
 
-/// How many are listed unless told otherwise.
+/// How many changes are listed where `limit` is not given.
 const DEFAULT_LIMIT: u32 = 100;
 
 /// `?target=NAME&before=ID&limit=N`, all optional.

@@ -50,7 +50,7 @@ impl Parameters {
         self.text(name).map(|text| text.parse().map_err(|_| wrong(name, what))).transpose()
     }
 
-    /// How many are asked for: so many unless told otherwise.
+    /// The value of `limit`, or the default.
     pub(super) fn limit(&self, usual: u32) -> Result<u32, Refusal> {
         let what = "a whole number from 1 to 1,000";
         let limit = self.parsed("limit", what)?.unwrap_or(usual);

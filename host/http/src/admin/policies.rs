@@ -34,7 +34,7 @@ use paasla_app::governance::{
     view::PolicyView,
 };
 
-/// How many queries a summary lists unless told otherwise.
+/// How many queries a summary lists where `limit` is not given.
 const DEFAULT_LIMIT: u32 = 20;
 
 /// `?before=RECORD&limit=N`, both optional.

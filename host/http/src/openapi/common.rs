@@ -70,7 +70,7 @@ pub(crate) fn responses(answer: &str, what: &str) -> Value {
     let answered = json!({ "description": what, "headers": { "Paasla-Decision": &id },
         "content": { "application/json": { "schema": reference(answer) } } });
     responses.insert("200".to_owned(), answered);
-    // Which of them tell when to try again, and which have a record.
+    // Which of them say when to try again, and which have a record.
     for (status, what, waits, recorded) in [
         ("400", "The request is wrong; `problems` lists every problem of it", false, true),
         (

@@ -51,7 +51,7 @@ pub(super) fn key(field: &FieldType) -> Value {
     }
 }
 
-/// What people are told of a field.
+/// The description of a field for people.
 pub(crate) struct About<'a> {
     field: &'a FieldDescription,
     description: &'a Description,

@@ -3,9 +3,9 @@
 //!
 //! These clients know no masks, so a false value must never take the place of a true one:
 //! - what is hidden or redacted, or masked so that it no longer fits its type, is left out of its object;
-//! - a part of which nothing may be told is left out altogether: an empty list would say that there is nothing;
-//! - a person of whom nothing may be told is left out of the list;
-//! - a value that may be told and is not there is left out too, as these clients expect.
+//! - a part of which nothing may be disclosed is left out altogether: an empty list would say that there is nothing;
+//! - a person of whom nothing may be disclosed is left out of the list;
+//! - a value that may be disclosed and is not there is left out too, as these clients expect.
 
 use paasla_core::{Mask, Visibility};
 use serde_json::{Map, Value as Json, json};
@@ -47,7 +47,7 @@ fn person(gate: &dyn Gatehouse, answer: &Answer, row: &AnswerRow) -> Option<Json
     is_disclosed.then_some(Json::Object(object))
 }
 
-/// The rows of one part; none when nothing may be told of them.
+/// The rows of one part; none when nothing may be disclosed of them.
 fn part_of(gate: &dyn Gatehouse, answer: &Answer, part: &Part, rows: &[Vec<(usize, Cell)>]) -> Option<Json> {
     let tellable = answer.fields.iter().any(|field| {
         let word = words::of_field(&field.name);
@@ -56,11 +56,11 @@ fn part_of(gate: &dyn Gatehouse, answer: &Answer, part: &Part, rows: &[Vec<(usiz
     });
     let objects = rows.iter().filter_map(|cells| members(gate, answer, cells));
     let list: Vec<Json> = objects.map(Json::Object).collect();
-    // Rows of which nothing may be told must not look like no rows.
+    // Rows of which nothing may be disclosed must not look like no rows.
     (tellable && (rows.is_empty() || !list.is_empty())).then_some(Json::Array(list))
 }
 
-/// One object; none when nothing may be told of it. It may be empty: what may be told need not be there.
+/// One object; none when nothing may be disclosed of it. It may be empty: what may be disclosed need not be there.
 fn members(gate: &dyn Gatehouse, answer: &Answer, cells: &[(usize, Cell)]) -> Option<Map<String, Json>> {
     let mut object = Map::new();
     let mut is_disclosed = false;

@@ -76,7 +76,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// What the client is told to observe.
+/// An obligation that the client has to observe.
 #[derive(Serialize)]
 struct ObligationBody<'a> {
     code: &'a str,
@@ -212,11 +212,11 @@ impl Serialize for GroupRow<'_> {
     }
 }
 
-/// The value of a field of which anything is told.
+/// The value of a field of which anything is disclosed.
 fn shown(index: usize, cells: &[(usize, Cell)]) -> Option<Plain<'_>> {
     let (_, cell) = cells.iter().find(|(of, _)| *of == index)?;
-    let is_told = !matches!(cell.visibility, Visibility::Hide | Visibility::Masked(Mask::Redact));
-    is_told.then_some(Plain(&cell.value))
+    let is_disclosed = !matches!(cell.visibility, Visibility::Hide | Visibility::Masked(Mask::Redact));
+    is_disclosed.then_some(Plain(&cell.value))
 }
 
 /// A value as [`Value::to_json`] has it.

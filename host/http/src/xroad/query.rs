@@ -38,7 +38,7 @@ const SELECT: &str = "/select";
 
 const PLACES: Places = Places { select: SELECT, keys: "/where", context: "/context", limit: "/limit" };
 
-/// What a body asks. `None` when it cannot be told at all; otherwise the problems say whether the ask may be used.
+/// What a body asks. `None` when it cannot be read at all; otherwise the problems say whether the ask may be used.
 pub(super) fn ask(
     gate: &dyn Gatehouse,
     envelope: &Envelope,

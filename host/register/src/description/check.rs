@@ -40,7 +40,7 @@ pub(super) fn description(file: file::Register) -> Result<Description, Vec<Probl
     let title = syntax.text("title", file.title);
     let iri = syntax.iri("iri", file.iri);
     let zone = syntax.text("time-zone", file.time_zone);
-    // Whoever builds on a service has to be told something.
+    // Programmers who build on a service need a title and a contact.
     let contact = file.contact.unwrap_or_else(|| Contact { name: title.clone(), ..Contact::default() });
     let licence = file.licence.unwrap_or_else(|| Licence {
         name: "By an access right of the register only".to_owned(),

@@ -9,7 +9,7 @@ use crate::{
     sql::{Dialect, padded_len},
 };
 
-/// What one column of the answer tells of a field. The field is named by its index in the query.
+/// What one column of the answer holds of a field. The field is named by its index in the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// The value itself.

@@ -204,7 +204,7 @@ impl<N: AsRef<str>> Planner<'_, N> {
         parts
     }
 
-    /// An order tells of the values it goes by: only a column that is seen in full, or is no field at all, may
+    /// An order discloses the values it goes by: only a column that is seen in full, or is no field at all, may
     /// give it.
     fn may_order(&self, group: &Group, column: &ColumnRef) -> bool {
         group.fields().iter().filter(|field| field.column() == column).all(|field| {

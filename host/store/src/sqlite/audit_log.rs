@@ -2,9 +2,9 @@
 //! The audit log: appending records, finding and reading them, and projecting into the database what they count.
 //!
 //! Writing waits for the log alone. What finds a record is in memory at once, and in an index when its segment has ended.
-//! What it counts is noted a moment later, for many records at a time, in one transaction with how far the log was looked
+//! What it counts is projected a moment later, for many records at a time, in one transaction with how far the log was looked
 //! at: nothing counts twice or not at all, whoever is killed when, and however many programs do it. Who asks about usage
-//! gets what is not noted yet as well.
+//! gets what is not projected yet as well.
 
 use std::{
     collections::HashMap,
@@ -43,10 +43,10 @@ use crate::{
 
 const WHAT: &str = "record";
 
-/// How long records gather before what they count is noted.
+/// How long records gather before what they count is projected.
 const PROJECT_EVERY: Duration = Duration::from_secs(2);
 
-/// About how many bytes of the log are noted in one transaction.
+/// About how many bytes of the log are projected in one transaction.
 const PROJECTION_STEP_BYTES: u64 = 4 << 20;
 
 /// How many persons one record counts for, and up to where its batch is.
@@ -71,7 +71,7 @@ pub(super) struct AuditLog {
     database: Database,
     /// When old usage was last dropped: milliseconds since 1970-01-01T00:00:00Z.
     pruned_at: AtomicI64,
-    /// What this program has written and counted, and that may not be noted yet: by holder and basis.
+    /// What this program has written and counted, and that may not be projected yet: by holder and basis.
     recent: std::sync::Mutex<HashMap<(String, String), Vec<UnprojectedUsage>>>,
     /// Held by whoever projects, one at a time.
     projecting: Mutex<()>,
@@ -82,8 +82,8 @@ pub(super) struct AuditLog {
 }
 
 impl AuditLog {
-    /// The records beside this database. Whatever is in the log is noted, if the database lets it, unless something is
-    /// wrong with the log: then nothing is written to it, and nothing noted. A folder is made if there never was one.
+    /// The records beside this database. Whatever is in the log is projected, if the database lets it, unless something is
+    /// wrong with the log: then nothing is written to it, and nothing projected. A folder is made if there never was one.
     pub(super) async fn open(beside: &Path, database: Database) -> Result<Arc<Self>, StoreError> {
         let readers = database.readers()?;
         let (segments, accepted) =
@@ -229,8 +229,8 @@ impl AuditLog {
         })
     }
 
-    /// What this program has written and counted, and that may not be noted yet. To be called before the database is
-    /// asked: what is noted meanwhile is found there, and told by how far it is noted.
+    /// What this program has written and counted, and that may not be projected yet. To be called before the database is
+    /// asked: what is projected meanwhile is found there, and recognised by the high-water mark.
     pub(super) fn recent_of(&self, client: &ClientId, basis: &str) -> Vec<UnprojectedUsage> {
         self.recent().get(&(client.to_string(), basis.to_owned())).cloned().unwrap_or_default()
     }
@@ -297,7 +297,7 @@ impl AuditLog {
         blocking(move || of.finder.count(&of.log, &wanted)).await
     }
 
-    /// Notes what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
+    /// Projects what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
     pub(super) async fn project_all(records: &Arc<Self>) -> Result<(), StoreError> {
         let _lock = records.projecting.lock().await;
         let mark = HighWaterMark::read(records.database.readers()?).await?;
@@ -324,7 +324,7 @@ impl AuditLog {
         blocking(move || of.finder.refresh(&of.log)).await
     }
 
-    /// Notes what is in one segment from a byte on; none: from the first, if there is such a segment.
+    /// Projects what is in one segment from a byte on; none: from the first, if there is such a segment.
     async fn project_segment(
         records: &Arc<Self>,
         number: i64,
@@ -396,7 +396,7 @@ impl AuditLog {
         .await
     }
 
-    /// Notes what records count, unless somebody else was quicker.
+    /// Projects what records count, unless another program was quicker.
     async fn record_projection(
         records: &Self,
         number: i64,
@@ -432,7 +432,7 @@ impl AuditLog {
         Ok(true)
     }
 
-    /// Takes no more records, and notes what is written.
+    /// Takes no more records, and projects what is written.
     pub(super) async fn close(records: &Arc<Self>) -> Result<(), StoreError> {
         let of = Arc::clone(records);
         blocking(move || {
@@ -447,7 +447,7 @@ impl AuditLog {
         Self::project_if_possible(records).await
     }
 
-    /// Notes all that is in the log. That somebody else holds the database is no error: it can be done at any time.
+    /// Projects all that is in the log. That somebody else holds the database is no error: it can be done at any time.
     async fn project_if_possible(records: &Arc<Self>) -> Result<(), StoreError> {
         if records.folder.is_none() {
             return Ok(());

@@ -44,7 +44,7 @@ pub async fn copy(database: &Path, to_database: &Path, to_records: &Path) -> Res
     blocking(move || {
         std::fs::File::open(target)?.sync_all()?;
         match Log::copy(from, &into) {
-            // Nothing was ever recorded, or `check_records` of the copy tells it.
+            // Nothing was ever recorded, or `check_records` of the copy reports it.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !into.exists() => Ok(()),
             copied => copied,
         }

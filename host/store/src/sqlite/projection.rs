@@ -47,7 +47,7 @@ impl HighWaterMark {
     }
 }
 
-/// What is noted of every segment.
+/// What is stored of every segment.
 pub(super) async fn segments(readers: &SqlitePool) -> Result<NotedSegments, StoreError> {
     let rows: Vec<(i64, i64, Option<Vec<u8>>)> =
         sqlx::query_as("SELECT number, noted, id FROM segment").fetch_all(readers).await.map_err(failure)?;
@@ -58,7 +58,7 @@ pub(super) async fn segments(readers: &SqlitePool) -> Result<NotedSegments, Stor
     rows.into_iter().map(segment).collect::<Option<_>>().ok_or_else(corrupt)
 }
 
-/// Notes the ids of segments that were noted without.
+/// Stores the ids of segments that were projected without.
 pub(super) async fn put_ids(database: &Database, ids: &[(u32, Id)]) -> Result<(), StoreError> {
     let mut transaction = database.begin().await?;
     for (number, id) in ids {

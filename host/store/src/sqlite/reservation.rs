@@ -2,7 +2,7 @@
 //! Reservations: persons set aside for queries that a cap holds for, from before they read until their records are counted.
 //!
 //! Whether there is room is asked and the reservation written in one transaction, so of two queries at a time, on whatever
-//! host, one sees the other. The transaction that notes what a record counts ends the record's reservation: at every moment
+//! host, one sees the other. The transaction that projects what a record counts ends the record's reservation: at every moment
 //! a query counts once. What a program that was killed leaves is given back when the lease is over by everybody's clock
 //! that only goes forward, and no record is found.
 
@@ -125,7 +125,7 @@ impl Reservations {
         transaction.commit().await
     }
 
-    /// What is counted, noted, written or reserved.
+    /// What is counted, projected, written or reserved.
     pub(super) async fn usage(&self, client: &ClientId, basis: &str, now: i64) -> Result<Usage, StoreError> {
         let recent = self.records.recent_of(client, basis);
         // One snapshot for all that is asked.
@@ -133,7 +133,7 @@ impl Reservations {
         Ok(counts(&mut transaction, &client.to_string(), basis, now, recent).await?.usage)
     }
 
-    /// Gives back what nobody was told of, until the task is aborted.
+    /// Gives back what was not disclosed, until the task is aborted.
     pub(super) async fn sweep_always(reservations: Arc<Self>) {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;

@@ -40,7 +40,7 @@ pub(super) async fn of(
     basis: &str,
     now: i64,
 ) -> Result<(Usage, HighWaterMark), StoreError> {
-    // One statement, one snapshot: the windows agree with each other, and with what is noted.
+    // One statement, one snapshot: the windows agree with each other, and with the high-water mark.
     const SUMS: &str = concat!(
         "SELECT ",
         sum!("$3", "$4"),
