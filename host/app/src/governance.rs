@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How governance changes while queries run: from a rule that is brought in to a policy in force, and back.
+//! Governance: acts on control data while queries run, from a rule that is brought in to a policy in force, and back.
 //!
 //! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`proposals`]
 //! (what loosens needs two people; `plan` works out what it would change) -> [`rulebook_change`] (the one way in which

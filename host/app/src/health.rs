@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whether a query would be answered now, part by part.
+//! The health of the host: whether a query would be answered now, part by part.
 //!
 //! The parts are checked twice a second, and the last result is answered: a request costs nothing. What a query would
 //! not notice by itself refuses it by the same check, so that the health door and the queries agree.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is wrong with a request, or why it is refused. The one error type above the middle rooms.
+//! Problems of a request and the ends of a query without an answer. The one error type above the middle rooms.
 //!
 //! Nothing in here may hold personal data: no value that a caller sent, only names and places.
 

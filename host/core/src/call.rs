@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a policy did in a query, call by call. Audit records hold it as one text, `narrow, review: fault: out-of-fuel`,
-//! which this file alone writes and reads.
+//! Calls of a policy in a query, and how each ended. Audit records hold it as one text, `narrow, review: fault:
+//! out-of-fuel`, which this file alone writes and reads.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who changes governance: one stable id for each person, and a name to show.
+//! Persons who change governance: a stable id of each, and a name to show.
 //!
 //! As text it is `Mari Maasikas <mari.m>`, like an author in Git, or the name alone, of which the id is then made. Two
 //! texts that people would read as one name have one id: letter case, invisible characters and ways of writing a letter

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why there is no answer, as `application/problem+json` (RFC 9457). The one place where errors become responses.
+//! Problem documents: `application/problem+json` (RFC 9457). The one place where errors become responses.
 //!
 //! Every body has `type` (`urn:paasla:problem:<code>`), `title`, `status`, `code` and `detail`; with a record also
 //! `instance` (`urn:uuid:<id>`). A wrong request lists `problems`, a refused one `reasons`. Nothing from inside the

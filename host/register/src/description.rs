@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a register holds, as its owner describes it in a TOML file, so that Pääsla fits another institution's
-//! database without code. See `examples/population-register/register.toml`.
+//! The description of a register: its owner describes what it holds in a TOML file, so that Pääsla fits another
+//! institution's database without code. See `examples/population-register/register.toml`.
 
 mod check;
 mod entity;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What differs between two rulebooks, object by object, and which of it loosens: lets more be seen, by more, or for
+//! The difference of two rulebooks, object by object, and which of it loosens: lets more be seen, by more, or for
 //! longer.
 //!
 //! Whatever is not known to tighten loosens: what loosens needs two people, and a doubt must not spare the second.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From the file as written to a description that holds together. Goes on after a problem, to name them all.
+//! Validation of a description file. It goes on after a problem, to name them all.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
