@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use paasla_core::{Outcome, Record};
+use paasla_core::{AuditRecord, Outcome};
 use paasla_store::{RecordFilter, SqliteStore, Store as _};
 use paasla_tests::{Ask, Given, Got, Home, Host, ask::agent, within};
 use serde_json::{Value, json};
@@ -122,7 +122,7 @@ async fn counted(given: &Given) -> Result<usize> {
         let Some(last) = page.last() else { break };
         filter.before_id = Some(last.id.clone());
         let answered = page.iter().filter(|record| record.outcome == Outcome::Answered);
-        sum += answered.map(Record::persons).sum::<u64>();
+        sum += answered.map(AuditRecord::persons).sum::<u64>();
     }
     store.close().await?;
     Ok(usize::try_from(sum)?)

@@ -79,7 +79,7 @@ async fn a_broken_rule_refuses() -> Result<()> {
     let record = store.record(&id).await?.context("the record is there")?;
     let said =
         record.rulings.iter().find(|ruling| ruling.policy == "statistics").context("the rule is named")?;
-    ensure!(said.said == "fault: out-of-fuel", "{}", said.said);
+    ensure!(said.calls.to_string() == "fault: out-of-fuel", "{}", said.calls);
     ensure!(store.count_records(&RecordFilter::default()).await? == 2, "one record for each");
     store.close().await?;
     Ok(())

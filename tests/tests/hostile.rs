@@ -10,6 +10,7 @@ mod table;
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use paasla_core::Outcome;
 use paasla_engine::{EngineConfig, digest_of};
 use paasla_store::{SqliteStore, Store as _};
 use paasla_tests::{Ask, Given, Got, Host, LONG, Office, ask::agent, files, within};
@@ -131,9 +132,9 @@ impl Street {
         let id = got.decision.context("the record is named")?;
         let record = store.record(&id).await?.context("the record is there")?;
         store.close().await?;
-        ensure!((record.status, record.returned) == (503, 0), "{record:?}");
+        ensure!((record.outcome, record.returned) == (Outcome::Failed, 0), "{record:?}");
         let said = record.rulings.iter().rfind(|ruling| ruling.policy == POLICY).context("it is named")?;
-        ensure!(said.said == row.expected, "{said:?}");
+        ensure!(said.calls.to_string() == row.expected, "{said:?}");
         ensure!(said.rule == digest_of(&row.component), "the record names the very bytes");
         let most =
             if row.expected.ends_with("out-of-fuel") { EngineConfig::default().ration.fuel } else { 1 };

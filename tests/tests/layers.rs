@@ -238,6 +238,71 @@ fn the_app_names_no_http_and_no_sql() -> Result<()> {
     Ok(())
 }
 
+/// The numbers of HTTP that a door may answer with (RFC 9110, RFC 6585).
+const STATUSES: [&str; 19] = [
+    "400", "401", "403", "404", "405", "408", "409", "410", "412", "413", "415", "417", "422", "428", "429",
+    "500", "501", "502", "503",
+];
+
+/// A line without what stands between its quotation marks.
+fn without_texts(line: &str) -> String {
+    let line = line.replace("\\\"", "");
+    line.split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
+}
+
+/// What a line of code says of HTTP statuses: a name of one, or the number where a constant does not name it.
+fn status_in(line: &str) -> Option<String> {
+    let code = without_texts(line);
+    let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let is_constant = ["const ", "static "].iter().any(|kind| without_visibility(&code).starts_with(kind));
+    let tells = |word: &str| {
+        let is_named = word == "StatusCode"
+            || word == "status"
+            || word.ends_with("_status")
+            || word.starts_with("status_");
+        let number = word.trim_end_matches("_u16").trim_end_matches("u16");
+        is_named || (!is_constant && STATUSES.contains(&number))
+    };
+    words.map(str::to_owned).find(|word| tells(word))
+}
+
+/// The app and the words it speaks in say of what kind an end is. Which number that is, a door says.
+#[test]
+fn no_http_status_below_the_doors() -> Result<()> {
+    let src = |room: &str| Ok::<_, anyhow::Error>(root()?.join("host").join(room).join("src"));
+    for (path, lines) in sources(&src("app")?)?.into_iter().chain(sources(&src("core")?)?) {
+        if path.file_name().is_some_and(|name| name == "tests.rs") {
+            continue;
+        }
+        let tests = lines.iter().position(|line| line.starts_with("mod tests"));
+        for line in &lines[..tests.unwrap_or(lines.len())] {
+            let told = status_in(line);
+            ensure!(told.is_none(), "{}: `{}` in {line}", path.display(), told.unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn statuses_are_told_from_what_looks_like_them() {
+    for line in [
+        "pub status: u16,",
+        "Unresolved::Invalid(404, problems)",
+        "Self::new(503_u16, code)",
+        "use http::StatusCode;",
+    ] {
+        assert!(status_in(line).is_some(), "{line}");
+    }
+    for line in [
+        "const LONGEST_REASON: usize = 500;",
+        "pub const FEW: u32 = 400;",
+        r#"word("status", "404")"#,
+        "14_040",
+    ] {
+        assert_eq!(status_in(line), None, "{line}");
+    }
+}
+
 /// Whoever looks for a method of a type looks into its file, or into the folder of that name.
 #[test]
 fn a_type_has_its_methods_in_its_own_file_or_folder() -> Result<()> {

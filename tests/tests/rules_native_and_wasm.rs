@@ -139,5 +139,5 @@ fn activated(engine: &Engine, settings: &str) -> Result<Activated> {
 /// What rules are told of the example's register.
 fn register() -> Result<Arc<Register>> {
     let file = paasla_tests::given::root()?.join("examples/population-register/register.toml");
-    Ok(Arc::clone(Description::from_toml(&std::fs::read_to_string(file)?)?.told()))
+    Ok(Arc::clone(Description::from_toml(&std::fs::read_to_string(file)?)?.for_rules()))
 }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
-use paasla_core::{Decision, Query, Register, Rulebook, Ruling};
+use paasla_core::{Call, Decision, Query, Register, Rulebook, Ruling};
 use paasla_engine::{Activated, Engine, EngineConfig, Rule, decide_all};
 use paasla_register::Description;
 use paasla_store::{RecordFilter, SqliteStore, Store as _};
@@ -85,7 +85,7 @@ async fn every_recorded_decision_comes_out_again() -> Result<()> {
                 .find(|ruling| ruling.policy == policy)
                 .context("every policy is named")?;
             // A review costs fuel of its own.
-            let reviewed = then.said.contains("review");
+            let reviewed = then.calls.0.iter().any(|call| matches!(call, Call::Review(_)));
             ensure!(used == then.fuel || (reviewed && used < then.fuel), "{policy} used other fuel");
         }
         again += 1;
@@ -163,5 +163,5 @@ async fn sample(given: &Given, store: &SqliteStore) -> Result<std::sync::Arc<Que
 /// What rules are told of the example's register.
 fn register() -> Result<Arc<Register>> {
     let file = paasla_tests::given::root()?.join("examples/population-register/register.toml");
-    Ok(Arc::clone(Description::from_toml(&std::fs::read_to_string(file)?)?.told()))
+    Ok(Arc::clone(Description::from_toml(&std::fs::read_to_string(file)?)?.for_rules()))
 }

@@ -8,7 +8,7 @@ mod unmet;
 
 use std::sync::Arc;
 
-use paasla_core::{Index, Policy, Query, Rulebook};
+use paasla_core::{Policy, Query, Rulebook, RulebookIndex};
 use paasla_engine::Activated;
 use paasla_store::governance::version::digest_of;
 
@@ -25,7 +25,7 @@ pub struct Active {
     /// Control data.
     pub rulebook: Rulebook,
     /// What queries look for in it.
-    pub(crate) index: Index,
+    pub(crate) index: RulebookIndex,
     /// SHA-256 of it, whatever its number.
     pub(crate) digest: String,
     /// Those in force, by name.
@@ -82,7 +82,7 @@ impl Active {
         let digest = build::digest(&Rulebook::default());
         Self {
             rulebook: Rulebook::default(),
-            index: Index::default(),
+            index: RulebookIndex::default(),
             digest,
             policies: Vec::new(),
             shadows: Vec::new(),

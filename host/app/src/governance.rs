@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How governance changes while queries run: from a rule that is brought in to a policy in force, and back.
+//! Governance: acts on control data while queries run, from a rule that is brought in to a policy in force, and back.
 //!
 //! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`proposals`]
-//! (what loosens needs two people; `plan` works out what it would change) -> [`turn`] (the one way in which the rulebook
-//! changes) -> [`schedule`] (what happens by itself). [`past`] says what may come back.
-//! Every act leaves a change in the store, in the same transaction; one that is refused leaves one too ([`refused`]), and
-//! nothing else. [`sight`] says what of it somebody sees.
+//! (what loosens needs two people; `plan` works out what it would change) -> [`rulebook_change`] (the one way in which
+//! the rulebook changes) -> [`schedule`] (what happens by itself). [`revival`] says what may come back. Every act leaves
+//! a change in the store, in the same transaction; one that is refused leaves one too ([`refused_acts`]), and nothing
+//! else. [`sight`] says what of it somebody sees.
 
 pub mod actor;
+pub mod admission;
 pub mod differences;
-pub mod dropped;
+pub mod drop_folder;
 mod expiry;
 pub mod keys;
-pub(crate) mod past;
+pub mod lifecycle;
 mod plan;
 pub mod policies;
 pub mod proposals;
 pub mod refusal;
-mod refused;
+mod refused_acts;
+pub(crate) mod revival;
 pub mod rulebook;
+mod rulebook_change;
 pub mod rules;
 pub mod schedule;
 pub mod seed;
-pub mod shares;
 mod sight;
+pub mod signatures;
 pub mod since;
-pub mod steps;
-mod turn;
 pub mod view;
-pub mod vouch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,17 +42,17 @@ use paasla_store::{
 };
 use serde::Deserialize;
 
-pub(crate) use self::refused::Refusals;
-use self::{actor::Actor, refusal::Refusal, shares::Shares};
+pub(crate) use self::refused_acts::Refusals;
+use self::{actor::Actor, admission::ActAdmission, refusal::Refusal};
 use super::{
-    Then,
+    QuarantineFallback,
     active::{Active, Pool},
     clock,
     quarantine::Quarantine,
 };
 
 /// How many characters a reason may have.
-const LONGEST_REASON: usize = 500;
+const MAX_REASON_CHARACTERS: usize = 500;
 
 /// How governance is done here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -123,43 +123,43 @@ pub struct Governance {
     pub(crate) settings: GovernanceSettings,
     pub(crate) engine: Engine,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) then: Then,
+    pub(crate) then: QuarantineFallback,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) description: Arc<Description>,
     /// The rulebook at work.
     pub(crate) active: Arc<ArcSwap<Active>>,
     pub(crate) quarantine: Arc<Quarantine>,
     /// One changes at a time; the store sees to it that of several hosts one does.
-    pub(crate) turn: tokio::sync::Mutex<()>,
-    /// Places for all of that; taken before the turn.
-    pub(crate) places: Places,
+    pub(crate) change_lock: tokio::sync::Mutex<()>,
+    /// Permits for all of that; acquired before the change lock.
+    pub(crate) limits: ActLimits,
     pub(crate) refusals: Refusals,
 }
 
 /// How many acts are under way at one time, from the body to the answer.
-const ACTS: usize = 32;
+const MAX_ACTS: usize = 32;
 
 /// How many rules are brought in at one time, from the body to the end of their cases: it takes the machine's time and
-/// memory. Apart from [`ACTS`], so that nobody else's act waits for it.
-const UPLOADS: usize = 4;
+/// memory. Apart from [`MAX_ACTS`], so that nobody else's act waits for it.
+const MAX_UPLOADS: usize = 4;
 
 /// How many policies are tried at one time.
-const EXAMINATIONS: usize = 4;
+const MAX_EXAMINATIONS: usize = 4;
 
-/// What those who act share.
+/// How many acts of each kind may be under way.
 #[derive(Debug)]
-pub(crate) struct Places {
-    pub(crate) acts: Shares,
-    pub(crate) uploads: Shares,
-    pub(crate) examinations: Shares,
+pub(crate) struct ActLimits {
+    pub(crate) acts: ActAdmission,
+    pub(crate) uploads: ActAdmission,
+    pub(crate) examinations: ActAdmission,
 }
 
-impl Default for Places {
+impl Default for ActLimits {
     fn default() -> Self {
         Self {
-            acts: Shares::new(ACTS),
-            uploads: Shares::new(UPLOADS),
-            examinations: Shares::new(EXAMINATIONS),
+            acts: ActAdmission::new(MAX_ACTS),
+            uploads: ActAdmission::new(MAX_UPLOADS),
+            examinations: ActAdmission::new(MAX_EXAMINATIONS),
         }
     }
 }
@@ -180,9 +180,9 @@ impl Governance {
     }
 }
 
-/// What an act is called, what it is done to, and why.
+/// The context of an act: who does it, what it is called, what it is done to, and why.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Deed<'a> {
+pub(crate) struct ActContext<'a> {
     pub(crate) actor: &'a Actor,
     pub(crate) action: &'static str,
     pub(crate) target: &'a str,
@@ -191,7 +191,7 @@ pub(crate) struct Deed<'a> {
     pub(crate) reason: &'a str,
 }
 
-impl Deed<'_> {
+impl ActContext<'_> {
     /// The same, done to this version.
     pub(crate) fn of(self, version: u32) -> Self {
         Self { version: Some(version), ..self }
@@ -218,7 +218,7 @@ impl Deed<'_> {
 
     /// The reason, which must be there, and which lists show in one line.
     pub(crate) fn check_reason(&self) -> Result<(), Refusal> {
-        check_line(self.reason, LONGEST_REASON).map_err(|error| {
+        check_line(self.reason, MAX_REASON_CHARACTERS).map_err(|error| {
             let (code, message) = match error {
                 LineError::Length(most) => (
                     "reason_missing",
@@ -246,9 +246,15 @@ mod tests {
     fn a_reason_can_be_read_in_one_line() {
         let actor = Actor::host();
         let said = |reason: &str| {
-            let deed =
-                Deed { actor: &actor, action: "policy.retire", target: "minors", version: None, reason };
-            deed.check_reason()
+            let context = ActContext {
+                actor: &actor,
+                action: "policy.retire",
+                target: "minors",
+                version: None,
+                reason,
+            };
+            context
+                .check_reason()
                 .map_err(|refusal| refusal.problems.first().map(|problem| problem.code.to_string()))
         };
         for reason in ["why", " õige põhjus\n", &"õ".repeat(500)] {

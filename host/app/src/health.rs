@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whether a query would be answered now, part by part.
+//! The health of the host: whether a query would be answered now, part by part.
 //!
-//! The parts are looked at twice a second, and what was seen last is told: to be asked costs nothing. What a query would
-//! not notice by itself refuses it by the same look, so that what is told and what is done agree.
+//! The parts are checked twice a second, and the last result is answered: a request costs nothing. What a query would
+//! not notice by itself refuses it by the same check, so that the health door and the queries agree.
 
 use std::{
     error::Error,
@@ -30,7 +30,7 @@ const MAX_LOOK: Duration = Duration::from_secs(2);
 const MIN_FREE_BYTES: u64 = 4 << 20;
 
 /// Whether the host is ready: what `/health/ready` says. The register, the control database, the records and the disk
-/// decide; the rest is told.
+/// decide; the rest is information.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Readiness {
@@ -51,7 +51,7 @@ pub struct Readiness {
     pub disk: Disk,
     /// The rulebook at work is the newest one.
     pub rulebook: RulebookPart,
-    /// All lines could be logged, or the log tells how many could not.
+    /// All lines could be logged, or the log says how many could not.
     pub log: Log,
     /// The system's clock has not jumped.
     pub clock: Clock,
@@ -74,7 +74,7 @@ pub struct Part {
 pub struct Disk {
     /// Whether there is room for more.
     pub ok: bool,
-    /// How many bytes are free, where the system can tell.
+    /// How many bytes are free, where the system knows.
     pub free_bytes: Option<u64>,
 }
 
@@ -92,7 +92,7 @@ pub struct RulebookPart {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Log {
-    /// Whether the log tells of all lines that were lost.
+    /// Whether the log has reported all lines that were lost.
     pub ok: bool,
     /// How many lines were lost since the start.
     pub lost_lines: u64,
@@ -119,7 +119,7 @@ impl Part {
     }
 }
 
-/// Looks at the parts, and tells what was seen last.
+/// Checks the parts, and answers with the last result.
 pub struct Health {
     /// The rulebook at work.
     active: Arc<ArcSwap<Active>>,
@@ -236,14 +236,14 @@ impl Health {
         seen.is_ready &= !seen.stopping;
         seen.quarantined = self.active.load().quarantined();
         let lost = &self.lost_lines;
-        seen.log = Log { ok: lost.untold() == 0, lost_lines: lost.count() };
+        seen.log = Log { ok: lost.unreported() == 0, lost_lines: lost.count() };
         let jumped_by = clock::jumped_by();
         seen.clock = Clock { ok: jumped_by == 0, jumped_seconds: jumped_by / 1_000 };
         seen
     }
 }
 
-/// A part as it was seen; none when the look took too long. The log tells of what has changed.
+/// A part as it was seen; none when the look took too long. The log has a line for each change.
 fn looked_at<E: Error + 'static>(
     part: &'static str,
     before: Part,

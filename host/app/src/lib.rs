@@ -6,13 +6,12 @@
 //! answered.
 
 pub mod active;
-mod aside;
+mod blocking;
 pub mod clock;
 pub mod governance;
 pub mod health;
 mod lost_lines;
 pub mod nearest;
-pub mod openapi;
 pub mod problem;
 pub mod quarantine;
 pub mod query;
@@ -40,8 +39,8 @@ use shadow::{Shadow, ShadowQueue};
 
 pub use active::{BuildError, Pool, build, digest as rulebook_digest, unknown_client, unmet};
 pub use lost_lines::LostLines;
-pub use quarantine::{QuarantineSettings, Then};
-pub use query::{answer, ask, gate::Gatehouse, subjects::secret_check};
+pub use quarantine::{QuarantineFallback, QuarantineSettings};
+pub use query::{answer, ask, catalogue::CatalogueEntry, gate::Gatehouse, subjects::secret_check};
 
 /// What an app is made of.
 pub struct Parts {
@@ -131,13 +130,13 @@ impl App {
             description,
             active: Arc::clone(&active),
             quarantine,
-            turn: tokio::sync::Mutex::default(),
-            places: governance::Places::default(),
+            change_lock: tokio::sync::Mutex::default(),
+            limits: governance::ActLimits::default(),
             refusals: governance::Refusals::default(),
         });
         // What is out of service is marked before any query is decided.
         active.store(Arc::new(governance.ready(rulebook).await?));
-        // What is told of the parts is seen, from the first answer on.
+        // The parts are checked before the first answer.
         health.look().await;
         let shadow = Arc::new(Shadow::new(waiting, Arc::clone(&queries), store));
         Ok(Self { queries, governance, shadow, health })

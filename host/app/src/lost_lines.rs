@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How many lines the log has lost: whoever writes it counts, and whoever asks whether the host is well is told.
+//! A count of log lines that were lost: the log's writer counts them, and the health check reads the count.
 
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ pub struct LostLines(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     all: AtomicU64,
-    told: AtomicU64,
+    reported: AtomicU64,
 }
 
 impl LostLines {
@@ -22,9 +22,9 @@ impl LostLines {
         self.0.all.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many more of them are told of in the log.
-    pub fn told(&self, lines: u64) {
-        self.0.told.fetch_add(lines, Ordering::Relaxed);
+    /// Counts lines whose loss the log has reported.
+    pub fn report(&self, lines: u64) {
+        self.0.reported.fetch_add(lines, Ordering::Relaxed);
     }
 
     /// How many there are since the start.
@@ -33,9 +33,9 @@ impl LostLines {
         self.0.all.load(Ordering::Relaxed)
     }
 
-    /// How many of them the log does not tell of yet.
+    /// How many of them the log has not reported yet.
     #[must_use]
-    pub fn untold(&self) -> u64 {
-        self.count().saturating_sub(self.0.told.load(Ordering::Relaxed))
+    pub fn unreported(&self) -> u64 {
+        self.count().saturating_sub(self.0.reported.load(Ordering::Relaxed))
     }
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The name that was probably meant. Only names that are known are told, never what was sent.
+//! Suggestions: the known name that was probably meant. What was sent is never repeated.
 
 /// How alike two names must be, from 0 to 1.
-const ALIKE: f64 = 0.85;
+const MIN_SIMILARITY: f64 = 0.85;
 
 /// The name, as a question in brackets to stand behind a statement; empty when no name is like what was sent.
 #[must_use]
 pub fn nearest<'n>(sent: &str, known: impl Iterator<Item = &'n str>) -> String {
     let sent = sent.to_lowercase();
     let alike = known.map(|name| (strsim::jaro_winkler(&sent, &name.to_lowercase()), name));
-    let best = alike.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+    let best = alike.filter(|(alike, _)| *alike >= MIN_SIMILARITY).max_by(|a, b| a.0.total_cmp(&b.0));
     best.map(|(_, name)| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is wrong with a request, or why it is refused. The one error type above the middle rooms.
+//! Problems of a request and the ends of a query without an answer. The one error type above the middle rooms.
 //!
 //! Nothing in here may hold personal data: no value that a caller sent, only names and places.
 
@@ -52,12 +52,17 @@ pub struct Opens {
 pub enum NoAnswer {
     /// The request is wrong; every problem of it.
     Invalid {
-        /// The record's id, when one was written.
-        id: Option<String>,
-        /// The HTTP status that fits best, e.g. 400, 404, 413, 415, 422.
-        status: u16,
+        /// The audit record's id.
+        id: String,
         /// Every problem, in the order of the request.
         problems: Vec<Problem>,
+    },
+    /// There is no such service, or no such version of it.
+    NotFound {
+        /// The audit record's id.
+        id: String,
+        /// What is not there.
+        problem: Problem,
     },
     /// The grant or a rule refuses.
     Refused {

@@ -34,13 +34,13 @@ pub struct QuarantineSettings {
     /// Within which time. A fault that is as old as this no longer counts.
     pub within: Duration,
     /// What is done instead.
-    pub then: Then,
+    pub then: QuarantineFallback,
 }
 
 /// What is done instead, while a policy is in quarantine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Then {
+pub enum QuarantineFallback {
     /// Every query in its scope is refused.
     #[default]
     Refuse,
@@ -56,14 +56,14 @@ impl QuarantineSettings {
 
     /// So many faults in so many minutes.
     #[must_use]
-    pub fn new(faults: NonZeroU32, minutes: NonZeroU32, then: Then) -> Self {
+    pub fn new(faults: NonZeroU32, minutes: NonZeroU32, then: QuarantineFallback) -> Self {
         Self { faults, within: Duration::from_secs(60 * u64::from(minutes.get())), then }
     }
 }
 
 impl Default for QuarantineSettings {
     fn default() -> Self {
-        Self::new(Self::FAULTS, Self::MINUTES, Then::default())
+        Self::new(Self::FAULTS, Self::MINUTES, QuarantineFallback::default())
     }
 }
 
@@ -193,6 +193,6 @@ mod tests {
     fn five_faults_in_ten_minutes_are_too_many_unless_told_otherwise() {
         let settings = QuarantineSettings::default();
         assert_eq!((settings.faults.get(), settings.within), (5, Duration::from_secs(600)));
-        assert_eq!(settings.then, Then::Refuse);
+        assert_eq!(settings.then, QuarantineFallback::Refuse);
     }
 }

@@ -5,9 +5,10 @@
 pub(crate) mod access;
 pub mod answer;
 pub mod ask;
+pub(crate) mod catalogue;
 mod disclose;
+pub(crate) mod draft;
 mod end;
-pub(crate) mod entry;
 pub(crate) mod evaluate;
 pub(crate) mod gate;
 mod read;
@@ -27,7 +28,7 @@ use paasla_register::{Description, Masker, Source};
 use paasla_store::Store;
 
 use self::{
-    access::Resolved, answer::Answer, ask::Ask, entry::Draft, strangers::Strangers, subjects::SubjectKey,
+    access::Resolved, answer::Answer, ask::Ask, draft::Draft, strangers::Strangers, subjects::SubjectKey,
     usage::Reservation,
 };
 use crate::{
@@ -57,8 +58,10 @@ pub struct Queries {
 
 /// Why a query has no answer.
 pub(crate) enum Stop<'a> {
-    /// It cannot be understood in the register's terms: the status, and everything that is wrong.
-    Invalid(u16, Vec<Problem>),
+    /// It cannot be understood in the register's terms: everything that is wrong.
+    Invalid(Vec<Problem>),
+    /// There is no such service, or no such version of it.
+    NotFound(Problem),
     /// Refused; the decision, if it came to one.
     Refused(Option<Arc<Decision>>, BTreeSet<Reason>),
     /// It does not fit under a cap.
@@ -82,12 +85,12 @@ impl Queries {
         };
         let mut reservation = Reservation::default();
         let outcome = self.run(&active, &resolved, &mut draft, &mut reservation).await;
-        let mut told = 0;
+        let mut disclosed = 0;
         let ended = match outcome {
             Ok(answer) => {
-                let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.records.len());
-                told = record.persons();
-                reservation.settle(&*self.store, &id, told).await;
+                let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.rows.len());
+                disclosed = record.persons();
+                reservation.settle(&*self.store, &id, disclosed).await;
                 // Nothing leaves before the record is durable.
                 match self.write(record, &id).await {
                     Ok(()) if reservation.holds() => Ok(answer),
@@ -104,11 +107,11 @@ impl Queries {
             }
         };
         // After the record, so that no query waits for policies in shadow.
-        self.shadow.offer(&active, &resolved.query, ask, told);
+        self.shadow.offer(&active, &resolved.query, ask, disclosed);
         ended
     }
 
-    /// From a query that an access right opens to what its client is told.
+    /// From a query that an access right opens to what is disclosed.
     async fn run<'a>(
         &self,
         active: &'a Active,

@@ -36,13 +36,13 @@ use super::{
 use crate::query::ask::Ask;
 
 /// How many queries are taken out of the queue at one time.
-const BATCH: usize = 32;
+const BATCH_QUERIES: usize = 32;
 
 /// How many queries are written in one transaction: whoever else writes waits for it.
-const AT_ONCE: usize = 64;
+const TRANSACTION_QUERIES: usize = 64;
 
 /// How long what was seen waits at most before it is written.
-const PAUSE: Duration = Duration::from_millis(200);
+const WRITE_EVERY: Duration = Duration::from_millis(200);
 
 /// Queries that wait to be compared.
 pub(crate) struct ShadowQueue {
@@ -60,8 +60,8 @@ struct Job {
     active: Arc<Active>,
     query: Arc<Query>,
     ask: Ask,
-    /// How many persons its answer told of, by its record.
-    told: u64,
+    /// How many persons its answer disclosed, by its audit record.
+    disclosed: u64,
 }
 
 impl ShadowQueue {
@@ -77,11 +77,11 @@ impl ShadowQueue {
     }
 
     /// Takes a query that was decided, if a policy in shadow is concerned. Returns at once.
-    pub(crate) fn offer(&self, active: &Arc<Active>, query: &Arc<Query>, ask: Ask, told: u64) {
+    pub(crate) fn offer(&self, active: &Arc<Active>, query: &Arc<Query>, ask: Ask, disclosed: u64) {
         if !active.shadows().iter().any(|shadow| shadow.concerns(query)) {
             return;
         }
-        let job = Job { active: Arc::clone(active), query: Arc::clone(query), ask, told };
+        let job = Job { active: Arc::clone(active), query: Arc::clone(query), ask, disclosed };
         if let Err(error) = self.jobs.try_send(job) {
             let Job { active, query, .. } = error.into_inner();
             self.miss_all(&active, &query);
@@ -153,7 +153,7 @@ impl Shadow {
         loop {
             let came = tokio::select! {
                 // Nothing waits: what was missed is written all the same.
-                came = timeout(PAUSE, waiting.recv_many(&mut jobs, BATCH)) => came.unwrap_or(1),
+                came = timeout(WRITE_EVERY, waiting.recv_many(&mut jobs, BATCH_QUERIES)) => came.unwrap_or(1),
                 Ok(()) = until.changed() => {
                     waiting.close();
                     continue;
@@ -165,12 +165,12 @@ impl Shadow {
                 } else {
                     seen.extend(self.compare(job).await);
                 }
-                if seen.len() >= AT_ONCE || written.elapsed() >= PAUSE {
+                if seen.len() >= TRANSACTION_QUERIES || written.elapsed() >= WRITE_EVERY {
                     self.write_seen(&mut seen).await;
                     written = Instant::now();
                 }
             }
-            if came == 0 || written.elapsed() >= PAUSE {
+            if came == 0 || written.elapsed() >= WRITE_EVERY {
                 self.write_seen(&mut seen).await;
                 written = Instant::now();
             }
@@ -183,7 +183,7 @@ impl Shadow {
     /// Writes what was seen, little at a time. What cannot be written counts as missed.
     async fn write_seen(&self, seen: &mut Vec<ShadowSeen>) {
         while !seen.is_empty() || !self.queue.missed().is_empty() {
-            let some: Vec<ShadowSeen> = seen.drain(..seen.len().min(AT_ONCE)).collect();
+            let some: Vec<ShadowSeen> = seen.drain(..seen.len().min(TRANSACTION_QUERIES)).collect();
             let missed = self.queue.take_missed();
             let store = Arc::clone(&self.store);
             let write = async move {

@@ -12,7 +12,7 @@ use figment::{
     Figment,
     providers::{Env, Format as _, Toml},
 };
-use paasla_app::{QuarantineSettings, Then, governance::GovernanceSettings};
+use paasla_app::{QuarantineFallback, QuarantineSettings, governance::GovernanceSettings};
 use paasla_engine::EngineConfig;
 use serde::Deserialize;
 
@@ -101,13 +101,13 @@ pub(crate) struct Quarantine {
     /// Within how many minutes. Default 10.
     pub(crate) minutes: u32,
     /// What is done instead: `refuse` every query in its scope (the default), or let its `previous` version rule.
-    pub(crate) then: Then,
+    pub(crate) then: QuarantineFallback,
 }
 
 impl Default for Quarantine {
     fn default() -> Self {
         let (faults, minutes) = (QuarantineSettings::FAULTS, QuarantineSettings::MINUTES);
-        Self { faults: faults.get(), minutes: minutes.get(), then: Then::default() }
+        Self { faults: faults.get(), minutes: minutes.get(), then: QuarantineFallback::default() }
     }
 }
 
@@ -212,10 +212,14 @@ mod tests {
     #[test]
     fn quarantine_has_defaults_one_by_one() {
         assert_eq!(settings(""), QuarantineSettings::default());
-        let previous = QuarantineSettings { then: Then::Previous, ..QuarantineSettings::default() };
+        let previous =
+            QuarantineSettings { then: QuarantineFallback::Previous, ..QuarantineSettings::default() };
         assert_eq!(settings("[quarantine]\nthen = \"previous\"\n"), previous);
         let two = settings("[quarantine]\nfaults = 2\nminutes = 3\nthen = \"refuse\"\n");
-        assert_eq!((two.faults.get(), two.within, two.then), (2, Duration::from_secs(180), Then::Refuse));
+        assert_eq!(
+            (two.faults.get(), two.within, two.then),
+            (2, Duration::from_secs(180), QuarantineFallback::Refuse)
+        );
     }
 
     #[test]

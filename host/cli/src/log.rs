@@ -183,7 +183,7 @@ fn write_all(queued: &Receiver<Message>, mut to: impl Write, lost: &LostLines) {
                 continue;
             }
         };
-        let told = lost.untold();
+        let told = lost.unreported();
         let mut text = Vec::new();
         if is_cut {
             text.push(b'\n');
@@ -195,7 +195,7 @@ fn write_all(queued: &Receiver<Message>, mut to: impl Write, lost: &LostLines) {
         text.extend(line);
         match write_line(&mut to, &text) {
             Ok(()) => {
-                lost.told(told);
+                lost.report(told);
                 is_cut = false;
             }
             Err(written) => {
@@ -300,7 +300,7 @@ mod tests {
             queue.line().write_all(line.as_bytes()).unwrap();
         }
         queue.end("four\n");
-        assert_eq!((queue.lost.count(), queue.lost.untold()), (3, 3));
+        assert_eq!((queue.lost.count(), queue.lost.unreported()), (3, 3));
         disk.room.store(1_000, Ordering::SeqCst);
         queue.end("five\n");
         let text = String::from_utf8(disk.text.lock().unwrap().clone()).unwrap();
@@ -309,7 +309,7 @@ mod tests {
             matches!(lines[..], ["one", "two,", told, "five"] if told.ends_with("lost lines=3")),
             "{text}"
         );
-        assert_eq!((queue.lost.count(), queue.lost.untold()), (3, 0));
+        assert_eq!((queue.lost.count(), queue.lost.unreported()), (3, 0));
     }
 
     /// Never done with its first line.

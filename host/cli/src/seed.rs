@@ -12,7 +12,7 @@ use clap::Args;
 use paasla_app::{
     BuildError, Pool, build,
     governance::{
-        refusal::Refusal,
+        refusal::{Refusal, RefusalKind},
         seed::{Combined, combine},
     },
     rulebook_digest, unmet,
@@ -171,7 +171,7 @@ async fn seed(arguments: &Seed) -> Result<()> {
 
 /// Why it is not done, one problem a line.
 fn refused(refusal: Refusal) -> anyhow::Error {
-    let kind = if refusal.status == 409 { Kind::Conflict } else { Kind::Invalid };
+    let kind = if refusal.kind == RefusalKind::Conflict { Kind::Conflict } else { Kind::Invalid };
     let problems: Vec<String> = refusal.problems.into_iter().map(|problem| problem.message).collect();
     Failure::new(kind, problems.join("\n")).into()
 }

@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use cap_std::{ambient_authority, fs::Dir};
-use paasla_app::governance::{Governance, dropped::DroppedPolicy, refusal::Refusal};
+use paasla_app::governance::{Governance, drop_folder::DroppedPolicy, refusal::Refusal};
 
 /// How often the folder is looked at.
 const LOOK: Duration = Duration::from_millis(75);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who asks: an X-Road member or subsystem (X-Road REST protocol, PR-REST §4.2 and §4.3).
+//! Clients: X-Road members and subsystems (X-Road REST protocol, PR-REST §4.2 and §4.3).
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::text::{is_blank, is_invisible};
 
 /// A client: `instance/class/member[/subsystem]`, each part already percent-decoded. One text, which all copies share: a
-/// query is written down, counted and told to rules by its client.
+/// query is recorded, counted and given to rules by its client.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(Arc<str>);
 

@@ -155,9 +155,9 @@ impl Decision {
         close(&mut self.fields, fields);
     }
 
-    /// The record limit that obligations set, if any.
+    /// The limit on rows that obligations set, if any.
     #[must_use]
-    pub fn record_limit(&self) -> Option<u64> {
+    pub fn row_limit(&self) -> Option<u64> {
         let limits = self.obligations.iter().filter(|obligation| obligation.code == "limit-records");
         let counts = limits.flat_map(|obligation| &obligation.attributes).filter(|a| a.name == "count");
         counts

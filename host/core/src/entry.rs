@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A record as it is written.
+//! An entry of the ledger: the bytes of an audit record, its row in the index, and what it adds to usage.
 
 use serde::Deserialize;
 
 use crate::{
+    audit_record::{AuditRecord, Outcome, persons},
     client::ClientId,
-    record::{Outcome, Record, persons},
 };
 
-/// The bytes of a [`Record`], ready to be written, and what of it others look for: whoever asks makes them, so that the
-/// one who writes for all has little to do.
+/// The bytes of an [`AuditRecord`], ready to be written, and what of it others look for. The query's own thread makes them,
+/// so that the one thread that writes for all has little to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     bytes: Vec<u8>,
-    finds: Finds,
-    usage: Option<Counted>,
+    finds: IndexRow,
+    usage: Option<UsageDelta>,
 }
 
-/// What finds a record.
+/// What finds a record: its row in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finds {
+pub struct IndexRow {
     /// The record's id.
     pub id: String,
     /// When the query arrived: milliseconds since 1970-01-01T00:00:00Z.
@@ -34,9 +34,9 @@ pub struct Finds {
     pub subjects: Vec<String>,
 }
 
-/// What one record adds to the usage of an access right's holder.
+/// What one audit record adds to the usage of an access right's holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counted {
+pub struct UsageDelta {
     /// The record's id.
     pub id: String,
     /// Whose usage it is.
@@ -54,21 +54,21 @@ impl Entry {
     ///
     /// # Errors
     /// None for a record that this program made: JSON has a form for all that can be in it.
-    pub fn of(record: &Record) -> Result<Self, serde_json::Error> {
+    pub fn of(record: &AuditRecord) -> Result<Self, serde_json::Error> {
         /// Most records fit.
-        const USUAL: usize = 6 << 10;
-        let mut bytes = Vec::with_capacity(USUAL);
+        const USUAL_RECORD_BYTES: usize = 6 << 10;
+        let mut bytes = Vec::with_capacity(USUAL_RECORD_BYTES);
         serde_json::to_writer(&mut bytes, record)?;
         let persons = record.persons();
         let basis = record.usage_basis.clone().filter(|_| persons > 0);
-        let counted = |basis| Counted {
+        let counted = |basis| UsageDelta {
             id: record.id.clone(),
             holder: record.holder().to_string(),
             basis,
             instant: record.instant,
             persons,
         };
-        let finds = Finds {
+        let finds = IndexRow {
             id: record.id.clone(),
             instant: record.instant,
             outcome: record.outcome,
@@ -82,20 +82,20 @@ impl Entry {
     /// What finds a record of which these bytes were written, and what it adds to usage. Nothing else is read of them.
     ///
     /// # Errors
-    /// When they are no record's. The error may quote what it could not read: it is not to be told to anybody.
-    pub fn skim(bytes: &[u8]) -> Result<(Finds, Option<Counted>), serde_json::Error> {
-        let Skimmed { id, instant, outcome, client, service, subjects, usage_basis, usage_holder, returned } =
+    /// When they are no record's. The error may quote what it could not read: it must not be logged or answered.
+    pub fn skim(bytes: &[u8]) -> Result<(IndexRow, Option<UsageDelta>), serde_json::Error> {
+        let Header { id, instant, outcome, client, service, subjects, usage_basis, usage_holder, returned } =
             serde_json::from_slice(bytes)?;
         let client = client.to_string();
         let persons = persons(outcome, subjects.len(), returned);
-        let usage = usage_basis.filter(|_| persons > 0).map(|basis| Counted {
+        let usage = usage_basis.filter(|_| persons > 0).map(|basis| UsageDelta {
             id: id.clone(),
             holder: usage_holder.map_or_else(|| client.clone(), |holder| holder.to_string()),
             basis,
             instant,
             persons,
         });
-        let finds = Finds { id, instant, outcome, client, service, subjects };
+        let finds = IndexRow { id, instant, outcome, client, service, subjects };
         Ok((finds, usage))
     }
 
@@ -113,13 +113,13 @@ impl Entry {
 
     /// What finds it.
     #[must_use]
-    pub fn finds(&self) -> &Finds {
+    pub fn finds(&self) -> &IndexRow {
         &self.finds
     }
 
     /// What it adds to usage.
     #[must_use]
-    pub fn usage(&self) -> Option<&Counted> {
+    pub fn usage(&self) -> Option<&UsageDelta> {
         self.usage.as_ref()
     }
 }
@@ -127,7 +127,7 @@ impl Entry {
 /// What is read of a record's bytes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Skimmed {
+struct Header {
     id: String,
     instant: i64,
     outcome: Outcome,

@@ -125,7 +125,7 @@ impl Grant {
         basis.is_within_any(&self.legal_bases)
     }
 
-    /// What rules are told of it.
+    /// The access right as rules are given it.
     #[must_use]
     pub fn view(&self) -> GrantView {
         GrantView {

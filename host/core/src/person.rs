@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who changes governance: one stable id for each person, and a name to show.
+//! Persons who change governance: a stable id of each, and a name to show.
 //!
 //! As text it is `Mari Maasikas <mari.m>`, like an author in Git, or the name alone, of which the id is then made. Two
 //! texts that people would read as one name have one id: letter case, invisible characters and ways of writing a letter
@@ -10,13 +10,13 @@ use std::{fmt, str::FromStr};
 use unicode_normalization::UnicodeNormalization as _;
 
 /// How many characters a name may have.
-const LONGEST_NAME: usize = 100;
+const MAX_NAME_CHARACTERS: usize = 100;
 
 /// How many characters an id may have.
-const LONGEST_ID: usize = 64;
+const MAX_ID_CHARACTERS: usize = 64;
 
 /// Names under which the host itself acts.
-const RESERVED: [&str; 3] = ["host", "seed", "drop folder"];
+const RESERVED_NAMES: [&str; 3] = ["host", "seed", "drop folder"];
 
 /// A person, or a program that acts for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +29,14 @@ pub struct Person {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PersonError {
     /// The name is empty or too long.
-    #[error("a person's name has 1 to {LONGEST_NAME} characters")]
+    #[error("a person's name has 1 to {MAX_NAME_CHARACTERS} characters")]
     Length,
     /// The name holds a character that cannot be seen, or that names do not have.
     #[error("a person's name is of letters, digits, blanks and `.,'’-_()/@+`; nothing that cannot be seen")]
     Character,
     /// The id is not plain.
     #[error(
-        "a person's id has 1 to {LONGEST_ID} characters of `a-z 0-9 . _ @ -`, and begins with a letter or a digit"
+        "a person's id has 1 to {MAX_ID_CHARACTERS} characters of `a-z 0-9 . _ @ -`, and begins with a letter or a digit"
     )]
     Id,
     /// The host acts under this name.
@@ -51,7 +51,7 @@ impl Person {
     /// When the name or the id holds what it must not.
     pub fn new(name: &str, id: Option<&str>) -> Result<Self, PersonError> {
         let name: String = name.nfc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
-        if !(1..=LONGEST_NAME).contains(&name.chars().count()) {
+        if !(1..=MAX_NAME_CHARACTERS).contains(&name.chars().count()) {
             return Err(PersonError::Length);
         }
         if !name.chars().all(|c| (c.is_alphanumeric() && is_visible(c)) || " .,'’-_()/@+".contains(c)) {
@@ -62,7 +62,9 @@ impl Person {
             return Err(PersonError::Id);
         }
         let person = Self { name, id };
-        if RESERVED.contains(&person.id().as_str()) || RESERVED.contains(&fold(&person.name).as_str()) {
+        if RESERVED_NAMES.contains(&person.id().as_str())
+            || RESERVED_NAMES.contains(&fold(&person.name).as_str())
+        {
             return Err(PersonError::Reserved);
         }
         Ok(person)
@@ -130,7 +132,7 @@ fn parts(text: &str) -> (&str, Option<&str>) {
 
 fn is_plain(id: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._@-".contains(c);
-    id.len() <= LONGEST_ID
+    id.len() <= MAX_ID_CHARACTERS
         && id.chars().all(fits)
         && id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies: rules at work.
+//! Policies: rules with their settings, scope and mode.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub struct Policy {
     /// Limits that differ from the host's defaults; never above the host's maxima.
     #[serde(default)]
     pub limits: Limits,
-    /// Who vouches for it. It decides what the rule is told of rows.
+    /// Who vouches for it. It decides what the rule is given of rows.
     #[serde(default, skip_serializing_if = "Vouching::is_the_ministrys")]
     pub vouched_by: Vouching,
 }
@@ -34,10 +34,10 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Vouching {
-    /// The ministry. The rule is told what it declares.
+    /// The ministry. The rule is given what it declares.
     #[default]
     Ministry,
-    /// Only an institution, for its own clients. The rule is told of a row only what its client is shown of it in full by
+    /// Only an institution, for its own clients. The rule is given of a row only what its client is shown of it in full by
     /// the grant and by the ministry's policies.
     Institution,
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One query as rules see it. It holds no key values: who is asked about is no business of a rule, only how many.
+//! A query as rules are given it. It holds no key values: a rule needs to know how many persons are asked about, and
+//! never who.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{client::ClientId, grant::Quota, term::Term, value::Attribute};
 
-/// Everything a rule is told about one query. The whole input of `decide`, so a decision can be run again.
+/// Everything a rule is given of one query. The whole input of `decide`, so a decision can be run again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Query {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why something was refused, hidden or masked.
+//! Reasons: why something was refused, hidden or masked. Answers and audit records repeat them.
 
 use std::{ops::Deref, sync::Arc};
 

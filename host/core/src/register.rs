@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A register as rules are told of it: its fields and facts, once, before there is any query.
+//! The register as rules are given it in `configure`, before there is any query: its fields and facts.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub struct RegisterField {
     pub field: Arc<Field>,
 }
 
-/// A fact that a register can tell of each row of an entity.
+/// A fact that a register has for each row of an entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowFact {
     /// The entity, e.g. `person`.
@@ -34,7 +34,7 @@ pub struct RowFact {
     pub name: String,
     /// The kind of its value, as the rule interface names it: `truth`, `integer`, `text` or `date`.
     pub kind: &'static str,
-    /// The category of personal data that it tells of: a full IRI. None: only the ministry's rules are told.
+    /// The category of personal data that it discloses: a full IRI. None: only the ministry's rules are given it.
     pub category: Option<String>,
 }
 
@@ -58,7 +58,7 @@ impl Register {
         &self.row_facts
     }
 
-    /// SHA-256 of all that rules are told of it, lower-case hex. It is part of what a policy starts from, so a decision
+    /// SHA-256 of all that rules are given of it, lower-case hex. It is part of what a policy starts from, so a decision
     /// can be run again only with a register of the same digest.
     #[must_use]
     pub fn digest(&self) -> &str {

@@ -51,14 +51,14 @@ pub struct Exception {
 /// What the host must do, or tell the client, besides answering (XACML: obligation).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Obligation {
-    /// `limit-records` (the host cuts the answer to `count` records) or `inform-client` (the answer repeats the
-    /// `message` of a declared reason). Anything else is a fault of the rule: an obligation that is not understood must not be lost.
+    /// `limit-records` (the host cuts the answer to `count` rows) or `inform-client` (the answer repeats the `message` of
+    /// a declared reason). Anything else is a fault of the rule: an obligation that is not understood must not be lost.
     pub code: String,
     /// Its parameters.
     pub attributes: Vec<Attribute>,
 }
 
-/// A cap on the persons that the holder of the access right is told of, on one legal basis, in a span of time that ends
+/// A cap on the persons that are disclosed to the holder of the access right, on one legal basis, in a span of time that ends
 /// now. The host counts, cuts a search to what is left of it, and refuses what does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cap {
@@ -79,7 +79,7 @@ pub struct Condition {
     pub test: Test,
     /// With what; [`Value::Absent`] for the tests that compare with nothing.
     pub value: Value,
-    /// Why. Never told to the client: it would tell a hidden person from an absent one.
+    /// Why. Never sent to the client: it would distinguish a hidden person from an absent one.
     pub reason: Reason,
 }
 

@@ -21,8 +21,9 @@ pub struct Service {
     pub fields: Vec<String>,
     /// How many persons one query may name.
     pub max_subjects: u32,
-    /// How many records one query may return.
-    pub max_records: u32,
+    /// How many rows one query may return.
+    #[serde(rename = "max-records")]
+    pub max_rows: u32,
     /// The purposes it may be used for; narrower ones are covered. Full IRIs.
     pub purposes: Vec<String>,
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Values that facts, conditions and rows carry.
+//! Values: what facts, conditions and the cells of rows hold.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};

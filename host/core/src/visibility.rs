@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How much of a field may be seen. Visibilities form a tree with `hide` at its root, so any two have one
-//! greatest lower bound: the first point where their ways down meet. That makes `meet` commutative,
-//! associative and idempotent, and no combination of rules can show more than each of them allows.
+//! Visibilities and masks: how much of a field may be seen. They form a tree with `hide` at its root, so any two have
+//! one greatest lower bound: the first point where their ways down meet. That makes `meet` commutative, associative and
+//! idempotent, and no combination of rules can show more than each of them allows.
 //!
 //! ```text
 //! show ── month ── year ── decade ──┐

@@ -30,8 +30,11 @@ use paasla_store::{
     governance::token::Role::{self, Auditor, DataManager, Operator, RuleApprover, RuleAuthor},
 };
 
-use super::problem::Document;
-use paasla_app::governance::{Governance, refusal::Refusal};
+use super::{problem::Document, status};
+use paasla_app::{
+    governance::{Governance, refusal::Refusal},
+    problem::Problem,
+};
 
 /// One route of this door.
 pub struct Route {
@@ -62,7 +65,7 @@ enum Kind {
     Upload,
 }
 
-const ANYBODY: &[Role] = &Role::ALL;
+const ANY_ROLE: &[Role] = &Role::ALL;
 
 fn reads(
     path: &'static str,
@@ -101,28 +104,28 @@ impl Route {
 #[must_use]
 pub fn routes() -> Vec<Route> {
     vec![
-        reads("/admin/v1/rules", "rule.read", ANYBODY, get(rules::list)),
+        reads("/admin/v1/rules", "rule.read", ANY_ROLE, get(rules::list)),
         uploads("/admin/v1/rules", "rule.upload", &[RuleAuthor], post(rules::upload)),
-        reads("/admin/v1/rules/{digest}", "rule.read", ANYBODY, get(rules::one)),
-        reads("/admin/v1/rules/{digest}/component", "rule.read", ANYBODY, get(rules::component)),
+        reads("/admin/v1/rules/{digest}", "rule.read", ANY_ROLE, get(rules::one)),
+        reads("/admin/v1/rules/{digest}/component", "rule.read", ANY_ROLE, get(rules::component)),
         changes(
             "/admin/v1/rules/{digest}/signatures",
             "rule.sign",
             &[RuleAuthor, RuleApprover, Operator],
             post(rules::sign),
         ),
-        reads("/admin/v1/policies", "policy.read", ANYBODY, get(policies::list)),
+        reads("/admin/v1/policies", "policy.read", ANY_ROLE, get(policies::list)),
         changes("/admin/v1/policies", "policy.create", &[RuleAuthor, DataManager], post(policies::create)),
-        reads("/admin/v1/policies/{name}", "policy.read", ANYBODY, get(policies::one)),
-        reads("/admin/v1/policies/{name}/diff", "policy.read", ANYBODY, get(policies::diff))
-            .with(policies::PAGE),
+        reads("/admin/v1/policies/{name}", "policy.read", ANY_ROLE, get(policies::one)),
+        reads("/admin/v1/policies/{name}/diff", "policy.read", ANY_ROLE, get(policies::diff))
+            .with(policies::PAGE_PARAMETERS),
         reads(
             "/admin/v1/policies/{name}/versions/{version}/diff",
             "policy.read",
-            ANYBODY,
+            ANY_ROLE,
             get(policies::diff_of_version),
         )
-        .with(policies::PAGE),
+        .with(policies::PAGE_PARAMETERS),
         changes(
             "/admin/v1/policies/{name}/shadow",
             "policy.shadow",
@@ -149,17 +152,18 @@ pub fn routes() -> Vec<Route> {
         ),
         changes("/admin/v1/policies/{name}/retire", "policy.retire", &[DataManager], post(policies::retire)),
         changes("/admin/v1/policies/{name}/lift", "policy.lift", &[Operator], post(policies::lift)),
-        reads("/admin/v1/rulebook", "rulebook.read", ANYBODY, get(rulebook::now)).with(&["at"]),
-        reads("/admin/v1/rulebook/generations", "rulebook.read", ANYBODY, get(rulebook::generations)),
+        reads("/admin/v1/rulebook", "rulebook.read", ANY_ROLE, get(rulebook::now)).with(&["at"]),
+        reads("/admin/v1/rulebook/generations", "rulebook.read", ANY_ROLE, get(rulebook::generations)),
         changes(
             "/admin/v1/rulebook/rollback",
             "rulebook.rollback",
             &[DataManager, Operator],
             post(rulebook::roll_back),
         ),
-        reads("/admin/v1/rulebook/diff", "rulebook.read", ANYBODY, get(rulebook::diff)).with(&["from", "to"]),
-        reads("/admin/v1/proposals", "proposal.read", ANYBODY, get(proposals::list)).with(&["waiting"]),
-        reads("/admin/v1/proposals/{proposal}", "proposal.read", ANYBODY, get(proposals::one)),
+        reads("/admin/v1/rulebook/diff", "rulebook.read", ANY_ROLE, get(rulebook::diff))
+            .with(&["from", "to"]),
+        reads("/admin/v1/proposals", "proposal.read", ANY_ROLE, get(proposals::list)).with(&["waiting"]),
+        reads("/admin/v1/proposals/{proposal}", "proposal.read", ANY_ROLE, get(proposals::one)),
         changes(
             "/admin/v1/proposals/{proposal}/confirm",
             "proposal.confirm",
@@ -172,7 +176,7 @@ pub fn routes() -> Vec<Route> {
             &[RuleApprover, DataManager, Operator],
             post(proposals::reject),
         ),
-        reads("/admin/v1/keys", "key.read", ANYBODY, get(keys::list)),
+        reads("/admin/v1/keys", "key.read", ANY_ROLE, get(keys::list)),
         changes("/admin/v1/keys", "key.add", &[Operator], post(keys::add)),
         changes("/admin/v1/keys/{id}/revoke", "key.revoke", &[Operator], post(keys::revoke)),
         reads("/admin/v1/changes", "change.read", &[Auditor, Operator, DataManager], get(changes::list))
@@ -191,21 +195,24 @@ pub fn router(governance: &Arc<Governance>) -> Router {
 }
 
 /// What a handler that fails sends.
-struct Failed(Refusal);
+struct Failed {
+    status: StatusCode,
+    problems: Vec<Problem>,
+}
 
 impl<E: Into<Refusal>> From<E> for Failed {
     fn from(error: E) -> Self {
-        Self(error.into())
+        let Refusal { kind, problems } = error.into();
+        Self { status: status::of_refusal(kind), problems }
     }
 }
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        let Refusal { status, problems } = self.0;
-        if status < 500 {
+        let Self { status, problems } = self;
+        if status.is_client_error() {
             return Document::invalid(None, status, &problems).into_response();
         }
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (code, message) = problems.into_iter().next().map_or_else(
             || ("internal", "the host failed; nothing changed".to_owned()),
             |problem| (problem.code, problem.message),
@@ -222,10 +229,10 @@ type Answer<T> = Result<T, Failed>;
 
 /// Something that is not there.
 fn not_found(what: &str, name: &str) -> Failed {
-    Failed(Refusal::not_found(what, name))
+    Refusal::not_found(what, name).into()
 }
 
 /// A store that cannot be read.
 fn unread(error: StoreError) -> Failed {
-    Failed(error.into())
+    error.into()
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How many queries may be under way at once, of all clients and of one member. One more is turned away at once: a queue
-//! would only make every caller wait, until all time out together.
+//! Admission control: how many queries may be under way at once, of all clients and of one member. One more is turned
+//! away at once: a queue would only make every caller wait, until all time out together.
 //!
-//! A member's share is taken with the head of a request and a place when its body is there. So a body that does not come
-//! holds no place, and whoever sends many of them is in nobody's way but their own.
+//! A member's share is taken with the head of a request and a permit when its body is there. So a body that does not come
+//! holds no permit, and whoever sends many of them is in nobody's way but their own.
 
 use std::{
     collections::HashMap,
@@ -16,13 +16,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Document;
 
-/// The part of the places that one member may have, its subsystems together.
-const SHARE: u32 = 4;
+/// The part of the permits that one member may have, its subsystems together.
+const SHARE_OF_A_MEMBER: u32 = 4;
 
-/// The places there are, and who has how many.
+/// The permits there are, and who has how many.
 #[derive(Debug, Clone)]
 pub(super) struct Admission {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     all: u32,
     /// Requests under way by member; who has none is not in it.
     members: Arc<Mutex<HashMap<String, u32>>>,
@@ -35,24 +35,24 @@ pub(super) struct Share {
     members: Arc<Mutex<HashMap<String, u32>>>,
 }
 
-/// One place, held until the request and the work on it are both done.
+/// One permit, held until the request and the work on it are both done.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    #[expect(dead_code, reason = "it is held, not read: dropping the last clone frees the place")]
+pub(super) struct Permit {
+    #[expect(dead_code, reason = "it is held, not read: dropping the last clone releases the permit")]
     held: Arc<(OwnedSemaphorePermit, Share)>,
 }
 
 impl Admission {
-    pub(super) fn new(places: u32) -> Self {
-        let count = usize::try_from(places).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(count)), all: places, members: Arc::default() }
+    pub(super) fn new(permits: u32) -> Self {
+        let count = usize::try_from(permits).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Self { permits: Arc::new(Semaphore::new(count)), all: permits, members: Arc::default() }
     }
 
     /// One more request of a member; none when its share is used up.
     pub(super) fn share(&self, member: &str) -> Option<Share> {
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         match members.get_mut(member) {
-            Some(count) if *count >= self.all.div_ceil(SHARE) => return None,
+            Some(count) if *count >= self.all.div_ceil(SHARE_OF_A_MEMBER) => return None,
             Some(count) => *count += 1,
             None => {
                 members.insert(member.to_owned(), 1);
@@ -61,15 +61,15 @@ impl Admission {
         Some(Share { member: member.to_owned(), members: Arc::clone(&self.members) })
     }
 
-    /// A place for a request; none when all are taken.
-    pub(super) fn enter(&self, share: Share) -> Option<Place> {
-        let permit = self.places.clone().try_acquire_owned().ok()?;
-        Some(Place { held: Arc::new((permit, share)) })
+    /// A permit for a request; none when all are taken.
+    pub(super) fn enter(&self, share: Share) -> Option<Permit> {
+        let permit = self.permits.clone().try_acquire_owned().ok()?;
+        Some(Permit { held: Arc::new((permit, share)) })
     }
 
     /// Waits until nothing is under way; false when that took longer than `grace`.
     pub(super) async fn idle(&self, grace: Duration) -> bool {
-        tokio::time::timeout(grace, self.places.acquire_many(self.all)).await.is_ok()
+        tokio::time::timeout(grace, self.permits.acquire_many(self.all)).await.is_ok()
     }
 }
 
@@ -85,13 +85,13 @@ impl Drop for Share {
     }
 }
 
-/// There is no place. A request turned away so is not recorded: it was not understood.
+/// No permit is free. A request turned away so is not recorded: it was not understood.
 pub(super) fn overloaded() -> Document {
     let detail = "too many queries are under way; try again in a moment";
     unavailable("overloaded", detail, Duration::from_secs(1))
 }
 
-/// The member's share of the places is used up.
+/// The member's share of the permits is used up.
 pub(super) fn share_used_up() -> Document {
     let detail =
         "too many queries of this member are under way; wait for the answers to some, then try again";
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_has_a_quarter_of_the_places_at_most() {
+    fn a_member_has_a_quarter_of_the_permits_at_most() {
         let admission = Admission::new(16);
         let held: Vec<_> = (0..4).map(|_| admission.share("EE/COM/1").unwrap()).collect();
         assert!(admission.share("EE/COM/1").is_none());
@@ -125,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn a_request_gives_its_share_back_with_its_place() {
+    fn a_request_gives_its_share_back_with_its_permit() {
         let admission = Admission::new(1);
-        let place = admission.enter(admission.share("EE/COM/1").unwrap()).unwrap();
+        let permit = admission.enter(admission.share("EE/COM/1").unwrap()).unwrap();
         assert!(admission.enter(admission.share("EE/COM/2").unwrap()).is_none());
-        let kept = place.clone();
-        drop(place);
+        let kept = permit.clone();
+        drop(permit);
         assert!(admission.share("EE/COM/1").is_none());
         drop(kept);
         assert!(admission.enter(admission.share("EE/COM/1").unwrap()).is_some());

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading a request's body: no larger than a limit, no slower than a deadline over the whole of it.
+//! Bodies of requests: read up to a limit of bytes, within a deadline over the whole of it.
 
 use std::time::Duration;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
 };
 use http_body_util::BodyExt;
 use tokio::time::timeout;
@@ -13,24 +13,31 @@ use tokio::time::timeout;
 use paasla_app::problem::Problem;
 
 /// How much of an oversized body is read and thrown away, as a multiple of the limit, so that a caller who is still
-/// sending gets to read the answer; and for how long.
-const DRAIN: (usize, Duration) = (8, Duration::from_secs(1));
+/// sending gets to read the answer.
+const DRAIN_LIMITS: usize = 8;
+
+/// How long a body is read and thrown away.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// Reads the whole body.
 ///
 /// # Errors
 /// The status that fits, and the problem.
-pub(super) async fn collect(body: Body, limit: usize, deadline: Duration) -> Result<Vec<u8>, (u16, Problem)> {
+pub(super) async fn collect(
+    body: Body,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Vec<u8>, (StatusCode, Problem)> {
     match timeout(deadline, read(body, limit)).await {
         Ok(read) => read,
         Err(_) => {
             let message = format!("the body did not arrive within {} s", deadline.as_secs().max(1));
-            Err((408, Problem::new("body_too_slow", "", message)))
+            Err((StatusCode::REQUEST_TIMEOUT, Problem::new("body_too_slow", "", message)))
         }
     }
 }
 
-async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, (u16, Problem)> {
+async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, (StatusCode, Problem)> {
     let mut bytes = Vec::new();
     // A declared length is an exact hint, so an oversized body is refused before it is read.
     let announced = axum::body::HttpBody::size_hint(&body).lower();
@@ -38,7 +45,10 @@ async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, (u16, Problem)> {
     while !oversized {
         let Some(frame) = body.frame().await else { return Ok(bytes) };
         let Ok(frame) = frame else {
-            return Err((400, Problem::new("body_broken", "", "the body broke off before its end")));
+            return Err((
+                StatusCode::BAD_REQUEST,
+                Problem::new("body_broken", "", "the body broke off before its end"),
+            ));
         };
         if let Some(data) = frame.data_ref() {
             oversized = bytes.len().saturating_add(data.len()) > limit;
@@ -48,8 +58,11 @@ async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, (u16, Problem)> {
         }
     }
     drop(bytes);
-    drain(body, limit.saturating_mul(DRAIN.0)).await;
-    Err((413, Problem::new("body_too_large", "", format!("the body is larger than {limit} bytes"))))
+    drain(body, limit.saturating_mul(DRAIN_LIMITS)).await;
+    Err((
+        StatusCode::PAYLOAD_TOO_LARGE,
+        Problem::new("body_too_large", "", format!("the body is larger than {limit} bytes")),
+    ))
 }
 
 /// Throws away a body that nobody reads, for a moment: so that a caller who is still sending gets to read the answer.
@@ -68,7 +81,7 @@ async fn drain(mut body: Body, most: usize) {
             swallowed = swallowed.saturating_add(frame.data_ref().map_or(0, |data| data.len()));
         }
     };
-    let _ = timeout(DRAIN.1, swallow).await;
+    let _ = timeout(DRAIN_TIME, swallow).await;
 }
 
 /// Whether the body is announced as plain JSON in UTF-8.

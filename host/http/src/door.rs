@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What every door does with a request: read headers and body, gather every problem, then ask the app or have the
-//! refusal recorded. Only the words differ from door to door.
+//! The way of a request through any door: headers and body are read, every problem gathered, then the app is asked or
+//! the refusal recorded. Only the words differ from door to door.
 
 use std::{sync::Arc, time::Instant};
 
@@ -14,7 +14,7 @@ use serde::Serialize;
 use tracing::Instrument as _;
 
 use super::{
-    admission::{self, Place},
+    admission::{self, Permit},
     body,
     envelope::{self, Envelope},
     problem::{self, Document},
@@ -30,10 +30,10 @@ use paasla_app::{
 };
 
 /// How deep a body may be nested. The deepest that any door reads is 3.
-const DEPTH: usize = 32;
+const MAX_DEPTH: usize = 32;
 
 /// Most answers fit, in bytes.
-const USUAL: usize = 4 << 10;
+const USUAL_ANSWER_BYTES: usize = 4 << 10;
 
 const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 
@@ -44,7 +44,7 @@ pub(super) trait Words {
     /// Whether the door lives by `RR-Request-Reason`.
     const REASON_REQUIRED: bool;
 
-    /// The service asked, as far as the URL tells. Notes what is wrong with the URL.
+    /// The service asked, as far as the URL says. Notes what is wrong with the URL.
     fn service(&self) -> Option<(String, Option<u32>)>;
 
     /// What a body asks. Whatever is wrong is noted; if anything is, the ask is not used.
@@ -63,8 +63,8 @@ pub(super) trait Words {
 
 /// Takes one request through a door. `problems` are those of the URL.
 ///
-/// First what the head tells: whether there is somebody to hold to account, who may ask at all, and whose share of the
-/// places is not used up. Then the body, and only when it is there a place.
+/// First the head: whether there is somebody to hold to account, who may ask at all, and whose share of the
+/// permits is not used up. Then the body, and only when it is there a permit.
 pub(super) async fn pass<W: Words>(
     doors: &Arc<Doors>,
     words: W,
@@ -97,25 +97,25 @@ pub(super) async fn pass<W: Words>(
     };
     let work = async {
         if let Err(problem) = body::check_type(&parts.headers) {
-            problems.decisive(415, problem);
+            problems.decisive(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem);
         }
         let body = read(doors, sent, &mut problems).await;
-        let Some(place) = doors.admission.enter(share) else {
+        let Some(permit) = doors.admission.enter(share) else {
             return admission::overloaded().into_response();
         };
         let ask = body.and_then(|body| {
-            let parsed = strict_json::parse(&body, DEPTH).map_err(|problem| problems.push(problem));
+            let parsed = strict_json::parse(&body, MAX_DEPTH).map_err(|problem| problems.push(problem));
             words.ask(&*doors.gate, &envelope, caller(), &parsed.ok()?, &mut problems)
         });
         match ask {
-            Some(ask) if problems.is_empty() => answer::<W>(doors, place, ask).await,
+            Some(ask) if problems.is_empty() => answer::<W>(doors, permit, ask).await,
             None if problems.is_empty() => problem::internal().into_response(),
             understood => {
                 if let Some(ask) = understood {
                     problems.extend(doors.gate.check(&ask));
                 }
                 let (status, problems) = problems.finish();
-                reject(doors, Some(place), caller(), words.service(), status, problems).await
+                reject(doors, Some(permit), caller(), words.service(), status, problems).await
             }
         }
     };
@@ -135,11 +135,11 @@ pub(super) async fn turn_away(
     let channel = match uri.path() {
         path if path.starts_with("/xroad/") => "xroad",
         path if path.starts_with("/rr/") => "rr",
-        _ => return Document::invalid(None, status.as_u16(), &[problem]).into_response(),
+        _ => return Document::invalid(None, status, &[problem]).into_response(),
     };
     let envelope = envelope::read(headers, false, &mut Problems::default());
     let Some(client) = envelope.client.clone() else {
-        return Document::invalid(None, status.as_u16(), &[problem]).into_response();
+        return Document::invalid(None, status, &[problem]).into_response();
     };
     let has_right = doors.gate.has_right(&client);
     let share = doors.admission.share(client.member());
@@ -150,7 +150,7 @@ pub(super) async fn turn_away(
     if share.is_none() {
         return admission::share_used_up().into_response();
     }
-    reject(doors, None, caller, None, status.as_u16(), vec![problem]).await
+    reject(doors, None, caller, None, status, vec![problem]).await
 }
 
 fn caller(
@@ -197,16 +197,16 @@ async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'sta
 }
 
 /// Asks the app.
-async fn answer<W: Words>(doors: &Arc<Doors>, place: Place, ask: Ask) -> Response {
+async fn answer<W: Words>(doors: &Arc<Doors>, permit: Permit, ask: Ask) -> Response {
     let gate = Arc::clone(&doors.gate);
     let work = async move {
         let answer = gate.answer(ask).await;
-        drop(place);
+        drop(permit);
         answer
     };
     match detached(work).await {
         Some(Ok(answer)) => {
-            let mut body = Vec::with_capacity(USUAL);
+            let mut body = Vec::with_capacity(USUAL_ANSWER_BYTES);
             let mut response = match serde_json::to_writer(&mut body, &W::answer(&*doors.gate, &answer)) {
                 Ok(()) => ([JSON], body).into_response(),
                 Err(_) => broken(),
@@ -232,16 +232,16 @@ async fn refuse_stranger(
 
 async fn reject(
     doors: &Arc<Doors>,
-    place: Option<Place>,
+    permit: Option<Permit>,
     caller: Caller,
     service: Option<(String, Option<u32>)>,
-    status: u16,
+    status: StatusCode,
     problems: Vec<Problem>,
 ) -> Response {
     let gate = Arc::clone(&doors.gate);
     let work = async move {
-        let id = gate.reject(caller, service, status, &problems).await;
-        drop(place);
+        let id = gate.reject(caller, service, &problems).await;
+        drop(permit);
         (id, problems)
     };
     match detached(work).await {

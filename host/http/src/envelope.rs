@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Everything the headers of a request say (PR-REST 1.0.4 §4.3), before the body is looked at.
+//! The envelope: everything that the headers of a request say (PR-REST 1.0.4 §4.3), read before the body.
 
 use axum::http::HeaderMap;
 use paasla_core::{ClientId, text};
 use uuid::Uuid;
 
 use super::{
-    headers::{self, LONGEST},
+    headers::{self, MAX_VALUE_CHARACTERS},
     legal::Reason,
     pdu,
     problems::Problems,
@@ -38,11 +38,11 @@ pub(super) struct Envelope {
 /// `X-Road-Security-Server` is for the security servers: both are ignored.
 pub(super) fn read(headers: &HeaderMap, reason_required: bool, problems: &mut Problems) -> Envelope {
     let client = client(headers, problems);
-    let message_id = headers::single(headers, "X-Road-Id", LONGEST, problems);
+    let message_id = headers::single(headers, "X-Road-Id", MAX_VALUE_CHARACTERS, problems);
     let request_id = request_id(headers, problems);
     let official = official(headers, problems);
     let represented = represented(headers, problems);
-    let issue = headers::single(headers, ISSUE, LONGEST, problems);
+    let issue = headers::single(headers, ISSUE, MAX_VALUE_CHARACTERS, problems);
     let reason = reason(headers, reason_required, problems);
     let statements = pdu::read(headers, problems);
     let mut read = vec![CLIENT, "X-Road-Id", REQUEST, USER, PARTY, ISSUE, REASON];
@@ -51,7 +51,7 @@ pub(super) fn read(headers: &HeaderMap, reason_required: bool, problems: &mut Pr
     Envelope { client, message_id, request_id, official, represented, issue, reason, statements }
 }
 
-/// Who asks. None when it cannot be told.
+/// The client. None when the header is missing or wrong.
 fn client(headers: &HeaderMap, problems: &mut Problems) -> Option<ClientId> {
     if is_blank(headers, CLIENT) {
         let message = "the header X-Road-Client is required; the security server must send it";
@@ -70,12 +70,12 @@ fn client(headers: &HeaderMap, problems: &mut Problems) -> Option<ClientId> {
 
 /// The parts of an identifier, each percent-decoded by itself.
 fn identifier(headers: &HeaderMap, name: &'static str, problems: &mut Problems) -> Option<Vec<String>> {
-    let sent = headers::single(headers, name, LONGEST, problems)?;
+    let sent = headers::single(headers, name, MAX_VALUE_CHARACTERS, problems)?;
     sent.split('/').map(|part| headers::decode(part, name, problems)).collect()
 }
 
 fn request_id(headers: &HeaderMap, problems: &mut Problems) -> Option<String> {
-    let id = headers::single_or_empty(headers, REQUEST, LONGEST, problems)?;
+    let id = headers::single_or_empty(headers, REQUEST, MAX_VALUE_CHARACTERS, problems)?;
     if id.len() != 36 || Uuid::try_parse(&id).is_err() {
         problems.add("header_invalid", REQUEST, "the header X-Road-Request-Id must be a UUID with hyphens");
         return None;
@@ -116,7 +116,7 @@ fn reason(headers: &HeaderMap, required: bool, problems: &mut Problems) -> Optio
             return None;
         }
     }
-    match headers::single_or_empty(headers, REASON, LONGEST, problems)?.as_str() {
+    match headers::single_or_empty(headers, REASON, MAX_VALUE_CHARACTERS, problems)?.as_str() {
         "avalik" => Some(Reason::PublicTask),
         "oigustatud" => Some(Reason::LegitimateInterest),
         _ => {

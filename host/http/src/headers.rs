@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One header at a time, read strictly: UTF-8, only what can be seen, one value (PR-REST §4.3). Several equal values count
-//! as one; several that differ are refused.
+//! Headers, each read strictly: UTF-8, only what can be seen, one value (PR-REST §4.3). Several equal values count as
+//! one; several that differ are refused.
 
 use axum::http::{HeaderMap, HeaderValue, header::AsHeaderName};
 use paasla_core::text::{is_blank, is_invisible};
@@ -9,7 +9,7 @@ use percent_encoding::percent_decode;
 use super::problems::Problems;
 
 /// The longest value of a header, in characters.
-pub(super) const LONGEST: usize = 2_000;
+pub(super) const MAX_VALUE_CHARACTERS: usize = 2_000;
 
 /// The single value of a header as it was sent, if there is one and it is not empty.
 pub(super) fn single(
@@ -44,13 +44,13 @@ pub(super) fn single_decoded(
     name: &'static str,
     problems: &mut Problems,
 ) -> Option<String> {
-    let sent = single_or_empty(headers, name, LONGEST, problems)?;
+    let sent = single_or_empty(headers, name, MAX_VALUE_CHARACTERS, problems)?;
     let decoded = decode(&sent, name, problems)?;
     if is_blank(&decoded) && !decoded.chars().any(char::is_control) {
         problems.add("header_empty", name, format!("the header {name} is empty; fill it in or leave it out"));
         return None;
     }
-    check(&decoded, name, LONGEST, problems).then_some(decoded)
+    check(&decoded, name, MAX_VALUE_CHARACTERS, problems).then_some(decoded)
 }
 
 /// Checks the X-Road and register headers that nothing else reads: values that differ, and overlong ones. Their names
@@ -68,9 +68,9 @@ pub(super) fn check_others(headers: &HeaderMap, read: &[&'static str], problems:
             _ => "X-Road-*",
         };
         if let Some(value) = agreed(headers, name, place, problems)
-            && value.len() > LONGEST
+            && value.len() > MAX_VALUE_CHARACTERS
         {
-            let message = format!("a header {place} is longer than {LONGEST} characters");
+            let message = format!("a header {place} is longer than {MAX_VALUE_CHARACTERS} characters");
             problems.add("header_too_long", place, message);
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whether the host lives, and whether it can answer queries.
+//! The health door: liveness and readiness.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ pub(super) async fn ready(State(doors): State<Arc<Doors>>) -> impl IntoResponse 
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready")
     };
-    (code, Json(Told { status, seen }))
+    (code, Json(HealthBody { status, seen }))
 }
 
 #[derive(Serialize)]
-struct Told {
+struct HealthBody {
     status: &'static str,
     #[serde(flatten)]
     seen: Readiness,

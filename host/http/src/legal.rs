@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why and on what ground, as headers and body state it together. What is stated twice must agree.
+//! Legal context: purpose and legal basis, as headers and body state them together. What is stated twice must agree.
 //!
 //! The Data Tracker's headers are for people: `X-Road-PDU-Purpose` may say "Isiku nime päring". Such a text is kept
 //! with the record; it counts as a statement of purpose only when it looks like an IRI.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What RFC 9110 and RFC 9112 ask of a message's head, and hyper lets pass. Looked at before any route: two readers of
-//! one message must not disagree about where it goes and where it ends.
+//! Checks of a message's head that RFC 9110 and RFC 9112 ask for and hyper does not make, against request smuggling.
+//! Done before any route: two readers of one message must not disagree about where it goes and where it ends.
 //!
 //! Two things are gone before anybody can look: a fragment in the request target, and whether a line of the head ended
 //! with LF alone, which RFC 9112 §2.2 lets a recipient accept.

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `GET /xroad/{service}/openapi.json`: what a security server reads when the service is registered.
+//! `GET /xroad/{service}/openapi.json`: a service described for a security server, for programmers and for generators of
+//! clients. OpenAPI, exactly 3.1.0: X-Road's security server takes 3.0.x and 3.1.0, and nothing else.
+//!
+//! What is the same at every door is in `common`, what a query may ask in `ask`, what comes back in `answer`, and how a
+//! field's values are written in `value`.
+
+mod answer;
+mod ask;
+pub(crate) mod common;
+pub(crate) mod value;
 
 use std::sync::Arc;
 
@@ -9,6 +18,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use paasla_app::CatalogueEntry;
+use paasla_core::Service;
+use serde_json::{Map, Value, json};
 
 use super::{problem::Document, router::Doors};
 
@@ -17,10 +29,87 @@ pub(super) async fn description(
     State(doors): State<Arc<Doors>>,
     service: Result<Path<String>, PathRejection>,
 ) -> Response {
-    let found = service.ok().and_then(|Path(service)| doors.gate.openapi(&service));
-    match found {
-        Some(description) => Json(description).into_response(),
+    match service.ok().and_then(|Path(service)| doors.gate.catalogue_entry(&service)) {
+        Some(entry) => Json(describe(&entry)).into_response(),
         None => Document::new(StatusCode::NOT_FOUND, "service_unknown", "there is no such service")
             .into_response(),
     }
+}
+
+/// All versions of a service.
+fn describe(entry: &CatalogueEntry) -> Value {
+    let CatalogueEntry { newest, versions, vocabulary, register } = entry;
+    let (name, register) = (newest.name.as_str(), &**register);
+    let mut schemas = common::schemas();
+    schemas.extend(answer::schemas());
+    let mut paths = Map::new();
+    for service in versions {
+        let names = Names::of(service);
+        schemas.extend(ask::schemas(vocabulary, register, service, &names));
+        schemas.extend(answer::of_service(register, service, &names));
+        paths.insert(format!("/v{}/query", service.version), path(service, &names));
+    }
+    let text = format!(
+        "Queries to {} ({}). They come through an X-Road security server, which says who asks \
+         (`X-Road-Client`): a message holds no other credentials. Which fields a client sees depends on its access \
+         right, on the purpose, and on the person; an answer says what was decided and why.",
+        register.title(),
+        register.iri(),
+    );
+    let (title, version) = (newest.title.as_str(), newest.version.to_string());
+    common::document(
+        register,
+        common::Head { title, version: &version, text: &text, tag: name, server: &format!("/xroad/{name}") },
+        paths,
+        schemas,
+    )
+}
+
+/// What the schemas of one version are called, so that classes made of them have sensible names.
+struct Names {
+    query: String,
+    answer: String,
+    record: String,
+    /// Before the name of a group of rows.
+    row: String,
+    operation: String,
+}
+
+impl Names {
+    fn of(service: &Service) -> Self {
+        let pascal: String = service.name.split('-').map(capital).collect();
+        let version = service.version;
+        Self {
+            query: format!("{pascal}V{version}Query"),
+            answer: format!("{pascal}V{version}Answer"),
+            record: format!("{pascal}V{version}Record"),
+            row: format!("{pascal}V{version}"),
+            operation: format!("query{pascal}V{version}"),
+        }
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+fn path(service: &Service, names: &Names) -> Value {
+    let text = format!(
+        "Finds at most {} records by the keys in `where`, which must all hold, and tells the fields in `select` as far as \
+         the client may see them.\n\n\
+         Records stand in the register's order, not in that of the request. A person who is not in the register, or of \
+         whom nothing may be told, has no record: to see which of several persons asked for it is, select the field they \
+         are looked up by.",
+        service.max_rows,
+    );
+    json!({ "post": {
+        "operationId": names.operation,
+        "summary": service.title,
+        "description": text,
+        "tags": [service.name],
+        "parameters": common::headers(false),
+        "requestBody": common::body(&names.query),
+        "responses": common::responses(&names.answer, "The records that may be seen, and what was decided"),
+    }})
 }

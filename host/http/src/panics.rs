@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is told of a panic. Its message may quote a value, and Rust writes it to standard error before anybody can
-//! catch it.
+//! The panic hook. The message of a panic may quote a value, and Rust writes it to standard error before anybody can catch it.
 
 use std::panic::{self, PanicHookInfo};
 

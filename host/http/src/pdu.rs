@@ -54,15 +54,15 @@ impl Statements {
 
 /// Reads every header of the extension.
 pub(super) fn read(headers: &HeaderMap, problems: &mut Problems) -> Statements {
-    let mut said = Statements::default();
+    let mut statements = Statements::default();
     if !headers.keys().any(|name| name.as_str().starts_with("x-road-pdu-")) {
-        return said;
+        return statements;
     }
     for header in NAMES.into_iter().filter(|header| headers.contains_key(*header)) {
         let name = header.trim_start_matches(PREFIX);
-        said.sent.push(name);
+        statements.sent.push(name);
         if let Some(value) = headers::single_decoded(headers, header, problems) {
-            said.list.push((name.to_owned(), value));
+            statements.list.push((name.to_owned(), value));
         }
     }
     let unknown = |name: &str| {
@@ -73,17 +73,17 @@ pub(super) fn read(headers: &HeaderMap, problems: &mut Problems) -> Statements {
         let message = format!("a header begins with {PREFIX} but is none of the extension's: {known}");
         problems.add("header_unknown", "X-Road-PDU-*", message);
     }
-    said.hidden = truth(&said, "Hidden", "X-Road-PDU-Hidden", problems).unwrap_or(false);
-    truth(&said, "Bulk-Processing", "X-Road-PDU-Bulk-Processing", problems);
-    if !said.sent.is_empty() {
-        check_rules(&said, problems);
+    statements.hidden = truth(&statements, "Hidden", "X-Road-PDU-Hidden", problems).unwrap_or(false);
+    truth(&statements, "Bulk-Processing", "X-Road-PDU-Bulk-Processing", problems);
+    if !statements.sent.is_empty() {
+        check_rules(&statements, problems);
     }
-    check_forms(&said, problems);
-    said
+    check_forms(&statements, problems);
+    statements
 }
 
-fn truth(said: &Statements, name: &str, header: &'static str, problems: &mut Problems) -> Option<bool> {
-    match said.get(name)? {
+fn truth(statements: &Statements, name: &str, header: &'static str, problems: &mut Problems) -> Option<bool> {
+    match statements.get(name)? {
         "true" => Some(true),
         "false" => Some(false),
         _ => {
@@ -94,44 +94,44 @@ fn truth(said: &Statements, name: &str, header: &'static str, problems: &mut Pro
 }
 
 /// §2.2: which headers need which.
-fn check_rules(said: &Statements, problems: &mut Problems) {
+fn check_rules(statements: &Statements, problems: &mut Problems) {
     let mut missing = |header: &'static str, message: &str| problems.add("header_missing", header, message);
-    if !said.has("Purpose") {
+    if !statements.has("Purpose") {
         missing(
             "X-Road-PDU-Purpose",
             "X-Road-PDU-Purpose is required with any other header of the X-Road-PDU extension",
         );
     }
-    let (org, person) = (said.has_any("Initiator-Org-"), said.has_any("Initiator-Person-"));
+    let (org, person) = (statements.has_any("Initiator-Org-"), statements.has_any("Initiator-Person-"));
     if !org && !person {
         missing(
             "X-Road-PDU-Initiator-*",
             "name who began the query: X-Road-PDU-Initiator-Org-* or X-Road-PDU-Initiator-Person-*",
         );
     }
-    if org && !said.has("Initiator-Org-Type") {
+    if org && !statements.has("Initiator-Org-Type") {
         missing(
             "X-Road-PDU-Initiator-Org-Type",
             "X-Road-PDU-Initiator-Org-Type is required with any X-Road-PDU-Initiator-Org-* header",
         );
     }
-    if org && !said.has("Initiator-Org-Code") && !said.has("Initiator-Org-Name") {
+    if org && !statements.has("Initiator-Org-Code") && !statements.has("Initiator-Org-Name") {
         missing(
             "X-Road-PDU-Initiator-Org-Code",
             "X-Road-PDU-Initiator-Org-Code or X-Road-PDU-Initiator-Org-Name is required to name an institution",
         );
     }
-    if said.has("Hidden-Until") && !said.has("Hidden-Reason") {
+    if statements.has("Hidden-Until") && !statements.has("Hidden-Reason") {
         missing(
             "X-Road-PDU-Hidden-Reason",
             "X-Road-PDU-Hidden-Until needs X-Road-PDU-Hidden-Reason beside it",
         );
     }
-    if !said.hidden {
+    if !statements.hidden {
         for (name, header) in
             [("Hidden-Reason", "X-Road-PDU-Hidden-Reason"), ("Hidden-Until", "X-Road-PDU-Hidden-Until")]
         {
-            if said.has(name) {
+            if statements.has(name) {
                 let message = format!("{header} is used only with X-Road-PDU-Hidden: true");
                 problems.add("header_conflict", header, message);
             }
@@ -140,10 +140,10 @@ fn check_rules(said: &Statements, problems: &mut Problems) {
 }
 
 /// Tables 1 to 3: the form of each value.
-fn check_forms(said: &Statements, problems: &mut Problems) {
+fn check_forms(statements: &Statements, problems: &mut Problems) {
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut check = |name: &str, header: &'static str, fits: fn(&str) -> bool, form: &str| {
-        if said.get(name).is_some_and(|value| !fits(value)) {
+        if statements.get(name).is_some_and(|value| !fits(value)) {
             problems.add("header_invalid", header, format!("the header {header} must be {form}"));
         }
     };
@@ -159,11 +159,11 @@ fn check_forms(said: &Statements, problems: &mut Problems) {
         |value| matches!(value, "GOV" | "COM" | "NGO" | "NEE"),
         "GOV, COM, NGO or NEE",
     );
-    if said.get("Initiator-Org-Code").is_some_and(|code| !digits(code, 8)) {
+    if statements.get("Initiator-Org-Code").is_some_and(|code| !digits(code, 8)) {
         let header = "X-Road-PDU-Initiator-Org-Code";
         problems.add("header_invalid", header, format!("the header {header} must be eight digits"));
     }
-    let person = said.get("Initiator-Person-Code");
+    let person = statements.get("Initiator-Person-Code");
     if person.is_some_and(|code| !code.strip_prefix("EE").is_some_and(|rest| digits(rest, 11))) {
         let header = "X-Road-PDU-Initiator-Person-Code";
         problems.add("header_invalid", header, format!("the header {header} must be `EE` and eleven digits"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why there is no answer, as `application/problem+json` (RFC 9457). The one place where errors become responses.
+//! Problem documents: `application/problem+json` (RFC 9457). The one place where errors become responses.
 //!
 //! Every body has `type` (`urn:paasla:problem:<code>`), `title`, `status`, `code` and `detail`; with a record also
 //! `instance` (`urn:uuid:<id>`). A wrong request lists `problems`, a refused one `reasons`. Nothing from inside the
@@ -14,7 +14,7 @@ use axum::{
 use paasla_core::Reason;
 use serde_json::{Map, Value, json};
 
-use super::DECISION;
+use super::{DECISION, status};
 use paasla_app::problem::{Capped, NoAnswer, Problem};
 
 /// One problem document on its way out.
@@ -30,7 +30,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// A problem that a door, not the app, tells of.
+    /// A problem that a door, not the app, reports.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let title = match status.as_u16() {
             401 => "The host does not know who asks",
@@ -44,9 +44,7 @@ impl Document {
     }
 
     /// Every problem of a request.
-    pub(super) fn invalid(id: Option<String>, status: u16, problems: &[Problem]) -> Self {
-        let status = StatusCode::from_u16(status).ok().filter(StatusCode::is_client_error);
-        let status = status.unwrap_or(StatusCode::BAD_REQUEST);
+    pub(super) fn invalid(id: Option<String>, status: StatusCode, problems: &[Problem]) -> Self {
         let (code, detail) = match problems {
             [problem] => (problem.code, Cow::Owned(problem.message.clone())),
             _ => (
@@ -69,12 +67,9 @@ impl Document {
         self
     }
 
-    fn refused(id: String, generation: u64, reasons: &BTreeSet<Reason>) -> Self {
-        let mut document = Self::new(
-            StatusCode::FORBIDDEN,
-            "query_refused",
-            "the grant or a rule refuses the query; see `reasons`",
-        );
+    fn refused(status: StatusCode, id: String, generation: u64, reasons: &BTreeSet<Reason>) -> Self {
+        let mut document =
+            Self::new(status, "query_refused", "the grant or a rule refuses the query; see `reasons`");
         document.title = "The query is refused";
         document.more.insert("generation".to_owned(), generation.into());
         document.more.insert("reasons".to_owned(), reasons.iter().map(reason).collect());
@@ -83,8 +78,8 @@ impl Document {
     }
 
     /// The same, with the cap that is in the way and when it opens.
-    fn capped(id: String, generation: u64, capped: &Capped) -> Self {
-        let mut document = Self::refused(id, generation, &capped.reasons);
+    fn capped(status: StatusCode, id: String, generation: u64, capped: &Capped) -> Self {
+        let mut document = Self::refused(status, id, generation, &capped.reasons);
         let window = capped.window.name();
         document.detail = Cow::Borrowed(match capped.opens {
             Some(_) => "so many persons do not fit under a cap now; see `reasons`, `left` and `opensAt`",
@@ -101,11 +96,7 @@ impl Document {
         document
     }
 
-    fn failed(id: String, code: &'static str, retry_after: Option<Duration>) -> Self {
-        let status = match code {
-            "internal" => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::SERVICE_UNAVAILABLE,
-        };
+    fn failed(status: StatusCode, id: String, code: &'static str, retry_after: Option<Duration>) -> Self {
         let mut document = Self::new(status, code, "the host cannot answer; nothing was disclosed");
         document.id = Some(id);
         document.retry_after = retry_after;
@@ -121,9 +112,9 @@ pub(super) fn unrecorded() -> Document {
 }
 
 /// Refused again, and only counted.
-fn too_often(retry_after: Duration) -> Document {
+fn too_often(status: StatusCode, retry_after: Duration) -> Document {
     let detail = "this client has no access right, and asks too often; further refusals are counted, not recorded one by one";
-    Document::new(StatusCode::TOO_MANY_REQUESTS, "refused_too_often", detail).retry_after(retry_after)
+    Document::new(status, "refused_too_often", detail).retry_after(retry_after)
 }
 
 /// Something broke that should not.
@@ -179,12 +170,14 @@ impl IntoResponse for Document {
 
 impl From<NoAnswer> for Document {
     fn from(none: NoAnswer) -> Self {
+        let status = status::of_no_answer(&none);
         match none {
-            NoAnswer::Invalid { id, status, problems } => Self::invalid(id, status, &problems),
-            NoAnswer::Refused { id, generation, reasons } => Self::refused(id, generation, &reasons),
-            NoAnswer::Capped { id, generation, capped } => Self::capped(id, generation, &capped),
-            NoAnswer::TooOften { retry_after } => too_often(retry_after),
-            NoAnswer::Failed { id, code, retry_after } => Self::failed(id, code, retry_after),
+            NoAnswer::Invalid { id, problems } => Self::invalid(Some(id), status, &problems),
+            NoAnswer::NotFound { id, problem } => Self::invalid(Some(id), status, &[problem]),
+            NoAnswer::Refused { id, generation, reasons } => Self::refused(status, id, generation, &reasons),
+            NoAnswer::Capped { id, generation, capped } => Self::capped(status, id, generation, &capped),
+            NoAnswer::TooOften { retry_after } => too_often(status, retry_after),
+            NoAnswer::Failed { id, code, retry_after } => Self::failed(status, id, code, retry_after),
         }
     }
 }

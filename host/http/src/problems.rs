@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! All problems of one request, gathered before anything is answered.
+//! The problems of one request, gathered before it is answered.
 
+use axum::http::StatusCode;
 use paasla_app::problem::Problem;
 
 /// Whether a place is another one or in it.
@@ -9,14 +10,14 @@ fn is_within(place: &str, other: &str) -> bool {
 }
 
 /// How many problems one answer lists.
-const LISTED: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 
 /// Every problem found so far, and the status that says best what is wrong.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     list: Vec<Problem>,
     unlisted: usize,
-    status: Option<u16>,
+    status: Option<StatusCode>,
 }
 
 impl Problems {
@@ -27,7 +28,7 @@ impl Problems {
 
     /// Adds a problem that has been put together elsewhere.
     pub(super) fn push(&mut self, problem: Problem) {
-        if self.list.len() < LISTED {
+        if self.list.len() < MAX_PROBLEMS {
             self.list.push(problem);
         } else {
             self.unlisted = self.unlisted.saturating_add(1);
@@ -46,7 +47,7 @@ impl Problems {
     }
 
     /// Adds a problem that decides the status of the answer. The first one does.
-    pub(super) fn decisive(&mut self, status: u16, problem: Problem) {
+    pub(super) fn decisive(&mut self, status: StatusCode, problem: Problem) {
         self.status.get_or_insert(status);
         self.push(problem);
     }
@@ -61,11 +62,11 @@ impl Problems {
     }
 
     /// The status and the list.
-    pub(super) fn finish(mut self) -> (u16, Vec<Problem>) {
+    pub(super) fn finish(mut self) -> (StatusCode, Vec<Problem>) {
         if self.unlisted > 0 {
             let message = format!("{} more problems are not listed; mend these first", self.unlisted);
             self.list.push(Problem::new("problems_cut", "", message));
         }
-        (self.status.unwrap_or(400), self.list)
+        (self.status.unwrap_or(StatusCode::BAD_REQUEST), self.list)
     }
 }

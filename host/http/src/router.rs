@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every route in one list, every layer in one place.
+//! The router: every route in one list, every layer in one place.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ pub struct Settings {
     pub body_limit: usize,
     /// How long the whole of a body may take to arrive.
     pub body_deadline: Duration,
-    /// How long one request may take. A security server gives up after 60 s, so it is told a little earlier.
+    /// How long one request may take. A security server gives up after 60 s, so the answer comes a little earlier.
     pub request_timeout: Duration,
     /// How many queries may be under way at once.
     pub concurrency: u32,

@@ -21,9 +21,9 @@ use tokio::{
 };
 
 use super::{
+    connection_limit::{ConnectionLimit, ConnectionSlot},
     message,
-    places::{Place, Places},
-    pulse::Felt,
+    phase::TrackedIo,
     router,
 };
 
@@ -32,9 +32,9 @@ use super::{
 pub struct Settings {
     /// How long the head of a request may take to arrive, from its first byte; on a new connection from the beginning.
     pub head_deadline: Duration,
-    /// The same while others wait for a place.
+    /// The same while others wait for a slot.
     pub crowded_deadline: Duration,
-    /// How long a connection may wait for its next request, while there are places for others. Longer than clients keep
+    /// How long a connection may wait for its next request, while there are slots for others. Longer than clients keep
     /// one by default, so that they close it, and not the host under a request that is on its way.
     pub idle_deadline: Duration,
     /// How large the head of a request may be, in bytes.
@@ -70,19 +70,19 @@ pub async fn serve(
     settings: &Settings,
     shutdown: impl Future<Output = ()>,
 ) -> bool {
-    let places = Places::new(settings.connections);
+    let limit = ConnectionLimit::new(settings.connections);
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &places, settings) => accepted,
+            accepted = accept(&listener, &limit, settings) => accepted,
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, place)) => {
-                let open = Open { settings: settings.clone(), place, stopping: stopping.clone() };
+            Ok((stream, slot)) => {
+                let open = Open { settings: settings.clone(), slot, stopping: stopping.clone() };
                 connections.spawn(open.connection(stream, router.clone()));
             }
             Err(error) => pause(&error).await,
@@ -96,14 +96,14 @@ pub async fn serve(
     finished
 }
 
-/// The next connection, with a place for it. Whoever drops this closes the connection that waits for its place.
+/// The next connection, with a slot for it. Whoever drops this closes the connection that waits for its slot.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Places>,
+    limit: &Arc<ConnectionLimit>,
     settings: &Settings,
-) -> io::Result<(TcpStream, Place)> {
+) -> io::Result<(TcpStream, ConnectionSlot)> {
     let (stream, _) = listener.accept().await?;
-    Ok((stream, places.take(settings).await?))
+    Ok((stream, limit.take(settings).await?))
 }
 
 /// A connection that failed before it was taken is the peer's affair. Anything else (no more file handles) lasts, so
@@ -119,7 +119,7 @@ async fn pause(error: &io::Error) {
 /// What every connection lives by.
 struct Open {
     settings: Settings,
-    place: Place,
+    slot: ConnectionSlot,
     stopping: watch::Receiver<bool>,
 }
 
@@ -137,9 +137,9 @@ impl Open {
     /// Requests and answers, one after another, until the peer is done, keeps the connection for too long, or the server
     /// stops.
     async fn exchange(self, stream: TcpStream, router: Router) -> hyper::Result<()> {
-        let Self { settings, place, mut stopping } = self;
-        let pulse = &place.pulse;
-        let (router, own, all) = (TowerToHyperService::new(router), pulse.clone(), Arc::clone(&place.places));
+        let Self { settings, slot, mut stopping } = self;
+        let phase = &slot.phase;
+        let (router, own, all) = (TowerToHyperService::new(router), phase.clone(), Arc::clone(&slot.limit));
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             own.asked();
             let answer = match message::fault(&request) {
@@ -149,7 +149,7 @@ impl Open {
             let (own, all) = (own.clone(), Arc::clone(&all));
             async move {
                 let (mut response, is_last) = match answer {
-                    // Where others wait for a place, a connection is given back after its request.
+                    // Where others wait for a slot, a connection is given back after its request.
                     Ok(answer) => (answer.await?, !all.is_any_free()),
                     // Who reads a message otherwise than its sender must not read on.
                     Err(fault) => {
@@ -177,9 +177,9 @@ impl Open {
             .half_close(true)
             // It would panic at a clock before 1970; it is added to what is answered here.
             .auto_date_header(false)
-            .serve_connection(TokioIo::new(Felt { stream, pulse: pulse.clone() }), service);
+            .serve_connection(TokioIo::new(TrackedIo { stream, phase: phase.clone() }), service);
         let mut connection = pin!(connection);
-        let mut overdue = pin!(pulse.overdue(&settings));
+        let mut overdue = pin!(phase.overdue(&settings));
         let mut is_stopping = false;
         loop {
             tokio::select! {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The shape a body must have, checked against its tree. Every check notes its problem and goes on.
+//! Validation of the shape of a body. Every check adds its problem and goes on.
 //!
 //! Places are JSON pointers (RFC 6901). A member whose name is the caller's own is never named: its place is that of the
 //! object, and the message says which member of it, counted from 0 as the items of a list are.

@@ -163,8 +163,8 @@ impl<'de> Visitor<'de> for Level {
     }
     /// `61.0` and `6.1e1` are whole, as JSON Schema has it (2020-12 validation, 6.1.1). Beyond 2^53 not every number is.
     fn visit_f64<E: Error>(self, number: f64) -> Result<Tree<'de>, E> {
-        const LARGEST: f64 = 9_007_199_254_740_992.0;
-        if number.fract() != 0.0 || number.abs() > LARGEST {
+        const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+        if number.fract() != 0.0 || number.abs() > MAX_EXACT_INTEGER {
             return Ok(Tree::Number);
         }
         #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within 2^53")]

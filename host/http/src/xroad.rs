@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
+    http::StatusCode,
     response::Response,
 };
 use serde::Serialize;
@@ -43,7 +44,10 @@ pub(super) async fn query(
 fn service_of(name: String, version: &str, problems: &mut Problems) -> Option<(String, Option<u32>)> {
     let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if name.is_empty() || name.len() > 100 || !name.bytes().all(in_name) {
-        problems.decisive(404, Problem::new("service_unknown", "url", "there is no such service"));
+        problems.decisive(
+            StatusCode::NOT_FOUND,
+            Problem::new("service_unknown", "url", "there is no such service"),
+        );
         return None;
     }
     let digits = version.strip_prefix('v').unwrap_or_default();
@@ -51,7 +55,7 @@ fn service_of(name: String, version: &str, problems: &mut Problems) -> Option<(S
     let version = digits.parse().ok().filter(|_| plain);
     if version.is_none() {
         let message = "a version in the address is `v` and a number, e.g. v1";
-        problems.decisive(404, Problem::new("version_unknown", "url", message));
+        problems.decisive(StatusCode::NOT_FOUND, Problem::new("version_unknown", "url", message));
     }
     Some((name, version))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where records become durable.
+//! The journal behind the ledger: the trait of what makes a batch of records durable.
 
 use std::{error::Error, sync::Arc};
 

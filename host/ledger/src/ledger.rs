@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The front of the ledger: takes a record, and answers when it is durable.
+//! The front of the ledger: takes one record and returns when it is durable.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use paasla_core::{Entry, Record};
+use paasla_core::{AuditRecord, Entry};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::{oneshot, watch},
@@ -41,7 +41,7 @@ impl Default for LedgerConfig {
     }
 }
 
-/// Why a record is not known to be durable. Whoever gets one must not let data leave.
+/// Why a record is not known to be durable. On such an error no data may leave.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
     /// The queue is full. The record was not taken.
@@ -81,11 +81,11 @@ impl Ledger {
     /// When there is no thread to be had.
     pub fn start(journal: Arc<dyn Journal>, config: LedgerConfig) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::new(journal, config));
-        let (told, ended) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
         let writer = Arc::clone(&shared);
         thread::Builder::new().name("paasla-ledger".to_owned()).spawn(move || {
             writer.run();
-            told.send_replace(true);
+            end.send_replace(true);
         })?;
         Ok(Self { shared, wait: config.wait, ended })
     }
@@ -101,7 +101,7 @@ impl Ledger {
     /// after [`LedgerConfig::wait`], unless a disk that has been quick keeps the thread for longer.
     pub async fn record<T>(
         &self,
-        record: Record,
+        record: AuditRecord,
         meanwhile: impl FnOnce() -> T + Send,
     ) -> Result<T, LedgerError> {
         let entry = Entry::of(&record).map_err(JournalError::refused)?;

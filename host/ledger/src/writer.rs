@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whoever writes: the ledger's own thread, or the caller of a record that meets nobody.
+//! The ledger's writer: group commit by a thread of its own, or a single record by its caller's thread.
 
 use std::{
     collections::VecDeque,
@@ -19,13 +19,13 @@ use crate::{
     ledger::LedgerConfig,
 };
 
-/// A disk that takes no longer for a commit, on average, is waited for by whoever asks.
-const QUICK: Duration = Duration::from_micros(700);
+/// If a commit takes no longer than this on average, a lone record is written by its caller's thread.
+const QUICK_COMMIT_TIME: Duration = Duration::from_micros(700);
 
 /// So many records in one commit are no chance: more come.
-const CROWD: usize = 4;
+const CROWDED_BATCH_RECORDS: usize = 4;
 
-/// A record in the queue, and whom to tell.
+/// A record in the queue, and the channel on which its caller waits.
 pub(crate) struct Waiting {
     pub(crate) entry: Entry,
     pub(crate) answer: oneshot::Sender<Result<(), JournalError>>,
@@ -39,7 +39,7 @@ pub(crate) struct State {
     /// Whether somebody writes: nobody else may meanwhile.
     pub(crate) writing: bool,
     pub(crate) closing: bool,
-    /// Whether the writer died without being told to.
+    /// Whether the writer died without having been stopped.
     pub(crate) dead: bool,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// Told of everything that the thread may have to do.
     pub(crate) work: Condvar,
-    /// Rises with every commit that was tried, so that closing can tell slow from stuck.
+    /// Rises with every commit that was tried, so that closing can distinguish slow from stuck.
     pub(crate) tried: AtomicU64,
     /// Of commits lately, in nanoseconds; 0 before the first.
     average: AtomicU64,
@@ -90,7 +90,7 @@ impl Shared {
     }
 
     pub(crate) fn is_quick(&self) -> bool {
-        (1..=nanos(QUICK)).contains(&self.average.load(Ordering::Relaxed))
+        (1..=nanos(QUICK_COMMIT_TIME)).contains(&self.average.load(Ordering::Relaxed))
     }
 
     /// Writes a record for the caller, who has said in the state that somebody writes.
@@ -119,7 +119,7 @@ impl Shared {
     fn next(&self, last: Last) -> Option<Vec<Waiting>> {
         let most = self.config.max_batch.max(1);
         let mut state = self.state();
-        if last.holds && last.records >= CROWD && state.queue.len() < most && !state.closing {
+        if last.holds && last.records >= CROWDED_BATCH_RECORDS && state.queue.len() < most && !state.closing {
             // Still `writing`: whoever comes joins the queue. Those who were told will come back, and when they and those
             // who came meanwhile are here, nobody is left to wait for.
             state.awaited = Some(last.records.saturating_add(last.came).min(most));
@@ -144,7 +144,7 @@ impl Shared {
         Some(state.queue.drain(..most).collect())
     }
 
-    /// Writes one batch and tells everyone. If the batch fails, each record is tried once more alone, so that one bad
+    /// Writes one batch and notifies every caller. If the batch fails, each record is tried once more alone, so that one bad
     /// record does not fail its neighbours. When one that is tried alone shows that the journal as a whole cannot
     /// write, the rest are not tried.
     fn write(&self, batch: Vec<Waiting>) -> Last {
@@ -156,8 +156,8 @@ impl Shared {
             failed(entries.len(), error);
         }
         if outcome.is_ok() || records == 1 {
-            // Nobody writes any more before somebody is told: who comes back at once with the next record meets nobody.
-            let holds = records >= CROWD;
+            // The writing ends before any caller is notified: who comes back at once with the next record meets nobody.
+            let holds = records >= CROWDED_BATCH_RECORDS;
             let mut state = self.state();
             state.writing = holds;
             let came = state.queue.len();

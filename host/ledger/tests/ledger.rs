@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use paasla_core::{Entry, Outcome, Record};
+use paasla_core::{AuditRecord, Entry, Outcome};
 use paasla_ledger::{Journal, JournalError, Ledger, LedgerConfig, LedgerError};
 use tokio::{task::JoinSet, time::timeout};
 
@@ -90,12 +90,11 @@ impl Journal for Notebook {
     }
 }
 
-fn record(id: impl Into<String>) -> Record {
-    Record {
+fn record(id: impl Into<String>) -> AuditRecord {
+    AuditRecord {
         id: id.into(),
         instant: 1_790_000_000_000,
         outcome: Outcome::Refused,
-        status: 403,
         codes: vec!["grant.none".into()],
         generation: 1,
         channel: "xroad".into(),

@@ -23,11 +23,11 @@ use crate::sql::FOLD_NAME;
 /// After how many of SQLite's own instructions it looks at the clock.
 const INSTRUCTIONS_PER_LOOK: i32 = 10_000;
 
-/// Prepared statements kept by each connection.
-const STATEMENTS_KEPT: usize = 256;
+/// Prepared statements that are kept by each connection.
+const CACHED_STATEMENTS: usize = 256;
 
 /// What each connection keeps in memory of the database: the negative number is KiB.
-const CACHE: i32 = -8192;
+const CACHE_SIZE_PRAGMA: i32 = -8192;
 
 /// Device and inode of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ struct Deadline {
     at: AtomicU64,
 }
 
-/// A connection in use. Whoever comes to the end of what it began gives it back; otherwise it is closed.
+/// A connection in use. It is given back when its read came to an end; otherwise it is closed.
 pub(crate) struct Held {
     timed: Timed,
     from: Arc<Connections>,
@@ -157,8 +157,8 @@ impl Timed {
     fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        connection.pragma_update(None, "cache_size", CACHE)?;
+        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        connection.pragma_update(None, "cache_size", CACHE_SIZE_PRAGMA)?;
         let flags = FunctionFlags::SQLITE_UTF8
             | FunctionFlags::SQLITE_DETERMINISTIC
             | FunctionFlags::SQLITE_INNOCUOUS;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a register holds, as its owner describes it in a TOML file, so that Pääsla fits another institution's
-//! database without code. See `examples/population-register/register.toml`.
+//! The description of a register: its owner describes what it holds in a TOML file, so that Pääsla fits another
+//! institution's database without code. See `examples/population-register/register.toml`.
 
 mod check;
 mod entity;
@@ -10,7 +10,7 @@ pub mod key;
 mod needs;
 mod problem;
 mod publisher;
-mod words;
+mod syntax;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -33,7 +33,7 @@ pub struct Description {
     prefixes: BTreeMap<String, String>,
     code_lists: BTreeMap<String, BTreeMap<String, String>>,
     entities: Vec<Entity>,
-    told: Arc<paasla_core::Register>,
+    for_rules: Arc<paasla_core::Register>,
     contact: Contact,
     licence: Licence,
 }
@@ -111,10 +111,10 @@ impl Description {
         self.code_lists.get(list)?.get(code).map(String::as_str)
     }
 
-    /// What rules are told of it.
+    /// The register as rules are given it.
     #[must_use]
-    pub fn told(&self) -> &Arc<paasla_core::Register> {
-        &self.told
+    pub fn for_rules(&self) -> &Arc<paasla_core::Register> {
+        &self.for_rules
     }
 
     /// How many minutes local time where the register is, is ahead of UTC at an instant in milliseconds since

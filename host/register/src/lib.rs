@@ -22,7 +22,7 @@ pub use description::{
 pub use mask::{MaskContext, Masker};
 pub use plan::{Plan, PlanError, Statement};
 pub use read::Read;
-pub use rows::{Cell, RecordId, Row, Rows};
+pub use rows::{Cell, Row, RowId, Rows};
 pub use source::{ReadError, Source};
 pub use sql::Dialect;
 pub use sqlite::{OpenError, SqliteConfig, SqliteRegister};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Masks: of what was read, what is shown. Applied by the host after the last ruling.
+//! Masks, applied by the host to cells after the last ruling.
 
 use std::fmt;
 
@@ -62,31 +62,38 @@ impl Masker {
         let redacted = (Value::Absent, Visibility::Masked(Mask::Redact));
         let held = match visibility {
             Visibility::Hide => return (Value::Absent, Visibility::Hide),
+            Visibility::Masked(Mask::Redact) => return redacted,
             Visibility::Masked(Mask::Municipality) => cell.municipality.as_ref(),
             Visibility::Masked(Mask::County) => cell.county.as_ref(),
-            _ => cell.raw.as_ref(),
+            Visibility::Show
+            | Visibility::Masked(Mask::Month | Mask::Year | Mask::Decade | Mask::Initial | Mask::Pseudonym) => {
+                cell.raw.as_ref()
+            }
         };
         let Some(value) = held else { return redacted };
         if value.is_absent() {
             return (Value::Absent, visibility);
         }
-        let shown = match (visibility, value) {
-            (Visibility::Show | Visibility::Masked(Mask::Municipality | Mask::County), value) => {
-                value.clone()
-            }
-            (Visibility::Masked(Mask::Month), Value::Date(date)) => Value::Text(month(*date)),
-            (Visibility::Masked(Mask::Year), Value::Date(date)) => Value::Text(year(*date)),
-            (Visibility::Masked(Mask::Decade), Value::Date(date)) => Value::Text(decade(*date)),
-            (Visibility::Masked(Mask::Initial), Value::Text(name)) => match initial(name) {
-                Some(initial) => Value::Text(initial),
-                None => return redacted,
-            },
-            (Visibility::Masked(Mask::Pseudonym), value) => {
-                Value::Text(self.pseudonym(field.pseudonym_domain(), value, context))
-            }
-            _ => return redacted,
+        let date = || match value {
+            Value::Date(date) => Some(*date),
+            Value::Absent | Value::Truth(_) | Value::Integer(_) | Value::Text(_) | Value::Texts(_) => None,
         };
-        (shown, visibility)
+        let masked = match visibility {
+            Visibility::Show | Visibility::Masked(Mask::Municipality | Mask::County) => {
+                return (value.clone(), visibility);
+            }
+            Visibility::Masked(Mask::Month) => date().map(month),
+            Visibility::Masked(Mask::Year) => date().map(year),
+            Visibility::Masked(Mask::Decade) => date().map(decade),
+            Visibility::Masked(Mask::Initial) => value.as_text().and_then(initial),
+            Visibility::Masked(Mask::Pseudonym) => {
+                Some(self.pseudonym(field.pseudonym_domain(), value, context))
+            }
+            // Nothing was held for these.
+            Visibility::Hide | Visibility::Masked(Mask::Redact) => None,
+        };
+        // Of a value that the mask does not fit nothing is shown.
+        masked.map_or(redacted, |text| (Value::Text(text), visibility))
     }
 
     /// `p-` and 128 bits in hex. Every part is bound with its length before it, so no two different inputs run

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From what may be seen to SQL that reads just that. A hidden field's column is in no text of a plan, unless
-//! something visible, a key or a fact needs the same column.
+//! Plans: SQL that reads just what may be seen. A hidden field's column is in no text of a plan, unless something
+//! visible, a key or a fact needs the same column.
 
 mod bind;
 mod facts;
-mod outline;
 mod statement;
+mod template;
 
 use std::fmt;
 
 use paasla_core::{Value, Visibility};
 
 pub(crate) use self::bind::Bind;
-use self::outline::Outline;
 pub(crate) use self::statement::Part;
 pub use self::statement::Statement;
+use self::template::PlanTemplate;
 pub use crate::read::{KEY_VALUES_MAX, LIMIT_MAX};
 use crate::{description::Description, read::Read, sql::Dialect};
 
-/// Why a read cannot be planned. Fields and keys are told by their place: their names may come from outside.
+/// Why a read cannot be planned. Fields and keys are named by their index: their names may come from outside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The register has no such entity.
@@ -36,8 +36,8 @@ pub enum PlanError {
     /// No value, or one of another type than the field's.
     #[error("key {0} of the read has no values, or one of a wrong type")]
     KeyType(usize),
-    /// Too many key values, or too many records asked for.
-    #[error("the read asks for too much: at most {KEY_VALUES_MAX} key values and {LIMIT_MAX} records")]
+    /// Too many key values, or too many rows asked for.
+    #[error("the read asks for too much: at most {KEY_VALUES_MAX} key values and {LIMIT_MAX} rows")]
     TooMuch,
     /// The entity has no such fact.
     #[error("the register has no fact `{0}`")]
@@ -54,7 +54,7 @@ pub enum PlanError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Everything that does not depend on values.
-    outline: Outline,
+    template: PlanTemplate,
     /// For each statement its values.
     binds: Vec<Vec<Value>>,
     limit: u32,
@@ -71,16 +71,16 @@ impl Plan {
         dialect: Dialect,
         read: &Read<N>,
     ) -> Result<Self, PlanError> {
-        let outline = Outline::new(description, dialect, read)?;
+        let template = PlanTemplate::new(description, dialect, read)?;
         let values = |statement: &Statement| statement.binds().iter().map(|bind| bind.value(read)).collect();
-        let binds = outline.statements.iter().map(values).collect();
-        Ok(Self { outline, binds, limit: read.limit })
+        let binds = template.statements.iter().map(values).collect();
+        Ok(Self { template, binds, limit: read.limit })
     }
 
-    /// All SQL of the plan: first the records, then one for every group that anything is seen of.
+    /// All SQL of the plan: first the rows of the entity, then one for every group that anything is seen of.
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
-        &self.outline.statements
+        &self.template.statements
     }
 
     /// The statements, each with the values that are bound in it.
@@ -97,10 +97,10 @@ impl Plan {
     /// For every field of the read, the most that can be seen of it: a mask that does not fit has become `redact`.
     #[must_use]
     pub fn visibilities(&self) -> &[Visibility] {
-        &self.outline.visibilities
+        &self.template.visibilities
     }
 
-    /// The most records of an answer.
+    /// The most rows of an answer, those of groups aside.
     #[must_use]
     pub fn limit(&self) -> u32 {
         self.limit
@@ -108,7 +108,7 @@ impl Plan {
 
     /// The names of the read's fields.
     pub(crate) fn field_name(&self, index: usize) -> Option<&str> {
-        self.outline.field_names.get(index).map(String::as_str)
+        self.template.field_names.get(index).map(String::as_str)
     }
 }
 
@@ -116,7 +116,7 @@ impl fmt::Debug for Plan {
     /// Tells the SQL, none of the values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plan")
-            .field("outline", &self.outline)
+            .field("template", &self.template)
             .field("limit", &self.limit)
             .finish_non_exhaustive()
     }

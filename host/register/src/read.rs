@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What one query reads, after it has been decided.
+//! A read: what one query reads of the register, after it has been decided.
 
 use std::fmt;
 
 use paasla_core::{Condition, Date, Value, Visibility};
 
-/// The most rows of one group that one record gets.
+/// The most rows of one group that one row of the entity gets.
 pub const GROUP_ROWS_MAX: u32 = 1000;
 
 /// The most values that all keys of one read may have together. SQLite binds at most 32766 values.
 pub const KEY_VALUES_MAX: usize = 10_000;
 
-/// The most records that one read may ask for.
+/// The most rows that one read may ask for, those of groups aside.
 pub const LIMIT_MAX: u32 = 100_000;
 
 /// What one query reads. Names may be borrowed: a read is planned and then gone.
@@ -29,7 +29,7 @@ pub struct Read<N = String> {
     pub conditions: Vec<Condition>,
     /// The query's date where the register is.
     pub date: Date,
-    /// The most records.
+    /// The most rows of the entity.
     pub limit: u32,
     /// Whether rules will see the rows and may narrow further: then the columns that coarser masks would need are
     /// read too.
@@ -37,7 +37,7 @@ pub struct Read<N = String> {
 }
 
 impl<N> Read<N> {
-    /// Whether there are too many key values, or too many records are asked for.
+    /// Whether there are too many key values, or too many rows are asked for.
     pub(crate) fn asks_too_much(&self) -> bool {
         let values: usize = self.keys.iter().map(|(_, values)| values.len()).sum();
         values > KEY_VALUES_MAX || self.limit > LIMIT_MAX

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What was read. `Debug` tells the shape, never a value.
+//! Rows that were read. `Debug` shows their shape, never a value.
 
 use std::{collections::HashMap, fmt};
 
@@ -63,27 +63,27 @@ impl fmt::Debug for Cell {
     }
 }
 
-/// What tells a record from others in the same register. Its value is out of reach.
+/// The id of a row of an entity: its key in the database. The value is out of reach.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct RecordId(Value);
+pub struct RowId(Value);
 
-impl fmt::Debug for RecordId {
+impl fmt::Debug for RowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RecordId(…)")
+        f.write_str("RowId(…)")
     }
 }
 
-/// One row: a record, or a row of one of its groups.
+/// One row: of the entity itself, or of one of its groups.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The group; none for a record.
+    /// The group; none for a row of the entity.
     pub group: Option<String>,
-    /// Which record it is, or belongs to.
-    pub record: RecordId,
-    /// For a row of a group, the index of its record in [`Rows::rows`].
+    /// Which row of the entity it is, or belongs to.
+    pub id: RowId,
+    /// For a row of a group, the index of the row it belongs to in [`Rows::rows`].
     pub parent: Option<usize>,
     /// The facts of whom the row is about, in the order the read asked for them. All are absent in a group that is
-    /// about nobody else (its rows stand under their record, which has the facts), and in a row about nobody.
+    /// about nobody else (its rows stand under one of the entity, which has the facts), and in a row about nobody.
     pub facts: Vec<Value>,
     /// What was read, with the field's index in the read, ascending. Hidden fields have no cell.
     pub cells: Vec<(usize, Cell)>,
@@ -99,14 +99,14 @@ impl fmt::Debug for Row {
     }
 }
 
-/// Everything that was read: all records first, then the rows of each group, in their order.
+/// Everything that was read: the rows of the entity first, then those of each group, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rows {
     /// The rows.
     pub rows: Vec<Row>,
-    /// Whether there are more records than the limit let through.
+    /// Whether there are more rows than the limit let through.
     pub more: bool,
-    /// The groups of which some record has more than [`GROUP_ROWS_MAX`] rows; the rest was left out.
+    /// The groups of which some row has more than [`GROUP_ROWS_MAX`] rows; the rest was left out.
     pub cut: Vec<String>,
 }
 
@@ -127,13 +127,13 @@ impl<'a> Collector<'a> {
         Self { plan, keys: Vec::new(), places: HashMap::new(), rows: Rows::default() }
     }
 
-    /// The keys of the records, in their order, if there is more to read of them.
+    /// The keys of the rows of the entity, in their order, if there is more to read of them.
     pub(crate) fn keys(&self) -> &[Value] {
         &self.keys
     }
 
-    /// Takes the records.
-    pub(crate) fn records(
+    /// Takes the rows of the entity.
+    pub(crate) fn entity_rows(
         &mut self,
         statement: &Statement,
         answer: Vec<Vec<Value>>,
@@ -154,7 +154,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Takes rows of a group.
-    pub(crate) fn members(
+    pub(crate) fn group_rows(
         &mut self,
         statement: &Statement,
         answer: Vec<Vec<Value>>,
@@ -199,7 +199,7 @@ impl<'a> Collector<'a> {
                 }
             }
         }
-        let (group, record) = (statement.group().map(str::to_owned), RecordId(key.clone()));
-        Ok((key, Row { group, record, parent: None, facts, cells }))
+        let (group, id) = (statement.group().map(str::to_owned), RowId(key.clone()));
+        Ok((key, Row { group, id, parent: None, facts, cells }))
     }
 }

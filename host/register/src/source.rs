@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where governed data are read from.
+//! Sources: databases that a plan is run on.
 
 use async_trait::async_trait;
 use paasla_core::Value;
@@ -10,8 +10,8 @@ use crate::{
     sql::padded,
 };
 
-/// The most records whose group rows are read with one statement.
-const RECORDS_PER_STATEMENT: usize = 512;
+/// The most rows of the entity whose group rows are read with one statement.
+const PARENTS_PER_STATEMENT: usize = 512;
 
 /// Why a read failed. Holds no database message: it might repeat a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,13 +79,13 @@ pub(crate) fn run(plan: &Plan, database: &mut impl Fetch) -> Result<Rows, ReadEr
     for (statement, binds) in plan.bound() {
         if statement.group().is_none() {
             let answer = database.fetch(plan, statement, statement.sql(), binds.iter())?;
-            collector.records(statement, answer)?;
+            collector.entity_rows(statement, answer)?;
         } else {
             let keys = collector.keys().to_vec();
-            for keys in keys.chunks(RECORDS_PER_STATEMENT) {
+            for keys in keys.chunks(PARENTS_PER_STATEMENT) {
                 let binds = binds.iter().chain(padded(keys));
                 let answer = database.fetch(plan, statement, &statement.text(keys.len()), binds)?;
-                collector.members(statement, answer)?;
+                collector.group_rows(statement, answer)?;
             }
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A register in an SQLite file, opened for reading only. Who puts another file in its place has that one read.
+//! A register in an SQLite file, opened for reading only. A file that is put in its place is read from then on.
 
 use std::{
     collections::BTreeSet,
@@ -119,7 +119,7 @@ impl SqliteRegister {
         };
         let connections = register.current();
         let Some(place) = connections.place().await else { return Ok(register) };
-        let missing = aside(|| {
+        let missing = inline_blocking(|| {
             let mut held = connections.take(place)?;
             let deadline = Instant::now() + config.read_timeout;
             let missing = missing(held.until(deadline, config.busy_timeout)?, description)?;
@@ -153,7 +153,8 @@ impl SqliteRegister {
             open
         };
         let mut held = held(&there, deadline).await?;
-        let missing = aside(|| missing(held.until(deadline, self.config.busy_timeout)?, &self.description));
+        let missing =
+            inline_blocking(|| missing(held.until(deadline, self.config.busy_timeout)?, &self.description));
         let missing = missing.map_err(|error| failure("query", &error))?;
         held.give_back();
         if !missing.is_empty() {
@@ -195,7 +196,7 @@ impl Source for SqliteRegister {
             }
             held => held?,
         };
-        let rows = aside(|| self.read_by(&mut held, plan, deadline))?;
+        let rows = inline_blocking(|| self.read_by(&mut held, plan, deadline))?;
         held.give_back();
         Ok(rows)
     }
@@ -215,8 +216,8 @@ async fn held(connections: &Arc<Connections>, deadline: Instant) -> Result<Held,
     connections.take(place.ok_or_else(closed)?).map_err(|error| failure("connection", &error))
 }
 
-/// Runs what may take long where it keeps no other task waiting, if there is such a place.
-fn aside<T>(work: impl FnOnce() -> T) -> T {
+/// Runs work that may block. Another thread takes over the other tasks of this one, if the runtime has several.
+fn inline_blocking<T>(work: impl FnOnce() -> T) -> T {
     let has_others =
         Handle::try_current().is_ok_and(|own| own.runtime_flavor() == RuntimeFlavor::MultiThread);
     if has_others { tokio::task::block_in_place(work) } else { work() }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why a store did not do what it was asked. No message holds personal data, not even through a source: database
-//! errors name tables and columns, and what could not be read is named by its key only.
+//! Errors of a store. No message holds personal data, not even through a source: database errors name tables and
+//! columns, and what could not be read is named by its key only.
 
 use std::error::Error;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is wrong with the folder of records.
+//! Faults of the folder of records.
 
 use std::{fmt, ops::RangeInclusive};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which records to find.
+//! Filters of audit records.
 
 use paasla_core::{ClientId, Outcome};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The history of rulebooks.
+//! Generations: the history of rulebooks.
 
 /// One rulebook in the history, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]

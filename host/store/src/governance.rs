@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How control data changes: acts, each with a record of who did it and why, written together or not at all.
+//! Changes of control data: acts, each with a record of who did it and why, written together or not at all.
 
 pub mod act;
 pub mod change;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whether a store could do its work now.
+//! The health of a store: whether it could do its work now.
 
 use crate::error::StoreError;
 
@@ -10,6 +10,6 @@ pub struct StoreHealth {
     pub control: Result<(), StoreError>,
     /// Whether records can be written.
     pub records: Result<(), StoreError>,
-    /// How many bytes are free where records are; none when the system cannot tell.
+    /// How many bytes are free where records are; none when the system does not know.
     pub free_bytes: Option<u64>,
 }

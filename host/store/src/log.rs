@@ -13,10 +13,10 @@
 mod check;
 mod copy;
 mod direct;
+mod file_id;
 mod folder;
 mod frame;
 mod head;
-mod identity;
 mod reader;
 mod scan;
 mod segment;
@@ -34,10 +34,10 @@ use paasla_core::Entry;
 
 pub(crate) use self::{
     check::{Depth, NotedSegment, NotedSegments},
+    file_id::FileId,
     folder::{name, number_of, numbers},
     frame::ENTRY_MAX,
     head::Id,
-    identity::Identity,
     scan::{Rest, at, id, scan},
 };
 use self::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies out of service, as they are stored.
+//! The quarantine list: policies out of service, as they are stored.
 
 /// What is done instead, while a policy is in quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

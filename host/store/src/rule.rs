@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rules as they are stored: named by their bytes.
+//! Rules as they are stored: named by the digest of their bytes.
 
 use std::fmt;
 

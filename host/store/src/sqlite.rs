@@ -2,16 +2,16 @@
 //! A store in one SQLite file, and a log of records with what finds them in a folder beside it.
 //! Write-ahead log with `synchronous=FULL`: a commit is on disk when it returns.
 
+mod audit_log;
 pub mod backup;
 mod database;
 mod failure;
 mod file;
 mod governance;
 mod migrations;
-mod noted;
 mod opened;
+mod projection;
 mod quarantine;
-mod record;
 mod reservation;
 mod row;
 mod rule;
@@ -26,10 +26,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use paasla_core::{ClientId, Entry, Policy, Record, Rulebook};
+use paasla_core::{AuditRecord, ClientId, Entry, Policy, Rulebook};
 use tokio::task::JoinHandle;
 
-use self::{database::Database, opened::Opened, record::Records, reservation::Reservations};
+use self::{audit_log::AuditLog, database::Database, opened::Opened, reservation::Reservations};
 use crate::{
     error::StoreError,
     fault::LogFault,
@@ -46,11 +46,11 @@ use crate::{
 /// A store in one SQLite file, and a folder beside it whose name is that of the file with `-records` behind it.
 pub struct SqliteStore {
     database: Database,
-    records: Arc<Records>,
+    records: Arc<AuditLog>,
     reservations: Arc<Reservations>,
     /// Notes what records count.
-    noting: JoinHandle<()>,
-    /// Gives back what was reserved and nobody was told of.
+    projecting: JoinHandle<()>,
+    /// Gives back persons that were reserved and not disclosed.
     sweeping: JoinHandle<()>,
     /// How many changes seen in shadow were written since old ones were last deleted.
     unswept: AtomicU32,
@@ -76,12 +76,12 @@ impl SqliteStore {
         // Nobody knows what earlier programs left: the first that is written sweeps.
         let unswept = AtomicU32::new(u32::MAX);
         let database = Database::new(file.clone(), writer, readers);
-        let records = Records::open(path, database.clone()).await?;
-        let noting = tokio::spawn(Records::note_always(Arc::clone(&records)));
+        let records = AuditLog::open(path, database.clone()).await?;
+        let projecting = tokio::spawn(AuditLog::project_always(Arc::clone(&records)));
         let reserving = database.with_writer(file::reserver(&file).await?);
         let reservations = Arc::new(Reservations::new(reserving, Arc::clone(&records)));
         let sweeping = tokio::spawn(Reservations::sweep_always(Arc::clone(&reservations)));
-        Ok(Self { database, records, reservations, noting, sweeping, unswept })
+        Ok(Self { database, records, reservations, projecting, sweeping, unswept })
     }
 }
 
@@ -93,16 +93,16 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`] when database or folder cannot be read.
     pub async fn check_records(&self) -> Result<Vec<LogFault>, StoreError> {
-        Records::check(&self.records).await
+        AuditLog::check(&self.records).await
     }
 
-    /// Accepts that records are lost: the faults are no longer told, and whoever opens the store from now on goes on
+    /// Accepts that records are lost: the faults are no longer reported, and whoever opens the store from now on goes on
     /// without what is lost. What of the segments can be read is found and counted.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when database or folder cannot be written.
     pub async fn accept_loss(&self, faults: &[LogFault], change: &NewChange) -> Result<(), StoreError> {
-        Records::drop_indexes(&self.records, faults).await?;
+        AuditLog::drop_indexes(&self.records, faults).await?;
         let acts: Vec<Act> = faults.iter().cloned().map(Act::AcceptLoss).collect();
         self.commit(&acts, change).await.map(drop)
     }
@@ -149,16 +149,16 @@ impl Store for SqliteStore {
         self.records.append(entries)
     }
 
-    async fn record(&self, id: &str) -> Result<Option<Record>, StoreError> {
-        Records::get(&self.records, id).await
+    async fn record(&self, id: &str) -> Result<Option<AuditRecord>, StoreError> {
+        AuditLog::get(&self.records, id).await
     }
 
-    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, StoreError> {
-        Records::find(&self.records, filter).await
+    async fn records(&self, filter: &RecordFilter) -> Result<Vec<AuditRecord>, StoreError> {
+        AuditLog::find(&self.records, filter).await
     }
 
     async fn count_records(&self, filter: &RecordFilter) -> Result<u64, StoreError> {
-        Records::count(&self.records, filter).await
+        AuditLog::count(&self.records, filter).await
     }
 
     async fn reserve(&self, claim: &Claim<'_>) -> Result<Reserved, StoreError> {
@@ -205,25 +205,25 @@ impl Store for SqliteStore {
     async fn health(&self) -> StoreHealth {
         StoreHealth {
             control: self.database.look().await,
-            records: Records::look(&self.records).await,
+            records: AuditLog::look(&self.records).await,
             free_bytes: self.records.free_bytes(),
         }
     }
 
     /// Moves the write-ahead log into the database file, so that the file and the folder of records are the whole store.
     async fn close(&self) -> Result<(), StoreError> {
-        self.noting.abort();
+        self.projecting.abort();
         self.sweeping.abort();
-        let noted = Records::close(&self.records).await;
+        let projected = AuditLog::close(&self.records).await;
         self.reservations.close().await;
         self.database.close().await?;
-        noted
+        projected
     }
 }
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.noting.abort();
+        self.projecting.abort();
         self.sweeping.abort();
     }
 }
@@ -239,8 +239,8 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// Runs what waits for files on a thread that may wait.
-async fn aside<T: Send + 'static>(
+/// Runs work that waits for files on a thread that may block.
+async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the host asks of its database.
+//! The trait of a store: what the host asks of its database.
 
 use async_trait::async_trait;
-use paasla_core::{ClientId, Entry, Policy, Record, Rulebook};
+use paasla_core::{AuditRecord, ClientId, Entry, Policy, Rulebook};
 
 use crate::{
     error::StoreError,
@@ -86,7 +86,7 @@ pub trait Store: Governance + Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when it cannot be read.
-    async fn record(&self, id: &str) -> Result<Option<Record>, StoreError>;
+    async fn record(&self, id: &str) -> Result<Option<AuditRecord>, StoreError>;
 
     /// Records that fit the filter, newest first: by instant, then by when they were written. Each condition leads to
     /// the records that it holds of, so a page costs about the same at any size of the store, as long as the most
@@ -95,7 +95,7 @@ pub trait Store: Governance + Send + Sync {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no record with the id `before_id`, [`StoreError::Corrupt`] when one
     /// cannot be read.
-    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, StoreError>;
+    async fn records(&self, filter: &RecordFilter) -> Result<Vec<AuditRecord>, StoreError>;
 
     /// How many records fit the filter, `before_id` and `limit` left aside. It walks over all that fit: bound it
     /// by time where there are many.
@@ -105,7 +105,7 @@ pub trait Store: Governance + Send + Sync {
     async fn count_records(&self, filter: &RecordFilter) -> Result<u64, StoreError>;
 
     /// Sets persons aside for a query before it reads anything, so that whoever asks at the same time, on whatever host of
-    /// this store, cannot exceed a cap together with it: as many as it may tell of, or as are left, and none unless its
+    /// this store, cannot exceed a cap together with it: as many as it may disclose, or as are left, and none unless its
     /// least fits. They count until the query's record is counted in their place.
     ///
     /// Who gets some must not let data leave later than [`LEASE`](crate::usage::LEASE) after the call began. Those for which
@@ -115,7 +115,7 @@ pub trait Store: Governance + Send + Sync {
     /// None of its own.
     async fn reserve(&self, claim: &Claim<'_>) -> Result<Reserved, StoreError>;
 
-    /// Says how many persons a query that has reserved some tells of; 0 gives all of them back. To be called before its
+    /// Says how many persons a query that has reserved some discloses; 0 gives all of them back. To be called before its
     /// record is written, or when there will be none that counts.
     ///
     /// # Errors

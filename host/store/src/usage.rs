@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How many persons a client asked about.
+//! Usage: how many persons a client asked about.
 //!
 //! Usage is kept in buckets, so that it costs the same whether a year holds ten queries or 200 million: the
 //! hour is summed from minutes, the day from hours, the month and the year from days. The oldest bucket is
@@ -10,10 +10,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use paasla_core::{ClientId, Counted, Window};
+use paasla_core::{ClientId, UsageDelta, Window};
 
 /// How long after [`Store::reserve`](crate::Store::reserve) was called a query may still be answered. What is reserved for
-/// longer and has no record is free again: nobody was told of it.
+/// longer and has no record is free again: nothing was disclosed.
 pub const LEASE: Duration = Duration::from_secs(60);
 
 /// Persons a client asked about on one legal basis, in spans of time that end now.
@@ -72,7 +72,7 @@ pub struct Claim<'a> {
     pub instant: i64,
     /// The fewest persons that it makes sense for: those it names, or 1.
     pub least: u64,
-    /// The most persons that it may tell of.
+    /// The most persons that it may disclose.
     pub most: u64,
     /// What must not be exceeded, by window.
     pub caps: &'a [(Window, u64)],
@@ -81,7 +81,7 @@ pub struct Claim<'a> {
 /// What came of a [`Claim`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reserved {
-    /// The query may tell of so many persons.
+    /// The query may disclose so many persons.
     Granted(u64),
     /// The least does not fit. Every cap that is in the way, in the order of the claim.
     Full(Vec<Full>),
@@ -170,9 +170,9 @@ pub(crate) struct Bucket {
 }
 
 /// What records add to each bucket.
-pub(crate) fn additions(counted: &[Counted]) -> BTreeMap<Bucket, i64> {
+pub(crate) fn additions(counted: &[UsageDelta]) -> BTreeMap<Bucket, i64> {
     let mut buckets = BTreeMap::new();
-    for Counted { holder, basis, instant, persons, .. } in counted {
+    for UsageDelta { holder, basis, instant, persons, .. } in counted {
         let persons = i64::try_from(*persons).unwrap_or(i64::MAX);
         for grain in Grain::ALL {
             let start = grain.start(*instant);

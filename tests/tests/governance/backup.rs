@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use ed25519_dalek::SigningKey;
-use paasla_core::{ClientId, Outcome, Record};
+use paasla_core::{AuditRecord, ClientId, Outcome};
 use paasla_store::{Governance as _, RecordFilter, SqliteStore, Store as _, governance::change::Change};
 use paasla_tests::{Ask, Home, Office, office::good, within};
 use serde_json::json;
@@ -50,7 +50,7 @@ fn bare(home: &Home, name: &str) -> Result<Home> {
 
 /// All that a store has.
 struct All {
-    records: BTreeMap<String, Record>,
+    records: BTreeMap<String, AuditRecord>,
     /// Newest first.
     changes: Vec<Change>,
     revoked: Vec<String>,

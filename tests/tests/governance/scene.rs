@@ -232,5 +232,5 @@ pub(crate) fn soon(holds: impl FnMut() -> Result<bool>) -> Result<()> {
 /// What rules are told of the example's register.
 pub(crate) fn register() -> Result<Arc<Register>> {
     let file = paasla_tests::given::root()?.join("examples/population-register/register.toml");
-    Ok(Arc::clone(Description::from_toml(&fs::read_to_string(file)?)?.told()))
+    Ok(Arc::clone(Description::from_toml(&fs::read_to_string(file)?)?.for_rules()))
 }

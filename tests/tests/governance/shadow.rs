@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
-use paasla_core::{Decision, Mode, Policy, Record, Ruling, Visibility};
+use paasla_core::{AuditRecord, Decision, Mode, Policy, Ruling, Visibility};
 use paasla_engine::{Activated, Engine, EngineConfig, decide_all};
 use paasla_store::{RecordFilter, SqliteStore, Store as _, governance::Governance as _};
 use paasla_tests::{Ask, Given, ask::agent, office};
@@ -140,7 +140,12 @@ async fn offline(scene: &Scene) -> Result<Counted> {
     Ok(counted)
 }
 
-fn count(counted: &mut Counted, record: &Record, in_force: &[Activated], with: &[Activated]) -> Result<()> {
+fn count(
+    counted: &mut Counted,
+    record: &AuditRecord,
+    in_force: &[Activated],
+    with: &[Activated],
+) -> Result<()> {
     let (was, would_be) = (decided(record, in_force)?, decided(record, with)?);
     let query = record.query.as_ref().context("it came that far")?;
     let mut kinds = BTreeSet::new();
@@ -173,7 +178,7 @@ fn count(counted: &mut Counted, record: &Record, in_force: &[Activated], with: &
 }
 
 /// What may be seen of each field; none when the query is refused.
-fn decided(record: &Record, policies: &[Activated]) -> Result<Option<Vec<Visibility>>> {
+fn decided(record: &AuditRecord, policies: &[Activated]) -> Result<Option<Vec<Visibility>>> {
     let query = record.query.as_ref().context("it came that far")?;
     let in_scope = policies.iter().filter(|policy| policy.policy.scope.holds(query));
     let mut rulings: Vec<(String, Ruling)> = Vec::new();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use paasla_core::Record;
+use paasla_core::AuditRecord;
 use paasla_engine::digest_of;
 use paasla_store::{SqliteStore, Store as _};
 use paasla_tests::{Ask, Given, Got, Host, LONG, ask::agent, given::variable, within};
@@ -113,7 +113,7 @@ impl Scene {
         Ok(digest_of(&fs::read(self.0.rules.join(format!("{rule}.wasm")))?))
     }
 
-    pub(crate) async fn record(&self, got: &Got) -> Result<Record> {
+    pub(crate) async fn record(&self, got: &Got) -> Result<AuditRecord> {
         let store = SqliteStore::open(self.0.home.database()).await?;
         let id = got.decision.as_ref().context("the record is named")?;
         let record = store.record(id).await?.context("the record is there")?;
@@ -125,7 +125,7 @@ impl Scene {
     pub(crate) async fn said(&self, got: &Got) -> Result<(String, String)> {
         let record = self.record(got).await?;
         let own = record.rulings.into_iter().find(|ruling| ruling.policy == POLICY);
-        own.map(|ruling| (ruling.said, ruling.rule)).context("the policy is in the record")
+        own.map(|ruling| (ruling.calls.to_string(), ruling.rule)).context("the policy is in the record")
     }
 }
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Making a rulebook ready to decide by, everything that it needs compiled before it does.
+//! Activation of a rulebook: everything that it needs is compiled before it decides anything.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use paasla_core::{Index, Mode, Policy, Rulebook};
+use paasla_core::{Mode, Policy, Rulebook, RulebookIndex};
 use paasla_engine::{ActivateError, Engine, Rule, Start};
 use paasla_register::Description;
 use sha2::{Digest as _, Sha256};
 
 use super::{Active, AtWork, Previous, ShadowPolicy, Version, check::check, pool::Pool};
-use crate::governance::past::StandIn;
+use crate::governance::revival::StandIn;
 use crate::query::usage;
 
 /// Why a rulebook cannot be put to work: everything that is wrong with it.
@@ -50,22 +50,22 @@ pub fn build(
 ) -> Result<Active, BuildError> {
     let mut problems = check(description, &rulebook);
     let loaded = BTreeMap::new();
-    let mut workshop = Workshop { engine, description, rulebook: &rulebook, rules, pool, loaded };
+    let mut builder = PolicyBuilder { engine, description, rulebook: &rulebook, rules, pool, loaded };
     let (mut policies, mut shadows) = (Vec::new(), Vec::new());
     for policy in &rulebook.policies {
-        match pool.version(policy, || workshop.make(policy).inspect(tell)) {
+        match pool.version(policy, || builder.make(policy).inspect(tell)) {
             Ok(version) if policy.mode == Mode::Shadow => shadows.push(version),
             Ok(current) => policies.push(AtWork { current, previous: None }),
             Err(error) => problems.push(format!("policy `{}`: {error}", policy.name)),
         }
     }
-    drop(workshop);
+    drop(builder);
     if !problems.is_empty() {
         return Err(BuildError(problems));
     }
     policies.sort_by(|one: &AtWork, other| one.policy().name.cmp(&other.policy().name));
     let shadows = shadows.into_iter().map(|version| ShadowPolicy::new(version, &policies)).collect();
-    let (digest, index) = (digest(&rulebook), Index::of(&rulebook));
+    let (digest, index) = (digest(&rulebook), RulebookIndex::of(&rulebook));
     Ok(Active { rulebook, index, digest, policies, shadows })
 }
 
@@ -90,7 +90,7 @@ pub fn try_policy(
 ) -> Result<(), PolicyError> {
     let rules = BTreeMap::from([(policy.rule.clone(), rule.to_vec())]);
     let (pool, loaded) = (&Pool::default(), BTreeMap::new());
-    Workshop { engine, description, rulebook, rules: &rules, pool, loaded }.make(policy).map(drop)
+    PolicyBuilder { engine, description, rulebook, rules: &rules, pool, loaded }.make(policy).map(drop)
 }
 
 impl Active {
@@ -106,13 +106,14 @@ impl Active {
         pool: &Pool,
     ) -> Self {
         let loaded = BTreeMap::new();
-        let mut workshop = Workshop { engine, description, rulebook: &self.rulebook, rules, pool, loaded };
+        let mut builder =
+            PolicyBuilder { engine, description, rulebook: &self.rulebook, rules, pool, loaded };
         for StandIn { policy, until } in previous {
             let Some(at_work) = self.policies.iter_mut().find(|at_work| at_work.policy().name == policy.name)
             else {
                 continue;
             };
-            match pool.version(policy, || workshop.make(policy).inspect(tell)) {
+            match pool.version(policy, || builder.make(policy).inspect(tell)) {
                 Ok(version) => at_work.previous = Some(Previous { version, until: *until }),
                 Err(why) => tracing::warn!(
                     policy = policy.name,
@@ -142,7 +143,7 @@ fn tell(version: &Arc<Version>) {
 }
 
 /// Makes policies ready, each rule loaded once.
-struct Workshop<'a> {
+struct PolicyBuilder<'a> {
     engine: &'a Engine,
     description: &'a Description,
     rulebook: &'a Rulebook,
@@ -151,7 +152,7 @@ struct Workshop<'a> {
     loaded: BTreeMap<String, Rule>,
 }
 
-impl Workshop<'_> {
+impl PolicyBuilder<'_> {
     fn make(&mut self, policy: &Policy) -> Result<Arc<Version>, PolicyError> {
         if !self.loaded.contains_key(&policy.rule) {
             let no_rule = || PolicyError::NoRule(policy.rule.clone());
@@ -166,7 +167,7 @@ impl Workshop<'_> {
         if !missing.is_empty() {
             return Err(PolicyError::Facts(missing));
         }
-        let activated = self.engine.activate(rule, policy, self.description.told())?;
+        let activated = self.engine.activate(rule, policy, self.description.for_rules())?;
         Ok(Arc::new(Version { activated, watch: self.pool.watch(policy) }))
     }
 }

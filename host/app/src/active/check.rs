@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is wrong with a rulebook, as far as it can be told without its rules.
+//! Checks of a rulebook that need none of its rules.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Versions of policies that are ready, so that a change of one policy makes only that one anew, and going back to an
-//! earlier rulebook takes no compiling.
+//! The pool of activated versions of policies. A change of one policy activates only that one, and going back to an
+//! earlier rulebook compiles nothing.
 
 use std::{
     collections::BTreeMap,
@@ -20,13 +20,13 @@ use crate::quarantine::{VersionId, Watch};
 #[derive(Debug)]
 pub struct Pool {
     most: usize,
-    versions: Mutex<BTreeMap<String, Kept>>,
+    versions: Mutex<BTreeMap<String, PooledVersion>>,
     /// The watches of versions that somebody still holds, whatever their scope.
     watches: Mutex<BTreeMap<VersionId, Weak<Watch>>>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct PooledVersion {
     version: Arc<Version>,
     /// The higher, the later it was last wanted.
     used: u64,
@@ -53,7 +53,7 @@ impl Pool {
         let made = make()?;
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         let used = next(&versions);
-        Ok(Arc::clone(&versions.entry(digest).or_insert(Kept { version: made, used }).version))
+        Ok(Arc::clone(&versions.entry(digest).or_insert(PooledVersion { version: made, used }).version))
     }
 
     /// The watch over a policy: that of its version, where one is at work or was lately. A policy in shadow has its own,
@@ -81,9 +81,9 @@ impl Pool {
     fn get(&self, digest: &str) -> Option<Arc<Version>> {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         let used = next(&versions);
-        let kept = versions.get_mut(digest)?;
-        kept.used = used;
-        Some(Arc::clone(&kept.version))
+        let pooled = versions.get_mut(digest)?;
+        pooled.used = used;
+        Some(Arc::clone(&pooled.version))
     }
 
     /// Lets go of what was not wanted for longest, until no more are kept than may be. What is at work stays.
@@ -92,8 +92,8 @@ impl Pool {
         let at_work = |version: &Arc<Version>| active.holds(version);
         let mut idle: Vec<(u64, String)> = versions
             .iter()
-            .filter(|(_, kept)| !at_work(&kept.version))
-            .map(|(digest, kept)| (kept.used, digest.clone()))
+            .filter(|(_, pooled)| !at_work(&pooled.version))
+            .map(|(digest, pooled)| (pooled.used, digest.clone()))
             .collect();
         idle.sort_unstable();
         let surplus = idle.len().saturating_sub(self.most);
@@ -109,8 +109,8 @@ impl Default for Pool {
     }
 }
 
-fn next(versions: &BTreeMap<String, Kept>) -> u64 {
-    versions.values().map(|kept| kept.used).max().unwrap_or(0).saturating_add(1)
+fn next(versions: &BTreeMap<String, PooledVersion>) -> u64 {
+    versions.values().map(|pooled| pooled.used).max().unwrap_or(0).saturating_add(1)
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
     use paasla_store::Action;
 
     use super::*;
-    use crate::quarantine::{Fault, QuarantineSettings, Then};
+    use crate::quarantine::{Fault, QuarantineFallback, QuarantineSettings};
 
     fn policy(more: &str) -> Policy {
         serde_json::from_str(&format!(r#"{{"name":"p","rule":"00"{more}}}"#)).unwrap()
@@ -130,7 +130,7 @@ mod tests {
     fn another_scope_goes_on_counting() {
         let pool = Pool::default();
         let two = NonZeroU32::MIN.saturating_add(1);
-        let settings = QuarantineSettings::new(two, two, Then::Refuse);
+        let settings = QuarantineSettings::new(two, two, QuarantineFallback::Refuse);
         let fault = Fault { at: Duration::ZERO, instant: 0, kind: "trap", action: Action::Refuse };
         let watch = pool.watch(&policy(""));
         assert_eq!(watch.note(&settings, &fault), None);

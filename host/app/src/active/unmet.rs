@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is brought in and can meet no query: a scope of nobody, an access right for no day or no purpose.
+//! New objects that can meet no query: a scope of nobody, an access right for no day or no purpose.
 //!
 //! Asked of what is new only. What is at work stays at work: an access right may be taken out while a policy still names
 //! its client.
@@ -11,7 +11,7 @@ use paasla_core::{ClientId, Grant, Policy, Rulebook, Scope, term::ConceptKind};
 use crate::problem::Problem;
 
 /// How many letters may be wrong in what is taken for a slip.
-const SLIP: usize = 3;
+const MAX_TYPO_LETTERS: usize = 3;
 
 /// Everything in access rights and policies that can meet no query, for a rulebook that is put together from files.
 /// `policies` are those of the files.
@@ -81,10 +81,11 @@ pub fn unknown_client(
     if rulebook.grants.iter().any(|grant| may_ask(grant, client)) {
         return None;
     }
-    let told = || rulebook.grants.iter().map(|grant| &grant.client).filter(|other| may_tell(other));
+    let visible_clients =
+        || rulebook.grants.iter().map(|grant| &grant.client).filter(|other| may_tell(other));
     let names: BTreeSet<&str> = match client.subsystem() {
-        Some(_) => told().map(ClientId::as_str).collect(),
-        None => told().map(ClientId::member).collect(),
+        Some(_) => visible_clients().map(ClientId::as_str).collect(),
+        None => visible_clients().map(ClientId::member).collect(),
     };
     Some(format!(
         "no access right names the client `{client}`: it is named in full, as X-Road does, without patterns; a client that \
@@ -126,7 +127,7 @@ fn grant_unmet(rulebook: &Rulebook, grant: &Grant) -> Vec<String> {
         let meets = purposes()
             .filter_map(|concept| words.term(concept.kind, &concept.iri))
             .any(|term| term.is_within(purpose) && allowed.iter().any(|allowed| term.is_within(allowed)));
-        // A term that is not in the vocabulary is told elsewhere.
+        // A term that is not in the vocabulary is reported elsewhere.
         if is_known && !meets {
             problems.push(format!(
                 "the service `{}` may not be used for {}: it is for {}",
@@ -143,7 +144,7 @@ fn grant_unmet(rulebook: &Rulebook, grant: &Grant) -> Vec<String> {
 pub(super) fn did_you_mean<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> String {
     let plain = |text: &str| text.trim().to_lowercase();
     let distance = |name: &&str| strsim::damerau_levenshtein(&plain(wrong), &plain(name));
-    let near = names.into_iter().min_by_key(distance).filter(|name| distance(name) <= SLIP);
+    let near = names.into_iter().min_by_key(distance).filter(|name| distance(name) <= MAX_TYPO_LETTERS);
     near.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
@@ -169,7 +170,7 @@ mod tests {
             keys: Vec::new(),
             fields: Vec::new(),
             max_subjects: 1,
-            max_records: 1,
+            max_rows: 1,
             purposes: vec!["u:public".to_owned()],
         };
         Rulebook {
@@ -231,10 +232,10 @@ mod tests {
     #[test]
     fn what_was_meant_is_told_to_whom_it_may_be() {
         let wrong: ClientId = "EE/gov/7099991".parse().unwrap();
-        let told = unknown_client(&rulebook(), &wrong, |_| true).unwrap();
-        assert!(told.ends_with("did you mean `EE/GOV/70999911`?"), "{told}");
-        let told = unknown_client(&rulebook(), &wrong, |_| false).unwrap();
-        assert!(!told.contains("70999911"), "{told}");
+        let message = unknown_client(&rulebook(), &wrong, |_| true).unwrap();
+        assert!(message.ends_with("did you mean `EE/GOV/70999911`?"), "{message}");
+        let message = unknown_client(&rulebook(), &wrong, |_| false).unwrap();
+        assert!(!message.contains("70999911"), "{message}");
     }
 
     #[test]

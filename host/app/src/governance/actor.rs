@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who acts.
+//! Actors: who acts, with which roles, for which institution.
 
 use paasla_core::{ClientId, Scope, is_same_person};
 use paasla_store::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a policy in shadow would have changed, for people.
+//! Shadow summaries: what a policy in shadow would have changed, for people.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ impl Governance {
         let mut clients = self.store.shadow_counts(&chosen.digest).await?;
         let mut by_client = self.store.shadow_tallies(&chosen.digest).await?;
         let mut latest = self.store.shadow_changes(&chosen.digest, before, limit).await?;
-        // A policy of an institution speaks to its own clients only; should it not, nothing of others is told.
+        // A policy of an institution speaks to its own clients only; should it not, nothing of others is shown.
         clients.retain(|count| actor.sees_client_named(&count.client));
         by_client.retain(|tally| actor.sees_client_named(&tally.client));
         latest.retain(|change| actor.sees_client_named(&change.client));
@@ -130,8 +130,8 @@ fn sentence(
     }
     let mut fields: Vec<&str> = differences.iter().map(|tally| tally.field.as_str()).collect();
     fields.retain(|field| !field.is_empty());
-    let mut told = std::collections::BTreeSet::new();
-    fields.retain(|field| told.insert(*field));
+    let mut listed = std::collections::BTreeSet::new();
+    fields.retain(|field| listed.insert(*field));
     fields.truncate(5);
     if !fields.is_empty() {
         text += &format!("; these fields: {}", fields.join(", "));

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The end of a version whose time is over: what it took the place of gets that back, so that nothing more is seen than
-//! before it came.
+//! Expiry of a version: the version that it had replaced is in force again, so that nothing more is seen than before it
+//! came.
 
 use paasla_core::{Mode, Policy};
 use paasla_store::governance::version::{PolicyVersion, digest_of, version_of};
 
-use super::{Deed, Governance, actor::Actor, refusal::Refusal, turn::Turn};
+use super::{
+    ActContext, Governance,
+    actor::Actor,
+    refusal::Refusal,
+    rulebook_change::{OnUnloadable, RulebookChange},
+};
 
 impl Governance {
-    /// Takes a version that is in force out of it. `versions` are those of its name; the caller holds the governor's
-    /// turn.
+    /// Takes a version that is in force out of it. `versions` are those of its name; the caller holds the change
+    /// lock.
     pub(super) async fn expire(
         &self,
         version: &PolicyVersion,
@@ -17,7 +22,7 @@ impl Governance {
     ) -> Result<(), Refusal> {
         let (back, barred) = self.predecessor(version, versions).await?;
         let reason = match (&back, &barred) {
-            (Some(back), _) => format!("its time is over: {} is in force again", told(versions, back)),
+            (Some(back), _) => format!("its time is over: {} is in force again", label(versions, back)),
             (None, Some(why)) => {
                 let cut: String = why.message.chars().take(300).collect();
                 format!("its time is over, and nothing of its name is in force any more: {cut}")
@@ -26,7 +31,7 @@ impl Governance {
         };
         let actor = Actor::host();
         let name = version.policy.name.as_str();
-        let deed = Deed {
+        let context = ActContext {
             actor: &actor,
             action: "policy.expire",
             target: name,
@@ -34,7 +39,7 @@ impl Governance {
             reason: &reason,
         };
         let digest = version.digest();
-        self.take_turn(deed, |active| {
+        self.change_rulebook(context, OnUnloadable::Refuse, |active| {
             let mut rulebook = active.rulebook.clone();
             let in_force = |own: &Policy| own.mode == Mode::Enforce && own.name == name;
             if !rulebook.policies.iter().any(|own| in_force(own) && digest_of(own) == digest) {
@@ -46,14 +51,14 @@ impl Governance {
                 rulebook.policies.retain(|own| digest_of(own) != back_digest);
                 rulebook.policies.push(Policy { mode: Mode::Enforce, ..back.clone() });
             }
-            Ok(Turn::new(rulebook, Vec::new()))
+            Ok(RulebookChange::new(rulebook, Vec::new()))
         })
         .await?;
         match (back, barred) {
             (Some(back), _) => {
                 tracing::info!(
                     policy = name,
-                    again = told(versions, &back),
+                    again = label(versions, &back),
                     "a policy has expired: what it took the \
                                place of is in force again"
                 );
@@ -69,7 +74,7 @@ impl Governance {
     }
 }
 
-fn told(versions: &[PolicyVersion], policy: &Policy) -> String {
+fn label(versions: &[PolicyVersion], policy: &Policy) -> String {
     version_of(versions, policy).map_or_else(
         || "what came with the seeded rulebook".to_owned(),
         |known| format!("version {}", known.version),

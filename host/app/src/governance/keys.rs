@@ -16,12 +16,18 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Deed, Governance, Revoked, actor::Actor, now, proposals::proposal, refusal::Refusal, turn::Turn, vouch,
+    ActContext, Governance, Revoked,
+    actor::Actor,
+    now,
+    proposals::proposal,
+    refusal::Refusal,
+    rulebook_change::{OnUnloadable, RulebookChange},
+    signatures,
 };
 use crate::{active::scope_unmet, quarantine::VersionId};
 
 /// How many characters the name of an owner may have.
-const LONGEST_OWNER: usize = 100;
+const MAX_OWNER_CHARACTERS: usize = 100;
 
 /// A key as it is brought.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -55,11 +61,11 @@ impl Governance {
     pub async fn add_key(&self, actor: &Actor, new: NewKey, reason: &str) -> Result<TrustKey, Refusal> {
         let public = public_key(&new.public_key);
         let id = public.map(|public| hex::encode(Sha256::digest(public.as_bytes()))).unwrap_or_default();
-        let deed = Deed { actor, action: "key.add", target: &id, version: None, reason };
+        let context = ActContext { actor, action: "key.add", target: &id, version: None, reason };
         let work = async {
-            deed.check_reason()?;
+            context.check_reason()?;
             actor.check_ministry()?;
-            check_line(&new.owner, LONGEST_OWNER).map_err(|error| {
+            check_line(&new.owner, MAX_OWNER_CHARACTERS).map_err(|error| {
                 let message = format!("say whose key it is: {error}");
                 Refusal::invalid("owner_missing", "/owner", message)
             })?;
@@ -69,7 +75,7 @@ impl Governance {
             })?;
             let rulebook = self.rulebook();
             Refusal::all(scope_unmet(&rulebook, &new.scope, |client| actor.sees_client(client)))?;
-            let _turn = self.turn.lock().await;
+            let _lock = self.change_lock.lock().await;
             if let Some(known) = self.store.keys().await?.into_iter().find(|key| key.id == id) {
                 if known.is_in_force() && known.scope == new.scope && known.owner == new.owner {
                     return Ok(known);
@@ -86,12 +92,12 @@ impl Governance {
                 added_at: now(),
                 revoked_at: None,
             };
-            self.store.commit(&[Act::PutKey(key.clone())], &deed.change(None, Some(id.clone()))).await?;
+            self.store.commit(&[Act::PutKey(key.clone())], &context.change(None, Some(id.clone()))).await?;
             Ok(key)
         };
         match work.await {
             Ok(key) => Ok(key),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
@@ -100,19 +106,19 @@ impl Governance {
     /// # Errors
     /// When there is no such key, or it was revoked already.
     pub async fn revoke_key(&self, actor: &Actor, id: &str, reason: &str) -> Result<RevokedKey, Refusal> {
-        let deed = Deed { actor, action: "key.revoke", target: id, version: None, reason };
-        match self.revoke(deed, id).await {
+        let context = ActContext { actor, action: "key.revoke", target: id, version: None, reason };
+        match self.revoke(context, id).await {
             Ok(done) => Ok(done),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
-    async fn revoke(&self, deed: Deed<'_>, id: &str) -> Result<RevokedKey, Refusal> {
-        deed.check_reason()?;
-        deed.actor.check_ministry()?;
-        let _turn = self.turn.lock().await;
+    async fn revoke(&self, context: ActContext<'_>, id: &str) -> Result<RevokedKey, Refusal> {
+        context.check_reason()?;
+        context.actor.check_ministry()?;
+        let _lock = self.change_lock.lock().await;
         // A key must be revocable whatever another program put into the store.
-        self.newest_or_unfit().await?;
+        self.newest_or_unloadable().await?;
         let mut keys = self.store.keys().await?;
         let key = keys.iter_mut().find(|key| key.id == id);
         let key = key.ok_or_else(|| Refusal::not_found("key", id))?;
@@ -127,14 +133,14 @@ impl Governance {
         let put = Act::PutKey(key.clone());
         if then == Revoked::Retire && !touched.is_empty() {
             // What is in force goes when a second person agrees: more may be seen then.
-            let proposals = self.propose_retirements(deed, &touched).await?;
+            let proposals = self.propose_retirements(context, &touched).await?;
             let is_proposed = |own: &Policy| !proposals.is_empty() && own.mode == Mode::Enforce;
             let gone: Vec<String> = touched.iter().map(digest_of).collect();
             let acts: Vec<Act> = std::iter::once(put).chain(proposals.clone()).collect();
-            self.take_turn_anyway(deed, |active| {
+            self.change_rulebook(context, OnUnloadable::Override, |active| {
                 let mut rulebook = active.rulebook.clone();
                 rulebook.policies.retain(|own| is_proposed(own) || !gone.contains(&digest_of(own)));
-                Ok(Turn::new(rulebook, acts.clone()))
+                Ok(RulebookChange::new(rulebook, acts.clone()))
             })
             .await?;
         } else {
@@ -143,7 +149,7 @@ impl Governance {
                 self.quarantine_all(&touched).await?;
             }
             let id = Some(id.to_owned());
-            self.store.commit(&[put], &deed.change(id.clone(), id)).await?;
+            self.store.commit(&[put], &context.change(id.clone(), id)).await?;
             self.look_at_stand_ins().await;
         }
         tracing::warn!(key = id, owner = key.owner, ?policies, ?then, "a key was revoked");
@@ -151,15 +157,19 @@ impl Governance {
     }
 
     /// Proposals to take those of these policies out of force that are in it; none where one person may do that.
-    async fn propose_retirements(&self, deed: Deed<'_>, policies: &[Policy]) -> Result<Vec<Act>, Refusal> {
+    async fn propose_retirements(
+        &self,
+        context: ActContext<'_>,
+        policies: &[Policy],
+    ) -> Result<Vec<Act>, Refusal> {
         let mut acts = Vec::new();
         if !self.settings.four_eyes {
             return Ok(acts);
         }
         for policy in policies.iter().filter(|policy| policy.mode == Mode::Enforce) {
             let act = ProposedAct::Retire { name: policy.name.clone(), version: None };
-            let plan = self.plan_retirement(deed, &policy.name, None).await?;
-            acts.push(Act::PutProposal(Box::new(proposal(deed, act, &plan, ProposalState::Open))));
+            let plan = self.plan_retirement(context, &policy.name, None).await?;
+            acts.push(Act::PutProposal(Box::new(proposal(context, act, &plan, ProposalState::Open))));
         }
         Ok(acts)
     }
@@ -170,7 +180,7 @@ impl Governance {
         for policy in &self.active.load_full().rulebook.policies {
             let signatures = self.store.signatures(&policy.rule).await?;
             if signatures.iter().any(|signature| signature.key == id)
-                && vouch::vouched(keys, &signatures, &policy.rule, &policy.scope).is_err()
+                && signatures::vouched(keys, &signatures, &policy.rule, &policy.scope).is_err()
             {
                 touched.push(policy.clone());
             }

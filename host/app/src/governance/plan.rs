@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What an act that may loosen would do, worked out before anything changes: it is shown, proposed, and worked out once
-//! more when a second person confirms it.
+//! Plans of acts: what an act that may loosen would do, worked out before anything changes. A plan is shown, proposed,
+//! and worked out once more when a second person confirms it.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,13 @@ use paasla_store::governance::{
 };
 
 use super::{
-    Deed, Governance, now, past,
+    ActContext, Governance,
+    lifecycle::{chosen, not_at_work},
+    now,
     refusal::Refusal,
+    revival,
+    rulebook_change::{OnUnloadable, RulebookChange},
     seed,
-    steps::{chosen, not_at_work},
-    turn::Turn,
 };
 
 /// An act, worked out against the rulebook at work.
@@ -39,17 +41,17 @@ pub(super) struct Plan {
 }
 
 impl Governance {
-    /// Works an act out. The caller holds the governor's turn.
-    pub(super) async fn plan(&self, deed: Deed<'_>, act: &ProposedAct) -> Result<Plan, Refusal> {
+    /// Works an act out. The caller holds the change lock.
+    pub(super) async fn plan(&self, context: ActContext<'_>, act: &ProposedAct) -> Result<Plan, Refusal> {
         match act {
             ProposedAct::Retire { name, version } => {
                 self.catch_up().await?;
-                self.plan_retirement(deed, name, *version).await
+                self.plan_retirement(context, name, *version).await
             }
-            ProposedAct::RollBack { to, bring_back } => self.plan_roll_back(deed, *to, bring_back).await,
+            ProposedAct::RollBack { to, bring_back } => self.plan_roll_back(context, *to, bring_back).await,
             ProposedAct::Seed { files, replace_policies, bring_back } => {
-                deed.actor.check_ministry()?;
-                self.newest_or_unfit().await?;
+                context.actor.check_ministry()?;
+                self.newest_or_unloadable().await?;
                 let now = self.rulebook();
                 let next = seed::combine(&*self.store, &now, files, *replace_policies, bring_back).await?;
                 Ok(Plan {
@@ -61,7 +63,7 @@ impl Governance {
                 })
             }
             ProposedAct::Lift { name } => {
-                deed.actor.check_ministry()?;
+                context.actor.check_ministry()?;
                 let all = self.store.quarantined().await?.into_iter();
                 let own = all.filter(|quarantine| quarantine.entry.policy == *name);
                 let quarantines: Vec<i64> = own.map(|quarantine| quarantine.id).collect();
@@ -78,18 +80,18 @@ impl Governance {
         }
     }
 
-    /// Does what was worked out, and writes more in the same transaction. The caller holds the governor's turn since.
+    /// Does what was worked out, and writes more in the same transaction. The caller holds the change lock since.
     pub(super) async fn carry_out(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         plan: Plan,
         more: Vec<Act>,
     ) -> Result<Committed, Refusal> {
-        let deed = Deed { version: plan.version, ..deed };
+        let context = ActContext { version: plan.version, ..context };
         let mut acts = plan.acts;
         acts.extend(more);
         let Some(next) = plan.next else {
-            let done = self.store.commit(&acts, &deed.change(None, None)).await?;
+            let done = self.store.commit(&acts, &context.change(None, None)).await?;
             self.look_at_quarantine().await?;
             return Ok(done);
         };
@@ -98,13 +100,10 @@ impl Governance {
             if active.rulebook.generation != plan.base {
                 return Err(Refusal::changed_meanwhile());
             }
-            Ok(Turn::new(next.clone(), acts.clone()).cancelling(&plan.cancelled))
+            Ok(RulebookChange::new(next.clone(), acts.clone()).cancelling(&plan.cancelled))
         };
-        if plan.passes_over {
-            self.take_turn_anyway(deed, make).await
-        } else {
-            self.take_turn(deed, make).await
-        }
+        let on_unloadable = if plan.passes_over { OnUnloadable::Override } else { OnUnloadable::Refuse };
+        self.change_rulebook(context, on_unloadable, make).await
     }
 
     /// Fails when what was worked out cannot be put to work.
@@ -119,12 +118,12 @@ impl Governance {
     /// in shadow. Made from the rulebook at work, be it the newest or not.
     pub(super) async fn plan_retirement(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         name: &str,
         number: Option<u32>,
     ) -> Result<Plan, Refusal> {
         let versions = self.store.versions(Some(name)).await?;
-        deed.actor.check_sees_policy(name, &versions)?;
+        context.actor.check_sees_policy(name, &versions)?;
         let active = self.active.load_full();
         // A seeded rulebook has policies of no version.
         if versions.is_empty() && !active.rulebook.policies.iter().any(|own| own.name == name) {
@@ -132,7 +131,7 @@ impl Governance {
         }
         let wanted = number.map(|_| chosen(name, &versions, number)).transpose()?;
         if let Some(wanted) = &wanted {
-            deed.actor.check_owner(name, wanted.institution.as_deref())?;
+            context.actor.check_owner(name, wanted.institution.as_deref())?;
         }
         if wanted.as_ref().is_some_and(PolicyVersion::is_rejected) {
             return Err(not_at_work(name));
@@ -147,7 +146,7 @@ impl Governance {
         };
         let version = version_of(&versions, &policy).cloned();
         let owner = version.as_ref().and_then(|version| version.institution.clone());
-        deed.actor.check_owner(name, owner.as_deref())?;
+        context.actor.check_owner(name, owner.as_deref())?;
         // What came with a seeded rulebook becomes a version now, so that it is not forgotten.
         let (number, act) = match version {
             Some(version) => {
@@ -160,7 +159,7 @@ impl Governance {
             }
         };
         // What was to come in its place does not come by itself; what was only watched is no place.
-        let others = past::planned(&versions, |other| other == name && policy.mode == Mode::Enforce);
+        let others = revival::planned(&versions, |other| other == name && policy.mode == Mode::Enforce);
         let cancelled = others.filter(|other| other.version != number).cloned().collect();
         let digest = digest_of(&policy);
         let mut next = active.rulebook.clone();
@@ -177,9 +176,14 @@ impl Governance {
     }
 
     /// The content of an earlier generation, without what was taken out since.
-    async fn plan_roll_back(&self, deed: Deed<'_>, to: u64, bring_back: &[String]) -> Result<Plan, Refusal> {
-        deed.actor.check_ministry()?;
-        let newest = self.newest_or_unfit().await?;
+    async fn plan_roll_back(
+        &self,
+        context: ActContext<'_>,
+        to: u64,
+        bring_back: &[String],
+    ) -> Result<Plan, Refusal> {
+        context.actor.check_ministry()?;
+        let newest = self.newest_or_unloadable().await?;
         let now = self.rulebook();
         if to == now.generation && to == newest {
             let message = format!("generation {to} is the one at work");
@@ -194,7 +198,8 @@ impl Governance {
         let next = earlier.without(&left_out);
         let versions = self.store.versions(None).await?;
         Refusal::all(self.barred_in(&next, &now, &versions).await?)?;
-        let cancelled = past::planned(&versions, |name| past::differ(&now, &next, name)).cloned().collect();
+        let cancelled =
+            revival::planned(&versions, |name| revival::differ(&now, &next, name)).cloned().collect();
         Ok(Plan {
             base: now.generation,
             effect: Effect {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies: making a version of one.
+//! Policies: making a new version of one.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use paasla_store::governance::{
 use serde::Deserialize;
 
 use super::{
-    Deed, Governance,
+    ActContext, Governance,
     actor::Actor,
+    admission::Permit,
     now,
     refusal::Refusal,
-    shares::Place,
+    signatures,
     view::{PolicyView, view},
-    vouch,
 };
 use crate::{
     active::{PolicyError, scope_unmet, try_policy},
-    aside::aside,
+    blocking::background,
     problem::Problem,
 };
 
@@ -58,45 +58,45 @@ impl Governance {
         reason: &str,
     ) -> Result<PolicyView, Refusal> {
         let name = new.name.clone();
-        let deed = Deed { actor, action: "policy.create", target: &name, version: None, reason };
-        match self.create(deed, new).await {
+        let context = ActContext { actor, action: "policy.create", target: &name, version: None, reason };
+        match self.create(context, new).await {
             Ok(view) => Ok(view),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
-    async fn create(&self, deed: Deed<'_>, new: NewPolicy) -> Result<PolicyView, Refusal> {
-        deed.check_reason()?;
+    async fn create(&self, context: ActContext<'_>, new: NewPolicy) -> Result<PolicyView, Refusal> {
+        context.check_reason()?;
         let NewPolicy { name, rule, settings, scope, limits } = new;
-        let vouched_by = self.vouching(deed.actor, &rule).await?;
+        let vouched_by = self.vouching(context.actor, &rule).await?;
         let policy = Policy { name, rule, settings, scope, limits, mode: Mode::Enforce, vouched_by };
-        deed.actor.check_scope(&policy.scope)?;
+        context.actor.check_scope(&policy.scope)?;
         let digest = digest_of(&policy);
         let usable =
             |version: &&PolicyVersion| version.state != VersionState::Rejected && version.digest() == digest;
         let versions = self.store.versions(Some(&policy.name)).await?;
-        self.check_name(deed.actor, &policy.name, &versions)?;
+        self.check_name(context.actor, &policy.name, &versions)?;
         if !versions.iter().any(|version| usable(&version)) {
-            // Compiling takes long: nobody else's act waits for it. In the turn it comes out of the cache.
-            let place = self.places.examinations.place(deed.actor).await?;
+            // Compiling takes long: nobody else's act waits for it. Under the change lock it comes out of the cache.
+            let permit = self.limits.examinations.acquire(context.actor).await?;
             let rulebook = self.active.load().rulebook.clone();
-            self.check_policy(deed.actor, &rulebook, &policy, Some(place)).await?;
+            self.check_policy(context.actor, &rulebook, &policy, Some(permit)).await?;
         }
-        let _turn = self.turn.lock().await;
+        let _lock = self.change_lock.lock().await;
         let active = self.active.load_full();
         let versions = self.store.versions(Some(&policy.name)).await?;
-        self.check_name(deed.actor, &policy.name, &versions)?;
+        self.check_name(context.actor, &policy.name, &versions)?;
         if let Some(known) = versions.iter().rev().find(usable) {
             return Ok(view(&active, known));
         }
-        self.check_policy(deed.actor, &active.rulebook, &policy, None).await?;
+        self.check_policy(context.actor, &active.rulebook, &policy, None).await?;
         let version = PolicyVersion {
             version: versions.last().map_or(0, |last| last.version).saturating_add(1),
             policy,
             state: VersionState::Checked,
-            by: deed.actor.who.clone(),
-            token: deed.actor.token.clone(),
-            institution: deed.actor.owner(),
+            by: context.actor.who.clone(),
+            token: context.actor.token.clone(),
+            institution: context.actor.owner(),
             at: now(),
             approved_by: None,
             activate_at: None,
@@ -104,7 +104,7 @@ impl Governance {
             replaced: None,
         };
         let change =
-            deed.of(version.version).change(versions.last().map(PolicyVersion::digest), Some(digest));
+            context.of(version.version).change(versions.last().map(PolicyVersion::digest), Some(digest));
         self.store.commit(&[Act::NewVersion(version.clone())], &change).await?;
         Ok(view(&active, &version))
     }
@@ -120,7 +120,7 @@ impl Governance {
             None => Ok(()),
             Some(owner) if owner == actor.owner() => Ok(()),
             Some(owner) => {
-                // An institution is not told whose it is.
+                // An institution must not learn whose it is.
                 let whose = match actor.institution {
                     Some(_) => "somebody else".to_owned(),
                     None => owner.unwrap_or_else(|| "the ministry".to_owned()),
@@ -137,7 +137,7 @@ impl Governance {
         actor: &Actor,
         rulebook: &Rulebook,
         policy: &Policy,
-        place: Option<Place>,
+        permit: Option<Permit>,
     ) -> Result<(), Refusal> {
         let mut problems = scope_unmet(rulebook, &policy.scope, |client| actor.sees_client(client));
         for limit in policy.limits.impossible() {
@@ -163,11 +163,11 @@ impl Governance {
             let (rulebook, policy) = (rulebook.clone(), policy.clone());
             move || {
                 // Kept to the end, also when whoever asked has gone.
-                let _place = place;
+                let _permit = permit;
                 try_policy(&engine, &description, &rulebook, &policy, &rule.bytes)
             }
         };
-        let tried = aside(work).await.ok_or_else(Refusal::internal)?;
+        let tried = background(work).await.ok_or_else(Refusal::internal)?;
         problems.extend(tried.err().map_or_else(Vec::new, unfit));
         Refusal::all(problems)
     }
@@ -179,11 +179,11 @@ impl Governance {
             return Ok(if actor.owner().is_none() { Vouching::Ministry } else { Vouching::Institution });
         }
         let (keys, signatures) = (self.store.keys().await?, self.store.signatures(rule).await?);
-        Ok(vouch::vouching(&keys, &signatures, rule))
+        Ok(signatures::vouching(&keys, &signatures, rule))
     }
 
     /// Why nobody vouches for a policy; nothing when somebody does, or nobody must.
-    /// Of a policy of an institution no key is told that is another institution's.
+    /// Of a policy of an institution, no key of another institution is shown.
     pub(crate) async fn vouched(
         &self,
         policy: &Policy,
@@ -195,7 +195,7 @@ impl Governance {
         let institution = institution.and_then(|institution| institution.parse().ok());
         let keys = self.keys_for(&Actor { institution, ..Actor::host() }).await?;
         let signatures = self.store.signatures(&policy.rule).await?;
-        Ok(vouch::vouched(&keys, &signatures, &policy.rule, &policy.scope).err())
+        Ok(signatures::vouched(&keys, &signatures, &policy.rule, &policy.scope).err())
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What loosens needs two people: one proposes it, another confirms it, and only then is it done. In an emergency one
-//! does it, and another confirms afterwards.
+//! Proposals: what loosens is proposed by one person and done when another confirms it. In an emergency one person does
+//! it, and another confirms afterwards.
 
 use paasla_store::{
     StoreError,
@@ -11,12 +11,12 @@ use paasla_store::{
     },
 };
 
-use super::{Deed, Governance, actor::Actor, now, plan::Plan, refusal::Refusal};
+use super::{ActContext, Governance, actor::Actor, now, plan::Plan, refusal::Refusal};
 
 /// How an act that may loosen is to be done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct How {
-    /// Nothing is done: it is told what would be.
+    /// Dry run: nothing is done, and the answer says what would be.
     pub dry_run: bool,
     /// It is done at once, and a second person confirms afterwards.
     pub emergency: bool,
@@ -98,8 +98,8 @@ impl Governance {
 
     /// The generation before the one at work; where the newest cannot be put to work, the one at work.
     async fn the_one_before(&self) -> u64 {
-        let _turn = self.turn.lock().await;
-        let newest = self.newest_or_unfit().await;
+        let _lock = self.change_lock.lock().await;
+        let newest = self.newest_or_unloadable().await;
         let at_work = self.active.load().rulebook.generation;
         let is_passed_over = newest.is_ok_and(|newest| newest > at_work);
         if is_passed_over { at_work } else { at_work.saturating_sub(1) }
@@ -107,18 +107,23 @@ impl Governance {
 
     async fn act(&self, actor: &Actor, act: ProposedAct, how: How, reason: &str) -> Result<Outcome, Refusal> {
         let target = act.target();
-        let deed = Deed { actor, action: act.action(), target: &target, version: None, reason };
-        let _turn = self.turn.lock().await;
-        match self.act_in_turn(deed, act, how).await {
+        let context = ActContext { actor, action: act.action(), target: &target, version: None, reason };
+        let _lock = self.change_lock.lock().await;
+        match self.act_locked(context, act, how).await {
             Ok(outcome) => Ok(outcome),
             Err(refusal) if how.dry_run => Err(refusal),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
-    async fn act_in_turn(&self, deed: Deed<'_>, act: ProposedAct, how: How) -> Result<Outcome, Refusal> {
-        deed.check_reason()?;
-        let plan = self.plan(deed, &act).await?;
+    async fn act_locked(
+        &self,
+        context: ActContext<'_>,
+        act: ProposedAct,
+        how: How,
+    ) -> Result<Outcome, Refusal> {
+        context.check_reason()?;
+        let plan = self.plan(context, &act).await?;
         let (effect, version) = (plan.effect.clone(), plan.version);
         let second_person = self.settings.four_eyes && effect.loosens();
         if how.dry_run {
@@ -126,23 +131,28 @@ impl Governance {
             return Ok(Outcome::DryRun { effect, second_person });
         }
         if second_person && !how.emergency {
-            return self.propose(deed, act, &plan).await;
+            return self.propose(context, act, &plan).await;
         }
         let afterwards = second_person.then(|| {
-            let proposal = proposal(deed, act, &plan, ProposalState::Unconfirmed);
+            let proposal = proposal(context, act, &plan, ProposalState::Unconfirmed);
             Act::PutProposal(Box::new(proposal))
         });
-        let done = self.carry_out(deed, plan, afterwards.into_iter().collect()).await?;
+        let done = self.carry_out(context, plan, afterwards.into_iter().collect()).await?;
         let Committed { generation, proposal: unconfirmed, .. } = done;
         if let Some(proposal) = unconfirmed {
-            let (action, who) = (deed.action, deed.actor.who.as_str());
+            let (action, who) = (context.action, context.actor.who.as_str());
             tracing::warn!(action, who, proposal, "done in an emergency: a second person must confirm it");
         }
         Ok(Outcome::Done(Done { generation, version, effect, unconfirmed }))
     }
 
     /// Keeps an act for a second person.
-    async fn propose(&self, deed: Deed<'_>, act: ProposedAct, plan: &Plan) -> Result<Outcome, Refusal> {
+    async fn propose(
+        &self,
+        context: ActContext<'_>,
+        act: ProposedAct,
+        plan: &Plan,
+    ) -> Result<Outcome, Refusal> {
         self.check_plan(plan).await?;
         let mut acts = Vec::new();
         let waiting = self.store.proposals(true).await?.into_iter();
@@ -151,11 +161,11 @@ impl Governance {
             if same.effect == plan.effect {
                 return Ok(Outcome::Proposed(Box::new(same)));
             }
-            acts.push(Act::DecideProposal(Box::new(decided(deed, same, ProposalState::Outdated))));
+            acts.push(Act::DecideProposal(Box::new(decided(context, same, ProposalState::Outdated))));
         }
-        let proposal = proposal(deed, act, plan, ProposalState::Open);
+        let proposal = proposal(context, act, plan, ProposalState::Open);
         acts.push(Act::PutProposal(Box::new(proposal.clone())));
-        let change = Deed { version: plan.version, ..deed }.change(None, None);
+        let change = ActContext { version: plan.version, ..context }.change(None, None);
         let change = NewChange { outcome: ChangeOutcome::Proposed, ..change };
         let id = self.store.commit(&acts, &change).await?.proposal.unwrap_or_default();
         Ok(Outcome::Proposed(Box::new(Proposal { id, ..proposal })))
@@ -193,31 +203,36 @@ impl Governance {
         reason: &str,
     ) -> Result<(Proposal, Option<u64>), Refusal> {
         let target = id.to_string();
-        let deed = Deed { actor, action: "proposal.confirm", target: &target, version: None, reason };
-        let _turn = self.turn.lock().await;
-        match self.confirm_in_turn(deed, id).await {
+        let context =
+            ActContext { actor, action: "proposal.confirm", target: &target, version: None, reason };
+        let _lock = self.change_lock.lock().await;
+        match self.confirm_locked(context, id).await {
             Ok(done) => Ok(done),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
-    async fn confirm_in_turn(&self, deed: Deed<'_>, id: i64) -> Result<(Proposal, Option<u64>), Refusal> {
-        deed.check_reason()?;
-        let proposal = self.waiting(deed.actor, id).await?;
-        self.check_other(deed.actor, &proposal)?;
-        let confirmed = decided(deed, proposal.clone(), ProposalState::Confirmed);
+    async fn confirm_locked(
+        &self,
+        context: ActContext<'_>,
+        id: i64,
+    ) -> Result<(Proposal, Option<u64>), Refusal> {
+        context.check_reason()?;
+        let proposal = self.waiting(context.actor, id).await?;
+        self.check_other(context.actor, &proposal)?;
+        let confirmed = decided(context, proposal.clone(), ProposalState::Confirmed);
         let decide = Act::DecideProposal(Box::new(confirmed.clone()));
         if proposal.state == ProposalState::Unconfirmed {
-            self.store.commit(&[decide], &deed.change(None, None)).await?;
+            self.store.commit(&[decide], &context.change(None, None)).await?;
             return Ok((confirmed, None));
         }
         let (target, by) = (proposal.act.target(), &proposal.by);
-        let reason = format!("{} (proposal {id} of {by}: {})", deed.reason.trim(), proposal.reason);
-        let own = Deed { action: proposal.act.action(), target: &target, reason: &reason, ..deed };
+        let reason = format!("{} (proposal {id} of {by}: {})", context.reason.trim(), proposal.reason);
+        let own = ActContext { action: proposal.act.action(), target: &target, reason: &reason, ..context };
         let plan = self.plan(own, &proposal.act).await?;
         if plan.effect != proposal.effect {
-            let outdated = decided(deed, proposal, ProposalState::Outdated);
-            let change = Deed { action: "proposal.outdated", ..deed }.change(None, None);
+            let outdated = decided(context, proposal, ProposalState::Outdated);
+            let change = ActContext { action: "proposal.outdated", ..context }.change(None, None);
             self.store.commit(&[Act::DecideProposal(Box::new(outdated))], &change).await?;
             let message = "the rulebook has changed since, and it would change something else now than what was \
                            proposed: nothing was done, and it must be proposed again";
@@ -233,22 +248,22 @@ impl Governance {
     /// When it is decided already, or was done in an emergency by the actor.
     pub async fn reject_proposal(&self, actor: &Actor, id: i64, reason: &str) -> Result<Proposal, Refusal> {
         let target = id.to_string();
-        let deed = Deed { actor, action: "proposal.reject", target: &target, version: None, reason };
-        let _turn = self.turn.lock().await;
+        let context = ActContext { actor, action: "proposal.reject", target: &target, version: None, reason };
+        let _lock = self.change_lock.lock().await;
         let work = async {
-            deed.check_reason()?;
+            context.check_reason()?;
             let proposal = self.waiting(actor, id).await?;
             if proposal.state == ProposalState::Unconfirmed {
                 self.check_other(actor, &proposal)?;
             }
-            let rejected = decided(deed, proposal, ProposalState::Rejected);
+            let rejected = decided(context, proposal, ProposalState::Rejected);
             let decide = Act::DecideProposal(Box::new(rejected.clone()));
-            self.store.commit(&[decide], &deed.change(None, None)).await?;
+            self.store.commit(&[decide], &context.change(None, None)).await?;
             Ok(rejected)
         };
         match work.await {
             Ok(rejected) => Ok(rejected),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
@@ -271,28 +286,33 @@ impl Governance {
 }
 
 /// A proposal of an act that was worked out.
-pub(super) fn proposal(deed: Deed<'_>, act: ProposedAct, plan: &Plan, state: ProposalState) -> Proposal {
+pub(super) fn proposal(
+    context: ActContext<'_>,
+    act: ProposedAct,
+    plan: &Plan,
+    state: ProposalState,
+) -> Proposal {
     Proposal {
         id: 0,
         act,
         state,
-        by: deed.actor.who.clone(),
-        token: deed.actor.token.clone(),
-        institution: deed.actor.owner(),
+        by: context.actor.who.clone(),
+        token: context.actor.token.clone(),
+        institution: context.actor.owner(),
         at: now(),
-        reason: deed.reason.trim().to_owned(),
+        reason: context.reason.trim().to_owned(),
         base: plan.base,
         effect: plan.effect.clone(),
         decided: None,
     }
 }
 
-fn decided(deed: Deed<'_>, proposal: Proposal, state: ProposalState) -> Proposal {
+fn decided(context: ActContext<'_>, proposal: Proposal, state: ProposalState) -> Proposal {
     let decided = Decided {
-        by: deed.actor.who.clone(),
-        token: deed.actor.token.clone(),
+        by: context.actor.who.clone(),
+        token: context.actor.token.clone(),
         at: now(),
-        reason: deed.reason.trim().to_owned(),
+        reason: context.reason.trim().to_owned(),
     };
     Proposal { state, decided: Some(decided), ..proposal }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why an act of governance is not done.
+//! Refusals of acts: of what kind each is, and every problem.
 
 use paasla_store::StoreError;
 
@@ -9,29 +9,54 @@ use crate::problem::Problem;
 /// repeat names that were sent: control data holds no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The HTTP status that fits best.
-    pub status: u16,
+    /// What kind of refusal it is.
+    pub kind: RefusalKind,
     /// Every problem.
     pub problems: Vec<Problem>,
+}
+
+/// Of what kind a refusal is. A door has its own word for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// What was sent is wrong.
+    Invalid,
+    /// What it is about is not there.
+    NotFound,
+    /// This actor may not do it.
+    Forbidden,
+    /// It does not fit where things stand.
+    Conflict,
+    /// The host cannot do it now.
+    Unavailable,
+    /// The host failed.
+    Failed,
+}
+
+impl RefusalKind {
+    /// Whether it says something of the host, and nothing of what was asked for.
+    #[must_use]
+    pub fn is_the_hosts(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Failed)
+    }
 }
 
 impl Refusal {
     /// One problem with what was sent.
     #[must_use]
     pub fn invalid(code: &'static str, place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(422, code, place, message)
+        Self::new(RefusalKind::Invalid, code, place, message)
     }
 
     /// Something that is not there.
     #[must_use]
     pub fn not_found(what: &str, name: &str) -> Self {
-        Self::new(404, "not_found", "url", format!("there is no {what} `{name}`"))
+        Self::new(RefusalKind::NotFound, "not_found", "url", format!("there is no {what} `{name}`"))
     }
 
     /// Something that does not fit where things stand.
     #[must_use]
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(409, code, "state", message)
+        Self::new(RefusalKind::Conflict, code, "state", message)
     }
 
     /// Two at a time.
@@ -42,33 +67,43 @@ impl Refusal {
     /// Whether it says something of the host, or of the moment, and nothing of what was asked for.
     pub(crate) fn is_passing(&self) -> bool {
         let passing = |code: &str| matches!(code, "rulebook_wrong" | "changed_meanwhile");
-        self.status >= 500 || self.problems.iter().any(|problem| passing(problem.code))
+        self.kind.is_the_hosts() || self.problems.iter().any(|problem| passing(problem.code))
     }
 
     /// Something that this actor may not do.
     #[must_use]
     pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(403, code, "token", message)
+        Self::new(RefusalKind::Forbidden, code, "token", message)
     }
 
     /// Every problem with what was sent; none when there is no problem.
     pub(crate) fn all(problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self { status: 422, problems }) }
+        if problems.is_empty() { Ok(()) } else { Err(Self { kind: RefusalKind::Invalid, problems }) }
     }
 
-    fn new(status: u16, code: &'static str, place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status, problems: vec![Problem::new(code, place, message)] }
+    fn new(
+        kind: RefusalKind,
+        code: &'static str,
+        place: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { kind, problems: vec![Problem::new(code, place, message)] }
     }
 
     /// Something that the host does not get round to now.
     pub(crate) fn busy(message: &str) -> Self {
-        Self::new(503, "overloaded", "host", message)
+        Self::new(RefusalKind::Unavailable, "overloaded", "host", message)
     }
 
     /// Something inside the host.
     #[must_use]
     pub fn internal() -> Self {
-        Self::new(500, "internal", "host", "the host failed; nothing changed; its log says why")
+        Self::new(
+            RefusalKind::Failed,
+            "internal",
+            "host",
+            "the host failed; nothing changed; its log says why",
+        )
     }
 }
 
@@ -80,13 +115,18 @@ impl From<StoreError> for Refusal {
             StoreError::UnknownRule { digest, .. } => Self::not_found("rule", &digest),
             error @ StoreError::Replaced { .. } => {
                 tracing::error!(%error, "an act of governance was refused");
-                Self::new(503, "store_replaced", "host", format!("{error}; nothing changed"))
+                Self::new(
+                    RefusalKind::Unavailable,
+                    "store_replaced",
+                    "host",
+                    format!("{error}; nothing changed"),
+                )
             }
             error => {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, "the store did not do what an act of governance needs");
                 let message = "the store cannot be used now; nothing changed";
-                Self::new(503, "store_unavailable", "host", message)
+                Self::new(RefusalKind::Unavailable, "store_unavailable", "host", message)
             }
         }
     }

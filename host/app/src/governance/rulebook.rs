@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The rulebook: what it is now, what it was, and what differs.
+//! Views of the rulebook: as it is now, as it was, and what differs between two generations.
 
 use paasla_core::{ObjectDiff, Policy, Rulebook};
 use paasla_store::{GenerationInfo, governance::version::digest_of};
@@ -54,10 +54,11 @@ impl Governance {
             number => self.store.rulebook_at(number).await?.ok_or_else(none)?,
         };
         let rulebook = self.seen(actor, rulebook).await?;
-        let known = since(&*self.store, &rulebook).await?;
+        let origins = since(&*self.store, &rulebook).await?;
         let one = |policy: &Policy| {
             let enforced = policy.mode == paasla_core::Mode::Enforce;
-            let since = known.get(&(enforced, digest_of(policy))).cloned().map(|since| since.seen_by(actor));
+            let since =
+                origins.get(&(enforced, digest_of(policy))).cloned().map(|since| since.seen_by(actor));
             PolicySince { name: policy.name.clone(), enforced, since }
         };
         let policies = rulebook.policies.iter().map(one).collect();

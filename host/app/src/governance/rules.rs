@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rules: bringing one in. It is looked at under limits, its cases run in the sandbox, and its signatures are checked,
-//! before anything is stored.
+//! Rules: admission of a component. It is examined under limits, its cases run in the sandbox, and its signatures are
+//! checked, before anything is stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,8 +14,15 @@ use paasla_store::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Deed, Governance, actor::Actor, now, refusal::Refusal, shares::Place, vouch};
-use crate::{aside::aside, problem::Problem};
+use super::{
+    ActContext, Governance,
+    actor::Actor,
+    admission::Permit,
+    now,
+    refusal::{Refusal, RefusalKind},
+    signatures,
+};
+use crate::{blocking::background, problem::Problem};
 
 /// A signature as it is brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +30,7 @@ use crate::{aside::aside, problem::Problem};
 pub struct NewSignature {
     /// The key's id.
     pub key: String,
-    /// The signature (Ed25519, RFC 8032) on [`vouch::signed_text`], in hex.
+    /// The signature (Ed25519, RFC 8032) on [`signatures::signed_text`], in hex.
     pub signature: String,
     /// The rule that it is on, as `paasla rule sign` writes it down; must be the one that is brought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,23 +87,23 @@ pub struct SignatureView {
 }
 
 impl Governance {
-    /// A place among those who bring rules in. Take it before the rule is read: that is what takes memory.
+    /// A permit to bring a rule in. Acquire it before the rule is read: that is what takes memory.
     ///
     /// # Errors
     /// When none becomes free in time.
-    pub async fn upload_place(&self, actor: &Actor) -> Result<Place, Refusal> {
-        self.places.uploads.place(actor).await
+    pub async fn upload_permit(&self, actor: &Actor) -> Result<Permit, Refusal> {
+        self.limits.uploads.acquire(actor).await
     }
 
-    /// A place among those who act. Take it before the act is read.
+    /// A permit to act. Acquire it before the act is read.
     ///
     /// # Errors
     /// When none becomes free in time.
-    pub async fn act_place(&self, actor: &Actor) -> Result<Place, Refusal> {
-        self.places.acts.place(actor).await
+    pub async fn act_permit(&self, actor: &Actor) -> Result<Permit, Refusal> {
+        self.limits.acts.acquire(actor).await
     }
 
-    /// Brings a rule in. One that is there already stays as it is; signatures that are new are added. The place is kept
+    /// Brings a rule in. One that is there already stays as it is; signatures that are new are added. The permit is held
     /// until the rule has been looked at, also when whoever brought it has gone.
     ///
     /// # Errors
@@ -104,38 +111,38 @@ impl Governance {
     pub async fn upload(
         &self,
         actor: &Actor,
-        place: Place,
+        permit: Permit,
         new: NewRule,
         reason: &str,
     ) -> Result<(RuleView, bool), Refusal> {
         let digest = digest_of(&new.component);
-        let deed = Deed { actor, action: "rule.upload", target: &digest, version: None, reason };
-        match self.bring_in(deed, &digest, new, place).await {
+        let context = ActContext { actor, action: "rule.upload", target: &digest, version: None, reason };
+        match self.bring_in(context, &digest, new, permit).await {
             Ok(done) => Ok(done),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
     async fn bring_in(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         digest: &str,
         new: NewRule,
-        place: Place,
+        permit: Permit,
     ) -> Result<(RuleView, bool), Refusal> {
-        deed.check_reason()?;
+        context.check_reason()?;
         let NewRule { component, cases, signatures } = new;
         let mut acts: Vec<Act> = Vec::new();
         // A rule that was admitted is there: the store refuses an admission without it.
         if self.store.admission(digest).await?.is_none() {
-            let (fresh, mut problems) = self.signed(deed.actor, digest, &signatures).await?;
+            let (fresh, mut problems) = self.signed(context.actor, digest, &signatures).await?;
             let is_signed = !fresh.is_empty() || !self.store.signatures(digest).await?.is_empty();
             // Cases are run for nobody who must have a signature and has none that counts.
             let cases = (is_signed || !self.settings.signatures).then_some(cases);
-            let (component, examined) = self.examined(component, cases, place).await?;
+            let (component, examined) = self.examined(component, cases, permit).await?;
             let (about, cases) = examined.map_err(|wrong| {
                 problems.splice(..0, wrong).for_each(drop);
-                Refusal { status: 422, problems: std::mem::take(&mut problems) }
+                Refusal { kind: RefusalKind::Invalid, problems: std::mem::take(&mut problems) }
             })?;
             Refusal::all(problems)?;
             let stored = StoredRule {
@@ -146,8 +153,8 @@ impl Governance {
                 summary: about.summary.clone(),
             };
             let admission = Admission {
-                by: deed.actor.who.clone(),
-                institution: deed.actor.owner(),
+                by: context.actor.who.clone(),
+                institution: context.actor.owner(),
                 at: now(),
                 cases: u64::try_from(cases).unwrap_or(u64::MAX),
                 also_by: Vec::new(),
@@ -155,30 +162,32 @@ impl Governance {
             };
             acts.push(Act::PutRule(stored, admission));
         }
-        let _turn = self.turn.lock().await;
+        let _lock = self.change_lock.lock().await;
         // Somebody may have brought it in meanwhile, or revoked a key.
-        let known = self.store.rule(digest).await?;
+        let stored_rule = self.store.rule(digest).await?;
         let admission = self.store.admission(digest).await?;
         // One that only others have brought is new to an institution.
-        let is_known = admission.is_some() && self.sees_rule(deed.actor, digest, admission.as_ref()).await?;
+        let is_known =
+            admission.is_some() && self.sees_rule(context.actor, digest, admission.as_ref()).await?;
         if let Some(admission) = admission {
             acts.clear();
             // Whoever brings a rule that is there does not approve its policies either.
-            let (by, institution) = (deed.actor.who.clone(), deed.actor.owner());
+            let (by, institution) = (context.actor.who.clone(), context.actor.owner());
             let is_new_for = institution.as_ref().is_some_and(|own| !admission.was_brought_for(own));
             if !admission.was_brought_by(&by) || is_new_for {
                 acts.push(Act::AddBringer { rule: digest.to_owned(), by, institution });
             }
         }
-        let (fresh, problems) = self.signed(deed.actor, digest, &signatures).await?;
+        let (fresh, problems) = self.signed(context.actor, digest, &signatures).await?;
         Refusal::all(problems)?;
         acts.extend(fresh.into_iter().map(Act::PutSignature));
         if !acts.is_empty() {
-            let before =
-                known.filter(|_| is_known || deed.actor.institution.is_none()).map(|rule| rule.digest);
-            self.store.commit(&acts, &deed.change(before, Some(digest.to_owned()))).await?;
+            let before = stored_rule
+                .filter(|_| is_known || context.actor.institution.is_none())
+                .map(|rule| rule.digest);
+            self.store.commit(&acts, &context.change(before, Some(digest.to_owned()))).await?;
         }
-        let view = self.rule(deed.actor, digest).await?.ok_or_else(Refusal::internal)?;
+        let view = self.rule(context.actor, digest).await?.ok_or_else(Refusal::internal)?;
         Ok((view, !is_known))
     }
 
@@ -204,17 +213,17 @@ impl Governance {
         &self,
         component: Vec<u8>,
         cases: Option<CaseFiles>,
-        place: Place,
+        permit: Permit,
     ) -> Result<(Vec<u8>, Result<(Arc<About>, usize), Vec<Problem>>), Refusal> {
         // What comes of bytes that may not get in is kept nowhere.
         let engine = self.engine.without_cache();
         let longest = self.longest_cases();
         let work = move || {
-            let _place = place;
+            let _permit = permit;
             let examined = examine(&engine, &component, cases, longest);
             (component, examined)
         };
-        aside(work).await.ok_or_else(Refusal::internal)
+        background(work).await.ok_or_else(Refusal::internal)
     }
 
     /// The most bytes that bringing a rule in takes: a component as large as may be in base64 (four for three), its cases
@@ -237,23 +246,23 @@ impl Governance {
         new: NewSignature,
         reason: &str,
     ) -> Result<RuleView, Refusal> {
-        let deed = Deed { actor, action: "rule.sign", target: digest, version: None, reason };
+        let context = ActContext { actor, action: "rule.sign", target: digest, version: None, reason };
         let work = async {
-            deed.check_reason()?;
-            let _turn = self.turn.lock().await;
+            context.check_reason()?;
+            let _lock = self.change_lock.lock().await;
             self.rule(actor, digest).await?.ok_or_else(|| Refusal::not_found("rule", digest))?;
             let (fresh, problems) = self.fresh(actor, digest, &[new], |_| String::new()).await?;
             Refusal::all(problems)?;
             let acts: Vec<Act> = fresh.into_iter().map(Act::PutSignature).collect();
             if !acts.is_empty() {
                 let digest = Some(digest.to_owned());
-                self.store.commit(&acts, &deed.change(digest.clone(), digest)).await?;
+                self.store.commit(&acts, &context.change(digest.clone(), digest)).await?;
             }
             self.rule(actor, digest).await?.ok_or_else(Refusal::internal)
         };
         match work.await {
             Ok(view) => Ok(view),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
@@ -265,7 +274,7 @@ impl Governance {
         new: &[NewSignature],
         place: impl Fn(usize) -> String,
     ) -> Result<(Vec<Signature>, Vec<Problem>), Refusal> {
-        let (keys, known) = (self.keys_for(actor).await?, self.store.signatures(digest).await?);
+        let (keys, stored) = (self.keys_for(actor).await?, self.store.signatures(digest).await?);
         let (mut fresh, mut problems) = (Vec::new(), Vec::new());
         for (index, NewSignature { key, signature, rule }) in new.iter().enumerate() {
             let place = place(index);
@@ -274,9 +283,9 @@ impl Governance {
                 problems.push(Problem::new("signature_of_other_rule", format!("{place}/rule"), message));
                 continue;
             }
-            if let Some(problem) = vouch::problem(&keys, digest, key, signature, &place) {
+            if let Some(problem) = signatures::problem(&keys, digest, key, signature, &place) {
                 problems.push(problem);
-            } else if !known.iter().any(|known| known.key == *key) {
+            } else if !stored.iter().any(|own| own.key == *key) {
                 let (key, signature) = (key.clone(), signature.clone());
                 fresh.push(Signature { rule: digest.to_owned(), key, signature, at: now() });
             }

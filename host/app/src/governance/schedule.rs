@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What happens by itself: policies come into force and go out of it at the times that were set, and what another
-//! program put into the store is taken over.
+//! The scheduler: policies come into force and go out of it at their set times, and what another program put into the
+//! store is taken over.
 
 use std::{
     collections::BTreeSet,
@@ -17,26 +17,26 @@ use paasla_store::governance::{
 };
 
 use super::{
-    Deed, Governance,
+    ActContext, Governance,
     actor::Actor,
+    lifecycle::{Step, StepOptions},
     now,
     refusal::Refusal,
-    steps::{Step, StepOptions},
-    turn::NotReady,
+    rulebook_change::NotReady,
     view::{Life, life},
 };
 
-/// The newest generation that could not be put to work, so that it is told once.
+/// The newest generation that could not be put to work: it is logged once.
 static NOT_READY: AtomicU64 = AtomicU64::new(0);
 
-/// Versions for which something is due that could not be done, so that it is told once.
+/// Versions for which something is due that could not be done: each is logged once.
 static WAITING: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 impl Governance {
     /// Looks whether something is due, and does it. For every second.
     pub async fn look_at_rulebook(&self) {
         self.note_passed_over().await;
-        let _turn = self.turn.lock().await;
+        let _lock = self.change_lock.lock().await;
         match self.catch_up().await {
             Ok(()) => {}
             // What is due waits: it would be made from a rulebook that is not the newest.
@@ -96,7 +96,7 @@ impl Governance {
         let actor = Actor::host();
         let reason = "the time that was set for it has come";
         let target = version.policy.name.as_str();
-        let deed = Deed { actor: &actor, action: "policy.activate", target, version: None, reason };
+        let context = ActContext { actor: &actor, action: "policy.activate", target, version: None, reason };
         let options = StepOptions { version: Some(version.version), ..StepOptions::default() };
         // What was done a moment ago may have cancelled it.
         let of_name = self.store.versions(Some(target)).await?;
@@ -104,28 +104,28 @@ impl Governance {
         {
             return Ok(());
         }
-        match self.step_in_turn(deed, Step::Activate, options).await {
+        match self.step_locked(context, Step::Activate, options).await {
             Ok(_) => Ok(()),
             Err(refusal) if refusal.is_passing() => Err(refusal),
-            Err(refusal) => self.give_up(deed.of(version.version), version, refusal).await,
+            Err(refusal) => self.give_up(context.of(version.version), version, refusal).await,
         }
     }
 
     async fn give_up(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         version: &PolicyVersion,
         refusal: Refusal,
     ) -> Result<(), Refusal> {
         let problems: Vec<String> = refusal.problems.iter().map(|problem| problem.code.to_owned()).collect();
         tracing::error!(
-            policy = deed.target,
+            policy = context.target,
             ?problems,
             "a policy cannot come into force at the time that was set"
         );
         let digest = Some(version.digest());
         let version = PolicyVersion { activate_at: None, ..version.clone() };
-        let change = deed.change(digest.clone(), digest);
+        let change = context.change(digest.clone(), digest);
         let change = NewChange { outcome: ChangeOutcome::Refused, problems, ..change };
         self.store.commit(&[Act::SetVersion(version)], &change).await?;
         Ok(())

@@ -85,6 +85,6 @@ async fn carried(
 /// Whether a policy came to work through governance. One that was seeded is a version only if it was retired since.
 async fn came_so(store: &dyn Store, policy: &Policy) -> Result<bool, StoreError> {
     let versions = store.versions(Some(&policy.name)).await?;
-    let known = version_of(&versions, policy);
-    Ok(known.is_some_and(|version| version.by != "seed" || version.token.is_some()))
+    let stored = version_of(&versions, policy);
+    Ok(stored.is_some_and(|version| version.by != "seed" || version.token.is_some()))
 }

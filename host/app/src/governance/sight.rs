@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What somebody sees of governance. The ministry's people see everything; an institution's people what is of their own
-//! institution, and of everything else not even whether it is there.
+//! Visibility of governance objects. The ministry's people see everything; an institution's people see what is of their
+//! own institution, and of everything else not even whether it is there.
 
 use paasla_core::Rulebook;
 use paasla_store::{
@@ -35,7 +35,7 @@ impl Governance {
         Ok(rulebook)
     }
 
-    /// Every generation, newest first; an institution sees the one at work, which answers to its queries tell too.
+    /// Every generation, newest first; an institution sees the one at work, whose number stands in answers to its queries, too.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Since when a policy is at work, by whom and why: the generation that brought it.
+//! The origin of a policy at work: the generation that brought it, with when, by whom and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub struct Since {
     pub generation: u64,
     /// When that came.
     pub at: Option<Timestamp>,
-    /// By whom; none for an institution, which is told of its own people's changes only.
+    /// By whom; none for an institution, which sees its own people's changes only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// Why, in their words; the same.
@@ -56,7 +56,7 @@ type AtWork = (bool, String);
 /// When the past cannot be read.
 pub async fn since(store: &dyn Store, rulebook: &Rulebook) -> Result<BTreeMap<AtWork, Since>, StoreError> {
     let mut open: BTreeSet<AtWork> = rulebook.policies.iter().map(at_work).collect();
-    let (mut found, mut known) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<AtWork>>::new());
+    let (mut found, mut by_policies) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<AtWork>>::new());
     for info in store.generations().await? {
         if open.is_empty() {
             break;
@@ -64,11 +64,11 @@ pub async fn since(store: &dyn Store, rulebook: &Rulebook) -> Result<BTreeMap<At
         if info.generation > rulebook.generation {
             continue;
         }
-        if !known.contains_key(&info.policies) {
+        if !by_policies.contains_key(&info.policies) {
             let policies = store.policies_at(info.generation).await?.unwrap_or_default();
-            known.insert(info.policies.clone(), policies.iter().map(at_work).collect());
+            by_policies.insert(info.policies.clone(), policies.iter().map(at_work).collect());
         }
-        let there = known.get(&info.policies);
+        let there = by_policies.get(&info.policies);
         open.retain(|own| there.is_some_and(|there| there.contains(own)));
         found.extend(open.iter().map(|own| (own.clone(), Since::from(&info))));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies as people see them: each version with where it stands in its life.
+//! Views of policies: each version with where it stands in its life cycle.
 
 use jiff::Timestamp;
 use paasla_core::{Mode, Policy};
@@ -130,11 +130,11 @@ impl Governance {
     pub async fn policies(&self, actor: &Actor, name: Option<&str>) -> Result<Vec<PolicyView>, StoreError> {
         let versions = self.store.versions(name).await?;
         let active = self.active.load_full();
-        let known: Vec<String> =
+        let versioned: Vec<String> =
             versions.iter().filter(|own| !own.is_rejected()).map(PolicyVersion::digest).collect();
         let seeded =
             active.rulebook.policies.iter().filter(|policy| name.is_none_or(|name| policy.name == name));
-        let seeded = seeded.filter(|policy| !known.contains(&digest_of(policy)));
+        let seeded = seeded.filter(|policy| !versioned.contains(&digest_of(policy)));
         let seeded = seeded.map(|policy| PolicyView {
             name: policy.name.clone(),
             version: None,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What ruled before: the earlier versions of policies, from the rulebooks of the past.
+//! Previous versions of policies, from earlier rulebooks: the newest that was in force before.
 
 use std::collections::{BTreeMap, BTreeSet};
 

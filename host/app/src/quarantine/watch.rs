@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One version of a policy, how often its rule broke lately, and whether it is out of service.
+//! Fault counter of one version of a policy: faults in a sliding window, and whether it is out of service.
 
 use std::{
     collections::VecDeque,
@@ -77,7 +77,7 @@ struct Burst {
 }
 
 /// How many bursts there may be in the time that counts.
-const BURSTS: u32 = 1_000;
+const MAX_BURSTS: u32 = 1_000;
 
 impl VersionId {
     pub(crate) fn of(policy: &Policy) -> Self {
@@ -115,7 +115,7 @@ impl Watch {
         matches!(&*self.state(), State::Out { entry, .. } if entry.action == Action::Refuse)
     }
 
-    /// Counts a fault. If it is one too many the version is out of service from now on; that is told to one caller
+    /// Counts a fault. If it is one too many the version is out of service from now on; that is returned to one caller
     /// only. Faults of queries that were under way then count no more.
     pub(crate) fn note(&self, settings: &QuarantineSettings, fault: &Fault) -> Option<NewQuarantine> {
         let mut state = self.state();
@@ -196,7 +196,7 @@ impl Window {
             self.faults -= past.faults;
         }
         self.faults += 1;
-        match self.bursts.back_mut().filter(|burst| now.saturating_sub(burst.first) < within / BURSTS) {
+        match self.bursts.back_mut().filter(|burst| now.saturating_sub(burst.first) < within / MAX_BURSTS) {
             Some(burst) => {
                 burst.latest = now;
                 burst.faults += 1;
@@ -213,13 +213,13 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{super::Then, *};
+    use super::{super::QuarantineFallback, *};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn settings(faults: u32, minutes: u32) -> QuarantineSettings {
         let number = |number| NonZeroU32::new(number).unwrap();
-        QuarantineSettings::new(number(faults), number(minutes), Then::Refuse)
+        QuarantineSettings::new(number(faults), number(minutes), QuarantineFallback::Refuse)
     }
 
     fn fault(at: Duration) -> Fault {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From what a door understood to a query that can be decided: the service, the fields, the keys, the purpose and
-//! legal basis, and the access right it stands on.
+//! Access: an ask becomes a query that can be decided, with its service, fields, keys, purpose, legal basis, and the
+//! access right that it stands on.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use paasla_core::{
     ClientId, Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
-    index::Known,
-    rulebook::{NoGrant, Wanted},
+    rulebook::{NoGrant, Wanted, index::IndexedTerm},
     term::ConceptKind,
 };
 use paasla_register::{Description, FieldDescription, FieldType, KeyError};
@@ -15,12 +14,12 @@ use paasla_register::{Description, FieldDescription, FieldType, KeyError};
 use super::{
     Queries, Stop,
     ask::{Ask, Stated},
-    entry::Draft,
+    draft::Draft,
     usage,
 };
 use crate::{active::Active, nearest::nearest, problem::Problem};
 
-/// A query that can be decided, with what rules are not told.
+/// A query that can be decided, with what rules are not given.
 pub(crate) struct Resolved<'a> {
     pub(crate) service: &'a Service,
     pub(crate) query: Arc<Query>,
@@ -31,7 +30,7 @@ pub(crate) struct Resolved<'a> {
     /// Key fields and their values.
     pub(crate) keys: Vec<(String, Vec<Value>)>,
     /// Places in `query.fields` of the fields looked up by, personal codes aside: to find somebody by a value is to
-    /// learn it, so these must be seen in full. Naming a person by their code tells nothing new.
+    /// learn it, so these must be seen in full. Naming a person by their code discloses nothing new.
     pub(crate) search: Vec<usize>,
     pub(crate) limit: u32,
     /// Who holds the access right: usage counts for them, so that a member's subsystems share one cap.
@@ -49,7 +48,8 @@ impl Resolved<'_> {
 
 /// Why a query cannot be decided.
 pub(crate) enum Unresolved {
-    Invalid(u16, Vec<Problem>),
+    Invalid(Vec<Problem>),
+    NotFound(Problem),
     Refused(Reason),
 }
 
@@ -72,7 +72,8 @@ impl Queries {
         let mut resolved = resolve(active, &self.description, ask, id, date).map_err(|unresolved| {
             draft.service_if_known(&active.rulebook, &ask.service, ask.version);
             match unresolved {
-                Unresolved::Invalid(status, problems) => Stop::Invalid(status, problems),
+                Unresolved::Invalid(problems) => Stop::Invalid(problems),
+                Unresolved::NotFound(problem) => Stop::NotFound(problem),
                 Unresolved::Refused(reason) => Stop::Refused(None, BTreeSet::from([reason])),
             }
         })?;
@@ -85,7 +86,7 @@ impl Queries {
                 Err(error) => tracing::warn!(id, %error, "usage could not be read"),
             }
         }
-        draft.query(&resolved.query, self.description.told().digest());
+        draft.query(&resolved.query, self.description.for_rules().digest());
         Ok(resolved)
     }
 
@@ -94,7 +95,8 @@ impl Queries {
         let active = self.active.load();
         let Some(date) = self.description.date_at(ask.caller.instant) else { return Vec::new() };
         match resolve(&active, &self.description, ask, "", date) {
-            Err(Unresolved::Invalid(_, problems)) => problems,
+            Err(Unresolved::Invalid(problems)) => problems,
+            Err(Unresolved::NotFound(problem)) => vec![problem],
             Ok(_) | Err(Unresolved::Refused(_)) => Vec::new(),
         }
     }
@@ -144,28 +146,31 @@ pub(crate) fn resolve<'a>(
     let purpose = term(ConceptKind::Purpose, &ask.purpose, "purpose_unknown", "purpose");
     let basis = term(ConceptKind::LegalBasis, &ask.legal_basis, "legal_basis_unknown", "legal basis");
     let ground = term(ConceptKind::SpecialGround, &ask.special_ground, "special_ground_unknown", "ground");
-    if ask.limit.is_some_and(|limit| limit > service.max_records) {
-        let message = format!("one query may ask for at most {} records here", service.max_records);
+    if ask.limit.is_some_and(|limit| limit > service.max_rows) {
+        let message = format!("one query may ask for at most {} records here", service.max_rows);
         problems.push(Problem::new("number_out_of_range", ask.places.limit, message));
     }
     if !problems.is_empty() {
-        return Err(Unresolved::Invalid(400, problems));
+        return Err(Unresolved::Invalid(problems));
     }
 
     let wanted = Wanted {
         client: &ask.caller.client,
         service: &service.name,
         date,
-        purpose: purpose.map(|known| &known.term),
-        basis: basis.map(|known| &known.term),
+        purpose: purpose.map(|indexed| &indexed.term),
+        basis: basis.map(|indexed| &indexed.term),
     };
     let matched = index.grant_for(rulebook, wanted).map_err(|none| no_grant(none, ask.places.context))?;
-    let standing = |stated: Option<&Known>, kind, iri: String| {
-        let known = stated.or_else(|| index.term(&rulebook.vocabulary, kind, &iri));
-        known.cloned().unwrap_or_else(|| Known { root: iri.clone(), term: Term { iri, broader: Vec::new() } })
+    let standing = |stated: Option<&IndexedTerm>, kind, iri: String| {
+        let indexed = stated.or_else(|| index.term(&rulebook.vocabulary, kind, &iri));
+        indexed
+            .cloned()
+            .unwrap_or_else(|| IndexedTerm { root: iri.clone(), term: Term { iri, broader: Vec::new() } })
     };
-    let Known { term: purpose, .. } = standing(purpose, ConceptKind::Purpose, matched.purpose);
-    let Known { term: basis, root: usage_basis } = standing(basis, ConceptKind::LegalBasis, matched.basis);
+    let IndexedTerm { term: purpose, .. } = standing(purpose, ConceptKind::Purpose, matched.purpose);
+    let IndexedTerm { term: basis, root: usage_basis } =
+        standing(basis, ConceptKind::LegalBasis, matched.basis);
     if !purpose.is_within_any(&service.purposes) {
         let message = "This service may not be used for the purpose.";
         return Err(Unresolved::Refused(Reason::new("grant", "grant.purpose-not-of-service", message)));
@@ -213,7 +218,7 @@ pub(crate) fn resolve<'a>(
         case: ask.caller.case.clone(),
         purpose,
         legal_basis: basis,
-        special_ground: ground.map(|known| known.term.clone()),
+        special_ground: ground.map(|indexed| indexed.term.clone()),
         provision: ask.provision.clone(),
         bundle: None,
         subjects,
@@ -221,11 +226,11 @@ pub(crate) fn resolve<'a>(
         grant: grant.view(),
         facts: Vec::new(),
     });
-    let limit = ask.limit.unwrap_or(service.max_records);
+    let limit = ask.limit.unwrap_or(service.max_rows);
     Ok(Resolved { service, query, asked, names, keys, search, limit, holder: &grant.client, usage_basis })
 }
 
-/// The fields looked up by, each with its place among the fields that rules are told; it is put there if it was not
+/// The fields looked up by, each with its place among the fields that rules are given; it is put there if it was not
 /// asked for.
 fn search(
     description: &Description,
@@ -244,8 +249,8 @@ fn search(
             let message = "The access right does not open a field that the query looks up by.";
             return Err(Unresolved::Refused(Reason::new("grant", "grant.key-not-open", message)));
         }
-        let known = fields.iter().position(|field| field.name == *name);
-        search.push(known.unwrap_or_else(|| {
+        let place = fields.iter().position(|field| field.name == *name);
+        search.push(place.unwrap_or_else(|| {
             fields.push(Arc::clone(described.core_field()));
             fields.len() - 1
         }));
@@ -254,7 +259,7 @@ fn search(
 }
 
 fn service<'a>(active: &'a Active, ask: &Ask) -> Result<&'a Service, Unresolved> {
-    let not_found = |code, message: &str| Unresolved::Invalid(404, vec![Problem::new(code, "url", message)]);
+    let not_found = |code, message: &str| Unresolved::NotFound(Problem::new(code, "url", message));
     let rulebook = &active.rulebook;
     let latest = rulebook
         .latest(&ask.service)
@@ -379,13 +384,10 @@ fn no_grant(none: NoGrant, place: &str) -> Unresolved {
         NoGrant::Basis => {
             refused("grant.basis-not-covered", "No access right of the client stands on this legal basis.")
         }
-        NoGrant::Ambiguous => Unresolved::Invalid(
-            400,
-            vec![Problem::new(
-                "purpose_ambiguous",
-                place,
-                "the client has access rights for several purposes or legal bases here: state which one is meant",
-            )],
-        ),
+        NoGrant::Ambiguous => Unresolved::Invalid(vec![Problem::new(
+            "purpose_ambiguous",
+            place,
+            "the client has access rights for several purposes or legal bases here: state which one is meant",
+        )]),
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What comes back from a query that was allowed.
+//! The answer to a query that was allowed, before a door shapes it.
 
 use paasla_core::{FieldDecision, Obligation, Value};
 
 /// An answer. Doors shape it; they add and leave out nothing that matters.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The decision's id, also the record's.
+    /// The decision's id, also the audit record's.
     pub id: String,
     /// The rulebook's generation.
     pub generation: u64,
@@ -16,11 +16,11 @@ pub struct Answer {
     pub legal_basis: String,
     /// Every field asked for, in the order asked, with what may be seen of it.
     pub fields: Vec<AnswerField>,
-    /// What the client is told to observe.
+    /// Obligations that the client has to observe.
     pub obligations: Vec<Obligation>,
-    /// The records found.
-    pub records: Vec<AnswerRecord>,
-    /// Whether there were more records than the limit.
+    /// The rows found.
+    pub rows: Vec<AnswerRow>,
+    /// Whether there were more rows than the limit.
     pub more: bool,
 }
 
@@ -35,17 +35,17 @@ pub struct AnswerField {
     pub decision: FieldDecision,
 }
 
-/// One record: the entity's own cells, and the rows of its groups.
+/// One row of the entity: its own cells, and the rows of its groups.
 #[derive(Debug, Clone, Default)]
-pub struct AnswerRecord {
-    /// The record's own cells: index into [`Answer::fields`], and the cell. Hidden fields have none.
+pub struct AnswerRow {
+    /// Its own cells: index into [`Answer::fields`], and the cell. Hidden fields have none.
     pub cells: Vec<(usize, Cell)>,
     /// The groups asked for of which any field may be seen, each with its rows (maybe none), in the order asked.
-    pub groups: Vec<(String, Vec<AnswerRow>)>,
+    pub groups: Vec<(String, Vec<GroupRow>)>,
 }
 
 /// One row of a group: index into [`Answer::fields`], and the cell.
-pub type AnswerRow = Vec<(usize, Cell)>;
+pub type GroupRow = Vec<(usize, Cell)>;
 
 /// One value as it may be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a door understood of a request, before it becomes a query.
+//! An ask: what a door read of a request, before it becomes a query.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ pub struct Ask {
     pub select: Vec<Stated>,
     /// The keys: field and its values.
     pub keys: Vec<Key>,
-    /// How many records at most.
+    /// How many rows at most.
     pub limit: Option<u32>,
     /// Where a request of this door says what an ask may lack.
     pub places: Places,
@@ -45,7 +45,7 @@ pub struct Places {
     pub keys: &'static str,
     /// The purpose and the legal basis.
     pub context: &'static str,
-    /// The number of records.
+    /// The number of rows.
     pub limit: &'static str,
 }
 

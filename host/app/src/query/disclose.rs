@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From what was decided and read to the answer: masks are applied here, and nowhere else.
+//! Disclosure: the answer, made of what was decided and read. Masks are applied here, and nowhere else.
 
 use paasla_core::{Decision, FieldDecision, Visibility};
-use paasla_register::RecordId;
+use paasla_register::RowId;
 
 use super::{
     Queries,
@@ -14,14 +14,14 @@ use super::{
 use crate::active::Active;
 
 impl Queries {
-    /// The answer, and which records are in it.
+    /// The answer, and which rows are in it.
     pub(crate) fn disclose(
         &self,
         resolved: &Resolved<'_>,
         active: &Active,
         decision: &Decision,
         reviewed: &Reviewed,
-    ) -> (Answer, Vec<RecordId>) {
+    ) -> (Answer, Vec<RowId>) {
         let entity = &resolved.service.entity;
         let mut places = vec![None; resolved.query.fields.len()];
         let mut groups: Vec<&str> = Vec::new();
@@ -61,10 +61,10 @@ impl Queries {
             may_be_found: &|row| self.may_be_found(resolved, row),
             end: reviewed.end,
         };
-        let (mut ids, mut records) = (Vec::new(), Vec::new());
-        for (place, record) in shaper.records(&reviewed.rows, &reviewed.settled) {
-            ids.extend(reviewed.rows.rows.get(place).map(|row| row.record.clone()));
-            records.push(record);
+        let (mut ids, mut rows) = (Vec::new(), Vec::new());
+        for (place, row) in shaper.answer_rows(&reviewed.rows, &reviewed.settled) {
+            ids.extend(reviewed.rows.rows.get(place).map(|read| read.id.clone()));
+            rows.push(row);
         }
         let answer = Answer {
             id: resolved.query.id.clone(),
@@ -73,7 +73,7 @@ impl Queries {
             legal_basis: resolved.query.legal_basis.iri.clone(),
             fields,
             obligations: decision.obligations.iter().filter(|o| o.code == "inform-client").cloned().collect(),
-            records,
+            rows,
             more: reviewed.more || !reviewed.rows.cut.is_empty(),
         };
         (answer, ids)

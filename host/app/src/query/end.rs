@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The ends of a query that is not answered: each has a record, which is durable before anybody is told.
+//! The ends of a query without an answer: each has an audit record, which is durable before the client is answered.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use paasla_core::{Outcome, Reason, Record};
+use paasla_core::{AuditRecord, Outcome, Reason};
 
-use super::{Queries, Stop, entry::Draft};
+use super::{Queries, Stop, draft::Draft};
 use crate::{
     active::Active,
     problem::{Capped, NoAnswer, Problem},
@@ -21,7 +21,11 @@ impl Queries {
         stop: Stop<'_>,
     ) -> Result<T, NoAnswer> {
         match stop {
-            Stop::Invalid(status, problems) => self.invalid(draft, id, status, problems).await,
+            Stop::Invalid(problems) => self.invalid(draft, id, problems).await,
+            Stop::NotFound(problem) => {
+                self.write(draft.end(Outcome::Invalid, vec![problem.code.to_owned()]), &id).await?;
+                Err(NoAnswer::NotFound { id, problem })
+            }
             Stop::Refused(decision, reasons) => {
                 if let Some(decision) = decision {
                     draft.decision(&decision);
@@ -47,12 +51,11 @@ impl Queries {
         &self,
         draft: Draft,
         id: String,
-        status: u16,
         problems: Vec<Problem>,
     ) -> Result<T, NoAnswer> {
         let codes = problems.iter().map(|problem| problem.code.to_owned()).collect();
-        self.write(draft.end(Outcome::Invalid, status, codes), &id).await?;
-        Err(NoAnswer::Invalid { id: Some(id), status, problems })
+        self.write(draft.end(Outcome::Invalid, codes), &id).await?;
+        Err(NoAnswer::Invalid { id, problems })
     }
 
     pub(super) async fn refuse<T>(
@@ -63,7 +66,7 @@ impl Queries {
         reasons: BTreeSet<Reason>,
     ) -> Result<T, NoAnswer> {
         let codes: BTreeSet<String> = reasons.iter().map(|reason| reason.code.clone()).collect();
-        self.write(draft.end(Outcome::Refused, 403, codes.into_iter().collect()), &id).await?;
+        self.write(draft.end(Outcome::Refused, codes.into_iter().collect()), &id).await?;
         Err(NoAnswer::Refused { id, generation: active.rulebook.generation, reasons })
     }
 
@@ -75,20 +78,19 @@ impl Queries {
         capped: Capped,
     ) -> Result<T, NoAnswer> {
         let codes = capped.reasons.iter().map(|reason| reason.code.clone()).collect();
-        self.write(draft.end(Outcome::Refused, 403, codes), &id).await?;
+        self.write(draft.end(Outcome::Refused, codes), &id).await?;
         Err(NoAnswer::Capped { id, generation: active.rulebook.generation, capped })
     }
 
     async fn fail<T>(&self, draft: Draft, id: String, code: &'static str) -> Result<T, NoAnswer> {
-        let status = if code == "internal" { 500 } else { 503 };
-        self.write(draft.end(Outcome::Failed, status, vec![code.to_owned()]), &id).await?;
+        self.write(draft.end(Outcome::Failed, vec![code.to_owned()]), &id).await?;
         let retry_after =
             matches!(code, "register_unavailable" | "store_unavailable").then_some(Duration::from_secs(5));
         Err(NoAnswer::Failed { id, code, retry_after })
     }
 
-    /// Makes a record durable. When that fails, nothing else may be told.
-    pub(super) async fn write(&self, record: Record, id: &str) -> Result<(), NoAnswer> {
+    /// Makes a record durable. When that fails, nothing else may be answered.
+    pub(super) async fn write(&self, record: AuditRecord, id: &str) -> Result<(), NoAnswer> {
         let unavailable = || {
             let retry_after = Some(Duration::from_secs(1));
             NoAnswer::Failed { id: id.to_owned(), code: "record_unavailable", retry_after }

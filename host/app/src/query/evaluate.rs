@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the policies in scope say of a query. A sandbox keeps its thread until it is done, and a few rulings that take
-//! long would keep every thread that answers: then nobody is answered, not even who asks about something else.
+//! Evaluation of the policies in scope. A sandbox keeps its thread until it is done, and a few rulings that take long
+//! would keep every thread that answers; so a long one hands the other tasks of its thread over first.
 
-use paasla_core::{Decision, Policy, Query, Ruling};
-use paasla_engine::{Activated, RuleFault, decide_all};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use paasla_core::{Call, CallOutcome, Decision, Policy, Query, Ruling};
+use paasla_engine::{Activated, decide_all};
 
-use super::{Stop, entry::Draft, review::Reviewer};
-use crate::{active::Ruler, quarantine};
+use super::{Stop, draft::Draft, review::Reviewer};
+use crate::{active::Ruler, blocking::inline_blocking, quarantine};
 
 /// The fuel from which on a ruling may take long: it burns in some ten milliseconds.
-const LONG: u64 = 20_000_000;
+const LONG_RULING_FUEL: u64 = 20_000_000;
 
-/// Runs a ruling that may use so much fuel. If that is much, another thread takes over meanwhile what else this one has
-/// to do.
-pub(super) fn at_length<T>(fuel: u64, work: impl FnOnce() -> T) -> T {
-    let has_others =
-        || Handle::try_current().is_ok_and(|own| own.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if fuel > LONG && has_others() { tokio::task::block_in_place(work) } else { work() }
+/// Runs a ruling that may use so much fuel.
+pub(super) fn run_ruling<T>(fuel: u64, work: impl FnOnce() -> T) -> T {
+    if fuel > LONG_RULING_FUEL { inline_blocking(work) } else { work() }
 }
 
 /// The policies in scope rule, and the rulings are combined. They are asked in the order of their names, and the first
@@ -31,22 +27,27 @@ pub(crate) fn decide<'a>(
     let mut rulings = Vec::new();
     for ruler in rulers.iter().filter(|ruler| ruler.version.is_none()) {
         let Policy { name, rule, .. } = ruler.at_work.policy();
-        draft.ruling(name, rule, "quarantined".to_owned(), 0);
+        draft.ruling(name, rule, Call::Decide(CallOutcome::Quarantined), 0);
         rulings.push((name.as_str(), Ruling::Refuse(quarantine::refusal(name))));
     }
     if rulings.is_empty() {
         let versions = || rulers.iter().filter_map(|ruler| ruler.version).map(|version| &version.activated);
         let most = versions().map(Activated::decide_fuel).max().unwrap_or(0);
-        let all = at_length(most, || decide_all(versions(), query));
-        for (ruler, said) in rulers.iter().zip(all) {
-            let Policy { name, rule, .. } = &*said.policy.policy;
-            match said.ruling {
+        let all = run_ruling(most, || decide_all(versions(), query));
+        for (ruler, evaluation) in rulers.iter().zip(all) {
+            let Policy { name, rule, .. } = &*evaluation.policy.policy;
+            match evaluation.ruling {
                 Ok(ruling) => {
-                    draft.ruling(name, rule, kind(&ruling).to_owned(), said.fuel);
+                    draft.ruling(name, rule, Call::Decide(outcome(&ruling)), evaluation.fuel);
                     rulings.push((name.as_str(), ruling));
                 }
                 Err(fault) => {
-                    draft.ruling(name, rule, fault_name(&fault), said.fuel);
+                    draft.ruling(
+                        name,
+                        rule,
+                        Call::Decide(CallOutcome::Faulted(fault.kind().to_owned())),
+                        evaluation.fuel,
+                    );
                     return Err(Stop::Faulted(*ruler, fault));
                 }
             }
@@ -68,14 +69,10 @@ pub(super) fn reviewers<'r, 'a>(
     decision.reviewers.iter().filter_map(by_name).filter_map(reviewer)
 }
 
-pub(super) fn fault_name(fault: &RuleFault) -> String {
-    format!("fault: {}", fault.kind())
-}
-
-fn kind(ruling: &Ruling) -> &'static str {
+fn outcome(ruling: &Ruling) -> CallOutcome {
     match ruling {
-        Ruling::Abstain => "abstain",
-        Ruling::Refuse(_) => "refuse",
-        Ruling::Narrow(_) => "narrow",
+        Ruling::Abstain => CallOutcome::Abstained,
+        Ruling::Refuse(_) => CallOutcome::Refused,
+        Ruling::Narrow(_) => CallOutcome::Narrowed,
     }
 }

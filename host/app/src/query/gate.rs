@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The app as the doors know it.
+//! The gatehouse: the app as the doors see it, a trait.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use paasla_core::ClientId;
+use paasla_core::{ClientId, Service};
 
 use super::{
     Queries,
     answer::Answer,
     ask::{Ask, Caller},
-    entry::Draft,
+    catalogue::CatalogueEntry,
+    draft::Draft,
 };
 use crate::{
     clock,
     health::Readiness,
-    openapi::{self, FieldText, Publisher},
     problem::{NoAnswer, Problem},
 };
 
@@ -25,13 +27,12 @@ pub trait Gatehouse: Send + Sync + 'static {
     /// Doors see to it that it goes on to its end when the caller hangs up.
     async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer>;
 
-    /// Records a request of an identified client that could not be understood. Gives back the record's id, or
-    /// none when it could not be written; the door then answers 503. `service` is what the URL says, unchecked.
+    /// Records a request of an identified client that could not be understood. Gives back the record's id, or none when
+    /// it could not be written: the door then says that it cannot answer now. `service` is what the URL says, unchecked.
     async fn reject(
         &self,
         caller: Caller,
         service: Option<(String, Option<u32>)>,
-        status: u16,
         problems: &[Problem],
     ) -> Option<String>;
 
@@ -63,14 +64,8 @@ pub trait Gatehouse: Send + Sync + 'static {
     /// Whether queries can be answered.
     fn readiness(&self) -> Readiness;
 
-    /// What people are told of a field of a service.
-    fn about(&self, service: &str, field: &str) -> Option<FieldText>;
-
-    /// Who answers for a service; none when there is no such service.
-    fn publisher(&self, service: &str) -> Option<Publisher>;
-
-    /// The OpenAPI description of a service, exactly version 3.1.0 or 3.0.x.
-    fn openapi(&self, service: &str) -> Option<serde_json::Value>;
+    /// What describes a service; none when there is no such service.
+    fn catalogue_entry(&self, service: &str) -> Option<CatalogueEntry>;
 }
 
 #[async_trait]
@@ -83,7 +78,6 @@ impl Gatehouse for Queries {
         &self,
         caller: Caller,
         service: Option<(String, Option<u32>)>,
-        status: u16,
         problems: &[Problem],
     ) -> Option<String> {
         let active = self.active.load_full();
@@ -92,8 +86,8 @@ impl Gatehouse for Queries {
         if let Some((name, version)) = service {
             draft.service_if_known(&active.rulebook, &name, version);
         }
-        match self.invalid::<()>(draft, id, status, problems.to_vec()).await {
-            Err(NoAnswer::Invalid { id, .. }) => id,
+        match self.invalid::<()>(draft, id, problems.to_vec()).await {
+            Err(NoAnswer::Invalid { id, .. }) => Some(id),
             _ => None,
         }
     }
@@ -133,18 +127,16 @@ impl Gatehouse for Queries {
         self.health.readiness()
     }
 
-    fn about(&self, service: &str, field: &str) -> Option<FieldText> {
+    fn catalogue_entry(&self, service: &str) -> Option<CatalogueEntry> {
         let active = self.active.load();
-        openapi::about(&self.description, &active.rulebook.latest(service)?.entity, field)
-    }
-
-    fn publisher(&self, service: &str) -> Option<Publisher> {
-        self.active.load().rulebook.latest(service)?;
-        Some(Publisher::of(&self.description))
-    }
-
-    fn openapi(&self, service: &str) -> Option<serde_json::Value> {
-        let active = self.active.load();
-        openapi::describe(&active.rulebook, &self.description, service)
+        let all = active.rulebook.services.iter().filter(|of| of.name == service);
+        let mut versions: Vec<Service> = all.cloned().collect();
+        versions.sort_by_key(|of| of.version);
+        Some(CatalogueEntry {
+            newest: versions.last()?.clone(),
+            versions,
+            vocabulary: active.rulebook.vocabulary.clone(),
+            register: Arc::clone(&self.description),
+        })
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is decided, and the rows that may be seen: the register is read until enough of them are found.
+//! Reading: the register is read until enough rows that may be seen are found.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -9,7 +9,7 @@ use paasla_register::{Dialect, Plan, Read, Rows, Source};
 use super::{
     Queries, Stop,
     access::Resolved,
-    entry::Draft,
+    draft::Draft,
     evaluate::{decide, reviewers},
     review::{self, Reviewed, Reviewers},
     rows,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::active::Ruler;
 
-/// How many records a search may look at to find those that may be seen.
+/// How many rows a search may look at to find those that may be seen.
 const CANDIDATES_MAX: u32 = 10_000;
 
 impl Queries {
@@ -50,7 +50,7 @@ impl Queries {
         let entity = self.description.entity(&resolved.service.entity);
         let known = |fact: &String| entity.is_some_and(|entity| entity.fact(fact).is_some());
         let facts: Vec<String> = reviewers.facts().into_iter().filter(known).collect();
-        let limit = decision.record_limit().and_then(|limit| u32::try_from(limit).ok());
+        let limit = decision.row_limit().and_then(|limit| u32::try_from(limit).ok());
         let mut limit = resolved.limit.min(limit.unwrap_or(u32::MAX));
         if let Some(reservation) = reservation {
             limit = match reservation.make(&*self.store, resolved, &decision, limit).await {
@@ -89,7 +89,7 @@ impl Queries {
         Ok((decision, reviewed))
     }
 
-    /// Reads as many rows as it takes to find `read.limit` records that may be seen, and to know whether there are more: what
+    /// Reads as many rows as it takes to find `read.limit` of them that may be seen, and to know whether there are more: what
     /// a review leaves out takes nobody's place, and counts for nothing.
     #[expect(clippy::too_many_arguments, reason = "all of it belongs to one query")]
     async fn read_and_review<'a>(
@@ -106,10 +106,10 @@ impl Queries {
         loop {
             let rows = self.read_rows(source, &read, &resolved.query.id).await?;
             let settled = self.review(reviewers, resolved, decision, &rows, facts, draft)?;
-            let records =
+            let own_rows =
                 rows.rows.iter().zip(&settled).enumerate().filter(|(_, (row, _))| row.group.is_none());
-            let count = records.clone().count();
-            let seen: Vec<usize> = records
+            let count = own_rows.clone().count();
+            let seen: Vec<usize> = own_rows
                 .filter(|(_, (_, own))| own.drops.is_empty() && self.may_be_found(resolved, own))
                 .map(|(place, _)| place)
                 .collect();
@@ -144,7 +144,7 @@ impl Queries {
     }
 
     /// Why a decision that refuses nothing shows nothing all the same: every field asked for is hidden, or the query
-    /// looks up by a field that is not seen in full, so that its answer would tell it.
+    /// looks up by a field that is not seen in full, so that its answer would disclose it.
     pub(crate) fn nothing_to_show(
         &self,
         resolved: &Resolved<'_>,

@@ -1,30 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Rows that were read, reviewed: first by the ministry's policies, then by those that only an institution vouches for.
-//! The latter are told no more of a row than their client is shown of it by the grant and the ministry's policies, so
+//! The latter are given no more of a row than their client is shown of it by the grant and the ministry's policies, so
 //! nothing that is hidden can reach the client through what they say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use paasla_core::{Condition, Decision, Policy, Reason, RowCount, RowDecision, Value, Visibility};
+use paasla_core::{
+    Call, CallOutcome, Condition, Decision, Policy, Reason, RowCount, RowDecision, Value, Visibility,
+};
 use paasla_engine::{Activated, RowInput, RuleFault};
 use paasla_register::{Entity, Row, Rows};
 
-use super::{
-    Queries, Stop,
-    access::Resolved,
-    entry::Draft,
-    evaluate::{at_length, fault_name},
-    rows::shows_all,
-};
+use super::{Queries, Stop, access::Resolved, draft::Draft, evaluate::run_ruling, rows::shows_all};
 use crate::active::{Ruler, Version};
 
 /// What was read, and what may be seen of each row.
 pub(crate) struct Reviewed {
     pub(super) rows: Rows,
     pub(super) settled: Vec<RowDecision>,
-    /// Whether there are more records that may be seen than the limit let through.
+    /// Whether there are more rows that may be seen than the limit let through.
     pub(super) more: bool,
-    /// The place from which on records are beyond the limit.
+    /// The place from which on rows are beyond the limit.
     pub(super) end: usize,
 }
 
@@ -62,8 +58,8 @@ impl<'r, 'a> Reviewers<'r, 'a> {
     }
 }
 
-/// What the rows of one review are told from.
-struct Told<'t> {
+/// What the rows of one review are made of.
+struct ReviewInput<'t> {
     entity: &'t Entity,
     resolved: &'t Resolved<'t>,
     rows: &'t Rows,
@@ -89,9 +85,9 @@ impl Queries {
         let Some(entity) = self.description.entity(&resolved.service.entity) else {
             return Err(Stop::Failed("internal"));
         };
-        let told = Told { entity, resolved, rows, facts };
+        let review = ReviewInput { entity, resolved, rows, facts };
         let all: Vec<usize> = (0..rows.rows.len()).collect();
-        let inputs = told.inputs(&all, |_, _| true, |_, _| true);
+        let inputs = review.inputs(&all, |_, _| true, |_, _| true);
         for reviewer in &reviewers.ministry {
             ask(*reviewer, resolved, &inputs, &all, &mut settled, draft)?;
         }
@@ -99,20 +95,20 @@ impl Queries {
         if reviewers.institution.is_empty() && reviewers.conditions.is_empty() {
             return Ok(settled);
         }
-        // From here on everybody is told of the same: what the ministry's policies leave.
-        let left = self.left(&told, &settled);
+        // From here on all reviewers are given the same: what the ministry's policies leave.
+        let left = self.left(&review, &settled);
         let before = settled.clone();
         let is_shown = |place: usize, field: usize| {
             let own = before.get(place).and_then(|row| row.fields.get(field));
             own.is_some_and(|own| own.visibility == Visibility::Show)
         };
-        let may_tell = |place: usize, fact: &str| self.shows_fact(&told, place, fact, &is_shown);
-        let inputs = told.inputs(&left, may_tell, is_shown);
+        let may_tell = |place: usize, fact: &str| self.shows_fact(&review, place, fact, &is_shown);
+        let inputs = review.inputs(&left, may_tell, is_shown);
         for condition in &reviewers.conditions {
             for (place, input) in left.iter().zip(&inputs) {
                 let value = input.facts.iter().find(|(name, _)| *name == condition.fact);
                 let value = value.map_or(&Value::Absent, |(_, value)| value);
-                if told.is_about_a_person(*place)
+                if review.is_about_a_person(*place)
                     && !condition.holds(value)
                     && let Some(row) = settled.get_mut(*place)
                 {
@@ -128,12 +124,12 @@ impl Queries {
     }
 
     /// The rows that are not left out, and do not stand under one that is.
-    fn left(&self, told: &Told<'_>, settled: &[RowDecision]) -> Vec<usize> {
+    fn left(&self, review: &ReviewInput<'_>, settled: &[RowDecision]) -> Vec<usize> {
         let mut left = BTreeSet::new();
-        for (place, (row, own)) in told.rows.rows.iter().zip(settled).enumerate() {
+        for (place, (row, own)) in review.rows.rows.iter().zip(settled).enumerate() {
             let stands = match row.parent {
                 Some(parent) => left.contains(&parent),
-                None => self.may_be_found(told.resolved, own),
+                None => self.may_be_found(review.resolved, own),
             };
             if stands && own.drops.is_empty() {
                 left.insert(place);
@@ -142,7 +138,7 @@ impl Queries {
         left.into_iter().collect()
     }
 
-    /// Whether everything that the record was found by is seen in full in it: that it was found would tell the rest.
+    /// Whether everything that the row was found by is seen in full in it: that it was found would disclose the rest.
     pub(super) fn may_be_found(&self, resolved: &Resolved<'_>, row: &RowDecision) -> bool {
         let (entity, query) = (&resolved.service.entity, &resolved.query);
         let is_seen =
@@ -150,32 +146,32 @@ impl Queries {
         resolved.search.iter().all(is_seen)
     }
 
-    /// Whether the client is shown in this row everything of the category that a fact tells of: every field of it that the
+    /// Whether the client is shown in this row everything of the category that a fact discloses: every field of it that the
     /// register has there is asked for, and shown in full.
     fn shows_fact(
         &self,
-        told: &Told<'_>,
+        review: &ReviewInput<'_>,
         place: usize,
         fact: &str,
         is_shown: &dyn Fn(usize, usize) -> bool,
     ) -> bool {
-        let category = told.entity.fact(fact).and_then(|fact| fact.category.as_ref());
-        let (Some(category), Some(row)) = (category, told.rows.rows.get(place)) else { return false };
-        let fields = told.entity.fields();
+        let category = review.entity.fact(fact).and_then(|fact| fact.category.as_ref());
+        let (Some(category), Some(row)) = (category, review.rows.rows.get(place)) else { return false };
+        let fields = review.entity.fields();
         let mut fields = fields
             .filter(|field| field.group() == row.group.as_deref() && field.category() == category)
             .peekable();
-        let query = &told.resolved.query;
+        let query = &review.resolved.query;
         let shown = |name: &str| {
             let own = query.fields.iter().position(|field| field.name == name);
-            own.is_some_and(|own| told.resolved.is_asked(own) && is_shown(place, own))
+            own.is_some_and(|own| review.resolved.is_asked(own) && is_shown(place, own))
         };
         fields.peek().is_some() && fields.all(|field| shown(field.name()))
     }
 }
 
-impl Told<'_> {
-    /// Rows as a rule is told them: those at `places`, with the facts and fields that it may be told there.
+impl ReviewInput<'_> {
+    /// Rows as a rule is given them: those at `places`, with the facts and fields that it may see there.
     fn inputs(
         &self,
         places: &[usize],
@@ -204,7 +200,7 @@ impl Told<'_> {
         places.iter().filter_map(|place| Some((*place, self.rows.rows.get(*place)?))).map(input).collect()
     }
 
-    /// Whether conditions apply to a row: a row of a group that is about nobody else stands and falls with its record.
+    /// Whether conditions apply to a row: a row of a group that is about nobody else stands and falls with the row it belongs to.
     fn is_about_a_person(&self, place: usize) -> bool {
         let group = self.rows.rows.get(place).and_then(|row| row.group.as_deref());
         group.is_none_or(|group| {
@@ -224,13 +220,14 @@ fn ask<'a>(
 ) -> Result<(), Stop<'a>> {
     let query = &resolved.query;
     let activated = &version.activated;
-    let (said, fuel) = at_length(activated.review_fuel(inputs.len()), || activated.review(query, inputs));
+    let (reviewed, fuel) =
+        run_ruling(activated.review_fuel(inputs.len()), || activated.review(query, inputs));
     let Policy { name, rule, .. } = &*activated.policy;
-    draft.told(name, told_names(activated, resolved, inputs));
-    let fault: RuleFault = match said {
+    draft.row_inputs(name, input_names(activated, resolved, inputs));
+    let fault: RuleFault = match reviewed {
         Ok(rulings) => {
-            let what = if rulings.is_empty() { "review: abstain" } else { "review: narrow" };
-            draft.ruling(name, rule, what.to_owned(), fuel);
+            let outcome = if rulings.is_empty() { CallOutcome::Abstained } else { CallOutcome::Narrowed };
+            draft.ruling(name, rule, Call::Review(outcome), fuel);
             for ruling in &rulings {
                 let place = places.get(ruling.row).copied().unwrap_or(usize::MAX);
                 if let Some(row) = settled.get_mut(place) {
@@ -241,12 +238,12 @@ fn ask<'a>(
         }
         Err(fault) => fault,
     };
-    draft.ruling(name, rule, format!("review: {}", fault_name(&fault)), fuel);
+    draft.ruling(name, rule, Call::Review(CallOutcome::Faulted(fault.kind().to_owned())), fuel);
     Err(Stop::Faulted(*ruler, fault))
 }
 
-/// The names of the facts and fields that a policy was told of in at least one row.
-fn told_names(activated: &Activated, resolved: &Resolved<'_>, inputs: &[RowInput]) -> BTreeSet<String> {
+/// The names of the facts and fields that a policy was given in at least one row.
+fn input_names(activated: &Activated, resolved: &Resolved<'_>, inputs: &[RowInput]) -> BTreeSet<String> {
     let query = &resolved.query;
     let needs = |name: &String| activated.about.row_facts.iter().any(|need| need.name == *name);
     let facts = inputs.iter().flat_map(|row| &row.facts);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From rows that were read to records that may leave: reviewed by rules, masked by the host.
+//! Rows of the answer: reviewed by rules, masked by the host.
 
 use std::collections::BTreeMap;
 
 use paasla_core::{Decision, FieldDecision, Query, RowDecision};
 use paasla_register::{Description, MaskContext, Masker, Row, Rows};
 
-use super::answer::{AnswerRecord, Cell};
+use super::answer::{AnswerRow, Cell};
 
 /// Whether a field of a query is seen in full under a decision.
 pub(crate) fn shows_all(
@@ -20,7 +20,7 @@ pub(crate) fn shows_all(
     described.zip(decision).is_some_and(|(field, decision)| field.shows_all(decision.visibility))
 }
 
-/// What masks a record's cells.
+/// What masks a row's cells.
 pub(crate) struct Shaper<'a> {
     pub(crate) description: &'a Description,
     pub(crate) entity: &'a str,
@@ -31,17 +31,17 @@ pub(crate) struct Shaper<'a> {
     /// The groups asked for of which any field may be seen, in the order asked.
     pub(crate) groups: &'a [&'a str],
     pub(crate) decision: &'a Decision,
-    /// Whether a record may be found, by its decision.
+    /// Whether a row may be found, by its decision.
     pub(crate) may_be_found: &'a dyn Fn(&RowDecision) -> bool,
-    /// The place from which on records are beyond the limit.
+    /// The place from which on rows are beyond the limit.
     pub(crate) end: usize,
 }
 
 impl Shaper<'_> {
-    /// The records, each with its groups, by the place of their row; rows that are left out are not in it.
-    pub(crate) fn records(&self, rows: &Rows, decisions: &[RowDecision]) -> BTreeMap<usize, AnswerRecord> {
+    /// The rows of the answer, each with its groups, by the place where they were read; rows that are left out are not in it.
+    pub(crate) fn answer_rows(&self, rows: &Rows, decisions: &[RowDecision]) -> BTreeMap<usize, AnswerRow> {
         let context = MaskContext { client: self.query.client.as_str(), purpose: &self.query.purpose.iri };
-        let mut records: BTreeMap<usize, AnswerRecord> = BTreeMap::new();
+        let mut shaped: BTreeMap<usize, AnswerRow> = BTreeMap::new();
         for (place, (row, settled)) in rows.rows.iter().zip(decisions).enumerate() {
             if !settled.drops.is_empty() {
                 continue;
@@ -49,20 +49,20 @@ impl Shaper<'_> {
             let cells = self.cells(row, settled, &context);
             match (&row.group, row.parent) {
                 (Some(group), Some(parent)) => {
-                    // A row whose record was left out goes with it.
-                    let Some(record) = records.get_mut(&parent) else { continue };
-                    if let Some((_, list)) = record.groups.iter_mut().find(|(name, _)| name == group) {
+                    // A row of a group goes with the row it belongs to.
+                    let Some(parent) = shaped.get_mut(&parent) else { continue };
+                    if let Some((_, list)) = parent.groups.iter_mut().find(|(name, _)| name == group) {
                         list.push(cells);
                     }
                 }
                 _ if place >= self.end || !(self.may_be_found)(settled) => {}
                 _ => {
                     let groups = self.groups.iter().map(|group| ((*group).to_owned(), Vec::new())).collect();
-                    records.insert(place, AnswerRecord { cells, groups });
+                    shaped.insert(place, AnswerRow { cells, groups });
                 }
             }
         }
-        records
+        shaped
     }
 
     fn cells(&self, row: &Row, settled: &RowDecision, context: &MaskContext<'_>) -> Vec<(usize, Cell)> {

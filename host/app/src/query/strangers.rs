@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Refusals of clients without any access right. Each could be a record as large as a request's head, as fast as anybody
-//! sends: so in a minute a few of each member are recorded by themselves, and the others as one record with their number.
+//! Refusals of clients without any access right, rate-limited. Each could be a record as large as a request's head, as
+//! fast as anybody sends: so in a minute a few of each member are recorded by themselves, and the others as one record
+//! with their number.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,21 +13,25 @@ use std::{
 
 use paasla_core::{Outcome, Reason};
 
-use super::{Queries, ask::Caller, entry::Draft};
+use super::{Queries, ask::Caller, draft::Draft};
 use crate::{clock, problem::NoAnswer};
 
 /// How long refusals are counted together.
-const WINDOW: Duration = Duration::from_secs(60);
+const COUNTING_WINDOW: Duration = Duration::from_secs(60);
 
-/// How many refusals of one member are recorded by themselves in that time, and of all such members together.
-const RECORDED: (u32, u32) = (10, 200);
+/// How many refusals of one member are recorded by themselves in that time.
+const MAX_RECORDED_OF_A_MEMBER: u32 = 10;
 
-/// How many members are told apart in that time. Refusals of further ones are counted together.
-const MEMBERS: usize = 1000;
+/// How many are of all such members together.
+const MAX_RECORDED: u32 = 200;
 
-/// The codes of every such refusal, and of a record that stands for several.
-const CODE: &str = "grant.none";
-const COUNTED: &str = "host.refusals-counted";
+/// How many members are counted separately in that time. Refusals of further ones are counted together.
+const MAX_COUNTED_MEMBERS: usize = 1000;
+
+/// The code of every such refusal.
+const REFUSED_CODE: &str = "grant.none";
+/// The code that a record has besides when it stands for several.
+const COUNTED_CODE: &str = "host.refusals-counted";
 
 /// The refusals of the last minute.
 #[derive(Debug, Default)]
@@ -67,26 +72,27 @@ impl Strangers {
         let Count { recorded, members, others, .. } = &mut *count;
         let fresh = || Refused { recorded: 0, counted: 0, last: bare(caller) };
         let member = caller.client.member();
-        let is_told_apart = members.contains_key(member) || members.len() < MEMBERS;
+        let is_told_apart = members.contains_key(member) || members.len() < MAX_COUNTED_MEMBERS;
         let refused = if is_told_apart {
             members.entry(member.to_owned()).or_insert_with(fresh)
         } else {
             others.get_or_insert_with(fresh)
         };
-        if is_told_apart && refused.recorded < RECORDED.0 && *recorded < RECORDED.1 {
+        if is_told_apart && refused.recorded < MAX_RECORDED_OF_A_MEMBER && *recorded < MAX_RECORDED {
             refused.recorded += 1;
             *recorded += 1;
             return Fate::Recorded;
         }
         refused.counted = refused.counted.saturating_add(1);
         refused.last = bare(caller);
-        Fate::Counted(WINDOW.saturating_sub(now.saturating_duration_since(began)))
+        Fate::Counted(COUNTING_WINDOW.saturating_sub(now.saturating_duration_since(began)))
     }
 
     /// What was counted until now, if its time is over. The next refusal begins a new count.
     fn take(&self, now: Instant, is_last: bool) -> Vec<Refused> {
         let mut count = self.lock();
-        let is_over = count.began.is_some_and(|began| now.saturating_duration_since(began) >= WINDOW);
+        let is_over =
+            count.began.is_some_and(|began| now.saturating_duration_since(began) >= COUNTING_WINDOW);
         if !is_over && !is_last {
             return Vec::new();
         }
@@ -139,7 +145,7 @@ impl Queries {
         if let Some((name, version)) = service {
             draft.service_if_known(&active.rulebook, &name, version);
         }
-        let reason = Reason::new("grant", CODE, "The client has no access right.");
+        let reason = Reason::new("grant", REFUSED_CODE, "The client has no access right.");
         let refused = self.refuse(draft, id, &active, BTreeSet::from([reason])).await;
         refused.map_or_else(|none| none, |never: Infallible| match never {})
     }
@@ -151,8 +157,8 @@ impl Queries {
             let id = clock::id().to_string();
             let mut draft = Draft::new(&id, self.active.load().rulebook.generation, &refused.last);
             draft.stands_for(refused.counted);
-            let codes = vec![CODE.to_owned(), COUNTED.to_owned()];
-            let written = self.write(draft.end(Outcome::Refused, 429, codes), &id).await;
+            let codes = vec![REFUSED_CODE.to_owned(), COUNTED_CODE.to_owned()];
+            let written = self.write(draft.end(Outcome::Refused, codes), &id).await;
             if written.is_err() && !is_last {
                 self.strangers.give_back(refused);
             }
@@ -191,11 +197,11 @@ mod tests {
         }
         assert_eq!(strangers.note(&caller("EE/COM/2"), now), Fate::Recorded, "others have their own");
         assert!(strangers.take(now, false).is_empty(), "the minute is not over");
-        let counts = strangers.take(now + WINDOW, false);
+        let counts = strangers.take(now + COUNTING_WINDOW, false);
         let [refused] = counts.as_slice() else { panic!("{counts:?}") };
-        assert_eq!((recorded, refused.counted), (u64::from(RECORDED.0), 1000 - recorded));
+        assert_eq!((recorded, refused.counted), (u64::from(MAX_RECORDED_OF_A_MEMBER), 1000 - recorded));
         assert_eq!(refused.last.message_id, None);
-        assert_eq!(strangers.note(&caller("EE/COM/1"), now + WINDOW), Fate::Recorded);
+        assert_eq!(strangers.note(&caller("EE/COM/1"), now + COUNTING_WINDOW), Fate::Recorded);
     }
 
     #[test]
@@ -205,7 +211,7 @@ mod tests {
         let fates = (0..20_000).map(|n| strangers.note(&caller(&format!("EE/COM/{n}")), now));
         let recorded = fates.filter(|fate| *fate == Fate::Recorded).count();
         assert_eq!(recorded, 200);
-        assert_eq!(strangers.lock().members.len(), MEMBERS);
+        assert_eq!(strangers.lock().members.len(), MAX_COUNTED_MEMBERS);
         let counted: u64 = strangers.take(now, true).iter().map(|refused| refused.counted).sum();
         assert_eq!(counted, 20_000 - 200);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whom a query names, as records keep it: keyed hashes. There are so few personal codes that a plain hash of one
-//! is found by trying them all in a minute; with a secret key it is not.
+//! Hashes of the persons a query names, for audit records. There are so few personal codes that a plain hash of one is
+//! found by trying them all in a minute; with a secret key it is not.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;

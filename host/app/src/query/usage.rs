@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How many persons the holder of an access right is told of: what rules may know of it, and the caps that the access
-//! right and the rules set. The host keeps these itself: persons are set aside before a query reads, and what is not told
-//! is given back. Who has no cap pays nothing for it.
+//! Usage of an access right and its caps: facts for rules, and reservations of persons. The host keeps caps itself:
+//! persons are reserved before a query reads, and what is not disclosed is given back.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +18,7 @@ use crate::problem::{Capped, Opens};
 
 const PREFIX: &str = "usage.client.last-";
 
-/// What a query has set aside.
+/// The persons that a query has reserved.
 #[derive(Debug, Default)]
 pub(crate) struct Reservation {
     /// Since when, if anything is.
@@ -27,7 +26,7 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// Sets aside what the query may tell of, and gives how many records that are at most. Nothing is, unless a cap holds.
+    /// Reserves the persons that the query may disclose, and gives how many rows that are at most. None, unless a cap holds.
     pub(super) async fn make(
         &mut self,
         store: &dyn Store,
@@ -47,7 +46,7 @@ impl Reservation {
             basis: &resolved.usage_basis,
             instant: resolved.query.instant,
             least: u64::from(named).max(1),
-            // Who is named is who is told of.
+            // The persons named are the persons disclosed.
             most: u64::from(if named > 0 { named } else { limit.max(1) }),
             caps: &bounds,
         };
@@ -75,7 +74,7 @@ impl Reservation {
         }
     }
 
-    /// Says how many persons the query tells of; none, and all is given back. Where that cannot be said, what was set aside
+    /// Says how many persons the query discloses; none, and all is given back. Where that cannot be said, what was set aside
     /// stays so until the record is counted, or no record can come any more.
     pub(super) async fn settle(&self, store: &dyn Store, id: &str, persons: u64) {
         if self.since.is_some()
@@ -120,12 +119,12 @@ fn exceeded(window: Window) -> Reason {
     Reason::new("grant", code, message)
 }
 
-/// Why a query would have been refused for a cap that has told of `told` persons since: the codes. For comparisons.
+/// The codes of the caps that would have refused a query, without the `disclosed` persons of its own answer. For comparisons.
 pub(crate) async fn refusals(
     store: &dyn Store,
     resolved: &Resolved<'_>,
     decision: &Decision,
-    told: u64,
+    disclosed: u64,
 ) -> Result<BTreeSet<Reason>, StoreError> {
     let query = &resolved.query;
     let caps = caps(decision, &query.grant.quotas);
@@ -135,7 +134,7 @@ pub(crate) async fn refusals(
     let usage = store.usage(resolved.holder, &resolved.usage_basis, query.instant).await?;
     let least = u64::from(query.subjects.count).max(1);
     let is_in_the_way = |cap: &Cap| {
-        let before = usage.within(cap.window).saturating_sub(told);
+        let before = usage.within(cap.window).saturating_sub(disclosed);
         before.saturating_add(least) > cap.persons.into()
     };
     Ok(caps.into_iter().filter(is_in_the_way).map(|cap| cap.reason).collect())

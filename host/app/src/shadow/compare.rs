@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One query, decided by the rulebook and by the rulebook with a policy in shadow in force.
 //!
-//! Both are run on the same input, after the answer. A query counts as changed when the client would have been told
+//! Both are run on the same input, after the answer. A query counts as changed when the client would have been answered
 //! something else about the data: refused instead of allowed or the other way round, more or less of a field, other
-//! records. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the
+//! rows. Only other reasons for the same are no change. Where rows matter (conditions, reviews) the
 //! register is read for both.
 
 use std::{
@@ -14,14 +14,14 @@ use std::{
 use async_trait::async_trait;
 use paasla_core::{Decision, Field, FieldDecision, Reason, Visibility};
 use paasla_engine::RuleFault;
-use paasla_register::{Plan, ReadError, RecordId, Rows, Source};
+use paasla_register::{Plan, ReadError, RowId, Rows, Source};
 use paasla_store::governance::shadow::{Difference, ShadowOutcome, ShadowSeen};
 
 use super::{Job, Shadow, seen, version};
 use crate::query::access::{Resolved, resolve};
-use crate::query::answer::{Answer, AnswerRow};
+use crate::query::answer::{Answer, GroupRow};
 use crate::query::ask::Ask;
-use crate::query::entry::Draft;
+use crate::query::draft::Draft;
 use crate::query::evaluate::decide;
 use crate::query::usage;
 use crate::{
@@ -29,10 +29,10 @@ use crate::{
     query::Stop,
 };
 
-/// How a query ends: what its client is told of the data.
+/// How a query ends: what is disclosed of the data to its client.
 enum End {
     /// It is answered.
-    Answered(Box<Told>),
+    Answered(Box<AnsweredQuery>),
     /// It is refused; the codes of the reasons.
     Refused(Vec<String>),
     /// A rule breaks; the kind of the fault, and whether it is the rule in shadow.
@@ -42,10 +42,10 @@ enum End {
 }
 
 /// An answer, and how it came about.
-struct Told {
+struct AnsweredQuery {
     decision: Decision,
-    /// The answer and which records are in it; none where the decision says all.
-    answer: Option<(Answer, Vec<RecordId>)>,
+    /// The answer and which rows are in it; none where the decision says all.
+    answer: Option<(Answer, Vec<RowId>)>,
 }
 
 /// The register, read by a thread of the runtime: a thread of low priority must not keep a connection from queries.
@@ -67,7 +67,7 @@ impl Shadow {
     /// What every policy in shadow that is concerned would have done with a query. Where nothing can be said, the query
     /// is counted as missed.
     pub(super) async fn compare(&self, job: Job) -> Vec<ShadowSeen> {
-        let Job { active, query, ask, told } = job;
+        let Job { active, query, ask, disclosed } = job;
         let date = self.queries.description.date_at(ask.caller.instant);
         let resolved =
             date.and_then(|date| resolve(&active, &self.queries.description, &ask, &query.id, date).ok());
@@ -75,17 +75,17 @@ impl Shadow {
             self.queue.miss_all(&active, &query);
             return Vec::new();
         };
-        // As the rules were told then: usage has moved on.
+        // As the rules were given it then: usage has moved on.
         resolved.query = query;
         let rulers = active.rulers(&resolved.query);
         let was = self.decided(&rulers, None, &resolved, &active, &ask);
-        let was = self.capped(was, &resolved, told).await;
+        let was = self.capped(was, &resolved, disclosed).await;
         let mut was_in_rows = None;
         let mut all = Vec::new();
         for shadow in active.shadows().iter().filter(|shadow| shadow.concerns(&resolved.query)) {
             let candidates = shadow.rulers(&resolved.query);
             let would_be = self.decided(&candidates, Some(shadow), &resolved, &active, &ask);
-            let mut would_be = self.capped(would_be, &resolved, told).await;
+            let mut would_be = self.capped(would_be, &resolved, disclosed).await;
             let mut was = &was;
             if in_rows(was, &would_be) {
                 if matches!(was, End::Answered(_)) {
@@ -107,7 +107,7 @@ impl Shadow {
     }
 
     /// What is different for the client; none where nobody knows. Who is refused and who gets no answer because a rule
-    /// breaks are told the same of the data: nothing.
+    /// breaks learn the same of the data: nothing.
     fn difference(&self, resolved: &Resolved<'_>, was: &End, would_be: &End) -> Option<ShadowOutcome> {
         let refused =
             |codes: &[String]| outcome(vec![whole("refused", "allowed", "refused", codes.to_vec())]);
@@ -117,7 +117,9 @@ impl Shadow {
             (was, End::Broken(kind, true)) => {
                 ShadowOutcome::Fault { kind: kind.clone(), changed: matches!(was, End::Answered(_)) }
             }
-            (End::Answered(was), End::Answered(would_be)) => outcome(self.told(resolved, was, would_be)),
+            (End::Answered(was), End::Answered(would_be)) => {
+                outcome(self.differences(resolved, was, would_be))
+            }
             (End::Answered(_), End::Refused(codes)) => refused(codes),
             (End::Answered(_), End::Broken(..)) => refused(&[]),
             (End::Refused(codes), End::Answered(_)) => allowed("refused", codes),
@@ -126,7 +128,7 @@ impl Shadow {
         })
     }
 
-    /// How it ends as far as it can be told before the register is read.
+    /// How it ends as far as is known before the register is read.
     fn decided(
         &self,
         rulers: &[Ruler<'_>],
@@ -140,16 +142,16 @@ impl Shadow {
             Ok(decision) if !decision.is_allowed() => End::Refused(codes(&decision.refusals)),
             Ok(decision) => match self.queries.nothing_to_show(resolved, &decision) {
                 Some(reasons) => End::Refused(codes(&reasons)),
-                None => End::Answered(Box::new(Told { decision, answer: None })),
+                None => End::Answered(Box::new(AnsweredQuery { decision, answer: None })),
             },
             Err(stop) => stopped(stop, shadow),
         }
     }
 
-    /// How it ends under the caps that hold then: by what is counted now, without what this query's answer told.
-    async fn capped(&self, end: End, resolved: &Resolved<'_>, told: u64) -> End {
+    /// How it ends under the caps that hold then: by what is counted now, without what this query's answer disclosed.
+    async fn capped(&self, end: End, resolved: &Resolved<'_>, disclosed: u64) -> End {
         let End::Answered(answered) = &end else { return end };
-        match usage::refusals(&*self.store, resolved, &answered.decision, told).await {
+        match usage::refusals(&*self.store, resolved, &answered.decision, disclosed).await {
             Ok(reasons) if reasons.is_empty() => end,
             Ok(reasons) => End::Refused(codes(&reasons)),
             Err(_) => End::Unknown,
@@ -170,18 +172,23 @@ impl Shadow {
         match self.queries.decide_and_read(rulers, resolved, &mut draft, &source, None).await {
             Ok((decision, reviewed)) => {
                 let answer = Some(self.queries.disclose(resolved, active, &decision, &reviewed));
-                End::Answered(Box::new(Told { decision, answer }))
+                End::Answered(Box::new(AnsweredQuery { decision, answer }))
             }
             Err(stop) => stopped(stop, shadow),
         }
     }
 
-    fn told(&self, resolved: &Resolved<'_>, was: &Told, would_be: &Told) -> Vec<Difference> {
+    fn differences(
+        &self,
+        resolved: &Resolved<'_>,
+        was: &AnsweredQuery,
+        would_be: &AnsweredQuery,
+    ) -> Vec<Difference> {
         let mut found = self.fields(resolved, &was.decision, &would_be.decision);
         found.extend(obligations(&was.decision, &would_be.decision));
         if let (Some(was), Some(would_be)) = (&was.answer, &would_be.answer) {
             let mut in_rows = rows(was, would_be);
-            // What differs in every row is told already.
+            // What differs in every row is reported already.
             in_rows.retain(|one| !found.iter().any(|all| (&all.kind, &all.field) == (&one.kind, &one.field)));
             found.extend(in_rows);
         }
@@ -198,8 +205,8 @@ impl Shadow {
                 let seen = |own: Visibility| {
                     self.queries.description.effective(entity, &field.name, own).unwrap_or(own)
                 };
-                let told = seen_of(&field.name, seen(was.visibility), seen(would_be.visibility))?;
-                Some(with_reasons(told, &codes(&was.reasons), &codes(&would_be.reasons)))
+                let difference = seen_of(&field.name, seen(was.visibility), seen(would_be.visibility))?;
+                Some(with_reasons(difference, &codes(&was.reasons), &codes(&would_be.reasons)))
             };
         asked.filter_map(one).collect()
     }
@@ -215,7 +222,7 @@ fn stopped(stop: Stop<'_>, shadow: Option<&ShadowPolicy>) -> End {
         Stop::Refused(_, reasons) => End::Refused(codes(&reasons)),
         Stop::Capped(_, capped) => End::Refused(codes(&capped.reasons)),
         // The host had no sandbox, or no register: that says nothing of the rules.
-        Stop::Faulted(..) | Stop::Failed(_) | Stop::Invalid(..) => End::Unknown,
+        Stop::Faulted(..) | Stop::Failed(_) | Stop::Invalid(_) | Stop::NotFound(_) => End::Unknown,
     }
 }
 
@@ -224,17 +231,15 @@ fn codes(reasons: &BTreeSet<Reason>) -> Vec<String> {
     codes.into_iter().cloned().collect()
 }
 
-/// Whether rows must be looked at to know what would be told. A review may break, so that nothing is told at all.
+/// Whether rows must be read to know what would be disclosed. A review may break, so that nothing is disclosed at all.
 fn in_rows(was: &End, would_be: &End) -> bool {
-    let reviewed = |told: &Told| !told.decision.reviewers.is_empty();
+    let reviewed = |one: &AnsweredQuery| !one.decision.reviewers.is_empty();
     match (was, would_be) {
         (End::Answered(was), End::Answered(would_be)) => {
-            let matters = |told: &Told| !told.decision.conditions.is_empty() || reviewed(told);
-            matters(was)
-                || matters(would_be)
-                || was.decision.record_limit() != would_be.decision.record_limit()
+            let matters = |one: &AnsweredQuery| !one.decision.conditions.is_empty() || reviewed(one);
+            matters(was) || matters(would_be) || was.decision.row_limit() != would_be.decision.row_limit()
         }
-        (End::Answered(told), _) | (_, End::Answered(told)) => reviewed(told),
+        (End::Answered(one), _) | (_, End::Answered(one)) => reviewed(one),
         _ => false,
     }
 }
@@ -281,47 +286,44 @@ fn obligations(was: &Decision, would_be: &Decision) -> Vec<Difference> {
     changed.then(|| whole("obligations", &count(was), &count(would_be), Vec::new())).into_iter().collect()
 }
 
-/// Records that would be there or not, and fields of which something else would be seen in some rows.
-fn rows(
-    (was, were_ids): &(Answer, Vec<RecordId>),
-    (would_be, ids): &(Answer, Vec<RecordId>),
-) -> Vec<Difference> {
-    let before: HashMap<_, _> = were_ids.iter().zip(&was.records).collect();
-    let after: HashMap<_, _> = ids.iter().zip(&would_be.records).collect();
+/// Rows that would be there or not, and fields of which something else would be seen in some of them.
+fn rows((was, were_ids): &(Answer, Vec<RowId>), (would_be, ids): &(Answer, Vec<RowId>)) -> Vec<Difference> {
+    let before: HashMap<_, _> = were_ids.iter().zip(&was.rows).collect();
+    let after: HashMap<_, _> = ids.iter().zip(&would_be.rows).collect();
     let mut other = was.more != would_be.more || after.keys().any(|id| !before.contains_key(id));
     let mut found: BTreeMap<(usize, String), Difference> = BTreeMap::new();
-    let mut note = |was_row: &AnswerRow, row: &AnswerRow| {
+    let mut note = |was_row: &GroupRow, row: &GroupRow| {
         for (place, difference) in cells((was, was_row), (would_be, row)) {
             found.entry((place, difference.kind.clone())).or_insert(difference);
         }
     };
-    for (id, was_record) in &before {
-        let Some(record) = after.get(id) else {
+    for (id, before_row) in &before {
+        let Some(after_row) = after.get(id) else {
             other = true;
             continue;
         };
-        note(&was_record.cells, &record.cells);
-        for (group, were) in &was_record.groups {
-            // A group of which nothing may be seen is told by its fields.
-            let Some((_, are)) = record.groups.iter().find(|(name, _)| name == group) else { continue };
+        note(&before_row.cells, &after_row.cells);
+        for (group, were) in &before_row.groups {
+            // A group of which nothing may be seen is compared by its fields.
+            let Some((_, are)) = after_row.groups.iter().find(|(name, _)| name == group) else { continue };
             other |= were.len() != are.len();
             if were.len() == are.len() {
                 were.iter().zip(are).for_each(|(was_row, row)| note(was_row, row));
             }
         }
     }
-    let told = |answer: &Answer| {
-        let groups = answer.records.iter().flat_map(|record| &record.groups).map(|(_, rows)| rows.len());
+    let summary = |answer: &Answer| {
+        let groups = answer.rows.iter().flat_map(|row| &row.groups).map(|(_, rows)| rows.len());
         let more = if answer.more { " and more" } else { "" };
-        format!("{} records, {} rows of groups{more}", answer.records.len(), groups.sum::<usize>())
+        format!("{} records, {} rows of groups{more}", answer.rows.len(), groups.sum::<usize>())
     };
-    let other = other.then(|| whole("rows", &told(was), &told(would_be), Vec::new()));
+    let other = other.then(|| whole("rows", &summary(was), &summary(would_be), Vec::new()));
     found.into_values().chain(other).collect()
 }
 
 fn cells(
-    (was, was_row): (&Answer, &AnswerRow),
-    (would_be, row): (&Answer, &AnswerRow),
+    (was, was_row): (&Answer, &GroupRow),
+    (would_be, row): (&Answer, &GroupRow),
 ) -> Vec<(usize, Difference)> {
     let places: BTreeSet<usize> = was_row.iter().chain(row).map(|(place, _)| *place).collect();
     let one = |place: usize| {
@@ -339,7 +341,7 @@ struct Seen {
     codes: Vec<String>,
 }
 
-fn seen_in(answer: &Answer, row: &AnswerRow, place: usize) -> Seen {
+fn seen_in(answer: &Answer, row: &GroupRow, place: usize) -> Seen {
     let cell = row.iter().find(|(own, _)| *own == place).map(|(_, cell)| cell);
     let narrowed = cell.and_then(|cell| cell.narrowed.as_ref());
     let decision = narrowed.or_else(|| answer.fields.get(place).map(|field| &field.decision));

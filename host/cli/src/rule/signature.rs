@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use paasla_app::governance::vouch::signed_text;
+use paasla_app::governance::signatures::signed_text;
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What differs between two rulebooks, object by object, and which of it loosens: lets more be seen, by more, or for
+//! The difference of two rulebooks, object by object, and which of it loosens: lets more be seen, by more, or for
 //! longer.
 //!
 //! Whatever is not known to tighten loosens: what loosens needs two people, and a doubt must not spare the second.
@@ -267,12 +267,12 @@ fn is_subset(new: &[String], old: &[String]) -> bool {
 }
 
 fn service_tightens(old: &Service, new: &Service) -> bool {
-    let Service { name, version, title: _, entity, keys, fields, max_subjects, max_records, purposes } = new;
+    let Service { name, version, title: _, entity, keys, fields, max_subjects, max_rows, purposes } = new;
     (name, version, entity) == (&old.name, &old.version, &old.entity)
         && is_subset(keys, &old.keys)
         && is_subset(fields, &old.fields)
         && *max_subjects <= old.max_subjects
-        && *max_records <= old.max_records
+        && *max_rows <= old.max_rows
         && is_subset(purposes, &old.purposes)
         && purposes.is_empty() == old.purposes.is_empty()
 }
@@ -288,7 +288,7 @@ fn grant_tightens(old: &Grant, new: &Grant) -> bool {
         valid_from,
         valid_until,
         quotas,
-        // Rules are told of these two, and nobody knows what they make of it.
+        // Rules are given these two, and nobody knows what they make of it.
         reference,
         attributes,
         may_hide,

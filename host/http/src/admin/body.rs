@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Bodies of this door: JSON without a member twice, read into what is wanted, with every member that is wrong at its
-//! place (a JSON pointer, RFC 6901).
+//! Bodies of the admin door: JSON without duplicate members, read into a type, with every wrong member at its JSON
+//! pointer (RFC 6901).
 
 use std::time::Duration;
 
@@ -14,22 +14,25 @@ use crate::{
     body,
     strict_json::{self, Tree},
 };
-use paasla_app::{governance::refusal::Refusal, problem::Problem};
+use paasla_app::{
+    governance::refusal::{Refusal, RefusalKind},
+    problem::Problem,
+};
 
 /// How long the whole of a body may take to arrive.
-const DEADLINE: Duration = Duration::from_secs(60);
+const BODY_DEADLINE: Duration = Duration::from_secs(60);
 
 /// How deep a body may be nested: settings are as deep as their rule wants, and serde_json reads no deeper.
-const DEPTH: usize = 127;
+const MAX_DEPTH: usize = 127;
 
 /// The largest body that holds no component, in bytes.
-const SMALL: usize = 1 << 20;
+const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// How many problems of one body are told.
-const TOLD: usize = 20;
+/// How many problems of one body are listed.
+const MAX_PROBLEMS: usize = 20;
 
 /// How many members of one body may be `null` for being left out: more than there are that may be left out.
-const NULLS: usize = 100;
+const MAX_NULL_MEMBERS: usize = 100;
 
 /// A body that holds nothing but the reason.
 #[derive(Debug, Deserialize)]
@@ -41,25 +44,25 @@ pub(super) struct Why {
 
 /// Reads a body without a component.
 pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Answer<T> {
-    read_up_to(body, SMALL).await
+    read_up_to(body, MAX_BODY_BYTES).await
 }
 
 /// Reads a body of so many bytes at most.
 pub(super) async fn read_up_to<T: DeserializeOwned>(body: Body, limit: usize) -> Answer<T> {
-    let bytes = body::collect(body, limit, DEADLINE)
+    let bytes = body::collect(body, limit, BODY_DEADLINE)
         .await
-        .map_err(|(status, problem)| Failed(Refusal { status, problems: vec![problem] }))?;
-    parse(&bytes).map_err(|problems| Failed(Refusal { status: 422, problems }))
+        .map_err(|(status, problem)| Failed { status, problems: vec![problem] })?;
+    parse(&bytes).map_err(|problems| Refusal { kind: RefusalKind::Invalid, problems }.into())
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem>> {
-    let tree = strict_json::parse(bytes, DEPTH).map_err(|problem| vec![problem])?;
+    let tree = strict_json::parse(bytes, MAX_DEPTH).map_err(|problem| vec![problem])?;
     if !matches!(tree, Tree::Object(_)) {
         let message = format!("the body must be a JSON object, and is {}", tree.kind());
         return Err(vec![Problem::new("body_invalid", "", message)]);
     }
     // serde takes the last of two members with one name where it reads into a map.
-    let twice = strict_json::duplicates(&tree).into_iter().take(TOLD).map(|place| {
+    let twice = strict_json::duplicates(&tree).into_iter().take(MAX_PROBLEMS).map(|place| {
         Problem::new("member_duplicate", place, "the object has a member of this name already; give it once")
     });
     let twice: Vec<Problem> = twice.collect();
@@ -78,7 +81,7 @@ fn all_that_is_wrong<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem
         .map_err(|_| vec![Problem::new("body_invalid", "", "the body is no JSON that can be read")])?;
     let mut problems: Vec<Problem> = Vec::new();
     let mut nulls = 0_usize;
-    while problems.len() < TOLD {
+    while problems.len() < MAX_PROBLEMS {
         let error = match serde_path_to_error::deserialize::<_, T>(&json) {
             Ok(read) if problems.is_empty() => return Ok(read),
             Ok(_) => break,
@@ -87,11 +90,11 @@ fn all_that_is_wrong<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Problem
         let parent = pointer(error.path());
         let message = error.inner().to_string();
         let is_unknown = message.starts_with("unknown field");
-        if nulls < NULLS && !is_unknown && leave_out(&mut json, &parent) {
+        if nulls < MAX_NULL_MEMBERS && !is_unknown && leave_out(&mut json, &parent) {
             nulls += 1;
             continue;
         }
-        // What is missing is told in the sentence only.
+        // What is missing stands only in the sentence.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
         let missing = missing.map(|(name, _)| member(&parent, name));
         let is_missing = missing.is_some();

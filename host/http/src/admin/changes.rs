@@ -9,8 +9,8 @@ use paasla_store::governance::change::Change;
 use super::{Answer, json::Json, parameters::Parameters};
 use paasla_app::governance::{Governance, actor::Actor};
 
-/// How many are listed unless told otherwise.
-const USUAL: u32 = 100;
+/// How many changes are listed where `limit` is not given.
+const DEFAULT_LIMIT: u32 = 100;
 
 /// `?target=NAME&before=ID&limit=N`, all optional.
 pub(super) async fn list(
@@ -19,6 +19,6 @@ pub(super) async fn list(
     Extension(parameters): Extension<Parameters>,
 ) -> Answer<Json<Vec<Change>>> {
     let before = parameters.parsed("before", "the id of a change")?;
-    let limit = parameters.limit(USUAL)?;
+    let limit = parameters.limit(DEFAULT_LIMIT)?;
     Ok(Json(governance.changes(&actor, parameters.text("target"), before, limit).await?))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who is let in: the holder of a good token with one of the route's roles, when there is a place for what they do. All of
-//! that before anything of the body is read.
+//! Authentication and authorisation of the admin door: a good token with one of the route's roles, and a permit for what
+//! it does. All of that before anything of the body is read.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use axum::{
 use paasla_app::governance::{
     Governance,
     actor::{Actor, NobodyKnown},
+    admission::Permit,
     refusal::Refusal,
-    shares::Place,
 };
 use paasla_store::governance::token::Role;
 
@@ -33,7 +33,7 @@ pub(super) struct Guard {
     pub(super) kind: Kind,
 }
 
-/// Lets a request in, with its [`Actor`] and its [`Parameters`] among the extensions, and its [`Place`] if it changes
+/// Lets a request in, with its [`Actor`] and its [`Parameters`] among the extensions, and its [`Permit`] if it changes
 /// something.
 pub(super) async fn let_in(
     State(guard): State<Guard>,
@@ -44,7 +44,7 @@ pub(super) async fn let_in(
     let target = params.ok().and_then(|params| params.iter().next().map(|(_, value)| value.to_owned()));
     let (query, headers) = (request.uri().query(), request.headers());
     let admitted = admit(&guard, query, headers, target.unwrap_or_default()).await;
-    let (actor, parameters, place) = match admitted {
+    let (actor, parameters, permit) = match admitted {
         Ok(admitted) => admitted,
         Err(mut response) => {
             // The body was not read, so the connection is of no further use: a client should know.
@@ -54,11 +54,11 @@ pub(super) async fn let_in(
     };
     request.extensions_mut().insert(actor);
     request.extensions_mut().insert(parameters);
-    if let Some(place) = place.clone() {
-        request.extensions_mut().insert(place);
+    if let Some(permit) = permit.clone() {
+        request.extensions_mut().insert(permit);
     }
     let response = next.run(request).await;
-    drop(place);
+    drop(permit);
     as_problem(response)
 }
 
@@ -72,24 +72,24 @@ fn as_problem(response: Response) -> Response {
     }
     if status.is_server_error() {
         tracing::error!(status = status.as_u16(), "a request of the admin door did not reach its handler");
-        return Failed(Refusal::internal()).into_response();
+        return Failed::from(Refusal::internal()).into_response();
     }
-    Failed(Refusal::invalid("url_invalid", "url", "a part of the address is not what stands there"))
+    Failed::from(Refusal::invalid("url_invalid", "url", "a part of the address is not what stands there"))
         .into_response()
 }
 
-/// Who it is and what the query string says, with a place; or why nobody is let in.
+/// Who it is and what the query string says, with a permit; or why nobody is let in.
 async fn admit(
     guard: &Guard,
     query: Option<&str>,
     headers: &HeaderMap,
     target: String,
-) -> Result<(Actor, Parameters, Option<Place>), Response> {
+) -> Result<(Actor, Parameters, Option<Permit>), Response> {
     let Some(token) = bearer(headers) else {
         let detail = "this needs a token: send it as `Authorization: Bearer <token>`";
         return Err(nobody("token_missing", detail, "Bearer"));
     };
-    let failed = |refusal| Failed(refusal).into_response();
+    let failed = |refusal: Refusal| Failed::from(refusal).into_response();
     let actor = match guard.governance.actor(token).await {
         Ok(Ok(actor)) => actor,
         Ok(Err(why)) => return Err(unknown(why)),
@@ -99,12 +99,12 @@ async fn admit(
         return Err(failed(guard.governance.refuse_role(&actor, guard.action, &target, guard.roles).await));
     }
     let parameters = Parameters::read(query, guard.parameters).map_err(failed)?;
-    let place = match guard.kind {
+    let permit = match guard.kind {
         Kind::Read => None,
-        Kind::Act => Some(guard.governance.act_place(&actor).await.map_err(failed)?),
-        Kind::Upload => Some(guard.governance.upload_place(&actor).await.map_err(failed)?),
+        Kind::Act => Some(guard.governance.act_permit(&actor).await.map_err(failed)?),
+        Kind::Upload => Some(guard.governance.upload_permit(&actor).await.map_err(failed)?),
     };
-    Ok((actor, parameters, place))
+    Ok((actor, parameters, permit))
 }
 
 /// The token of a request (RFC 6750, 2.1).
@@ -146,7 +146,7 @@ mod tests {
             .route("/number/{n}", get(|Path(_): Path<u32>| async {}))
             .route("/pair/{a}/{b}", get(|Path(_): Path<(String, u8)>| async {}))
             .route("/extension", get(|Extension(_): Extension<u128>| async {}))
-            .route("/told", get(|| async { Failed(Refusal::not_found("policy", "x")).into_response() }))
+            .route("/told", get(|| async { Failed::from(Refusal::not_found("policy", "x")).into_response() }))
             .layer(middleware::map_response(|response: Response| async { as_problem(response) }));
         for (path, status, code) in [
             ("/number/marked", 422, "url_invalid"),

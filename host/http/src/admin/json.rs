@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! JSON as this door sends it: instants, which are milliseconds inside the host, are RFC 3339 in UTC.
+//! JSON of the admin door: instants, which are milliseconds inside the host, are RFC 3339 in UTC.
 
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ pub(super) struct Json<T>(pub(super) T);
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         let Ok(mut value) = serde_json::to_value(self.0) else {
-            return Failed(Refusal::internal()).into_response();
+            return Failed::from(Refusal::internal()).into_response();
         };
         render(&mut value);
         axum::Json(value).into_response()

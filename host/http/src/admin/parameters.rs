@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The query string of a request to this door. It is read in one place, before any handler: what a route does not know,
-//! and what stands twice, is an error everywhere.
+//! Query strings of the admin door. They are read before any handler: a parameter that a route does not know, and one
+//! that stands twice, is an error everywhere.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -8,7 +8,7 @@ use paasla_app::governance::refusal::Refusal;
 use percent_encoding::percent_decode_str;
 
 /// How many of a list one answer holds at most.
-const MOST: u32 = 1_000;
+const MAX_LIMIT: u32 = 1_000;
 
 /// What stands in a query string, each name once.
 #[derive(Debug, Clone, Default)]
@@ -50,11 +50,11 @@ impl Parameters {
         self.text(name).map(|text| text.parse().map_err(|_| wrong(name, what))).transpose()
     }
 
-    /// How many are asked for: so many unless told otherwise.
+    /// The value of `limit`, or the default.
     pub(super) fn limit(&self, usual: u32) -> Result<u32, Refusal> {
         let what = "a whole number from 1 to 1,000";
         let limit = self.parsed("limit", what)?.unwrap_or(usual);
-        if (1..=MOST).contains(&limit) { Ok(limit) } else { Err(wrong("limit", what)) }
+        if (1..=MAX_LIMIT).contains(&limit) { Ok(limit) } else { Err(wrong("limit", what)) }
     }
 }
 
@@ -69,6 +69,8 @@ fn decoded(text: &str) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
+    use paasla_app::governance::refusal::RefusalKind;
+
     use super::*;
 
     const KNOWN: [&str; 2] = ["limit", "before"];
@@ -76,8 +78,8 @@ mod tests {
     fn message(query: &str) -> String {
         let refusal = Parameters::read(Some(query), &KNOWN).unwrap_err();
         assert_eq!(
-            (refusal.status, refusal.problems.len(), refusal.problems[0].code),
-            (422, 1, "query_string")
+            (refusal.kind, refusal.problems.len(), refusal.problems[0].code),
+            (RefusalKind::Invalid, 1, "query_string")
         );
         refusal.problems[0].message.clone()
     }
@@ -108,7 +110,7 @@ mod tests {
         for wrong in
             ["limit=1001", "limit=5000", "limit=0", "limit=-1", "limit=", "limit=x", "limit=99999999999"]
         {
-            assert_eq!(read(wrong).limit(5).unwrap_err().status, 422, "{wrong}");
+            assert_eq!(read(wrong).limit(5).unwrap_err().kind, RefusalKind::Invalid, "{wrong}");
         }
     }
 }

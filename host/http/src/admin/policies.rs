@@ -27,18 +27,18 @@ use paasla_app::governance::{
     Governance,
     actor::Actor,
     differences::ShadowSummary,
+    lifecycle::{Step, StepOptions},
     policies::NewPolicy,
     proposals::How,
     refusal::Refusal,
-    steps::{Step, StepOptions},
     view::PolicyView,
 };
 
-/// How many queries a summary lists unless told otherwise.
-const USUAL: u32 = 20;
+/// How many queries a summary lists where `limit` is not given.
+const DEFAULT_LIMIT: u32 = 20;
 
 /// `?before=RECORD&limit=N`, both optional.
-pub(super) const PAGE: &[&str] = &["before", "limit"];
+pub(super) const PAGE_PARAMETERS: &[&str] = &["before", "limit"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,7 +114,7 @@ pub(super) async fn diff_of_version(
     summary(&governance, &actor, &name, Some(version), &parameters).await
 }
 
-/// Which of the queries that would have been decided otherwise are listed, in [`PAGE`].
+/// Which of the queries that would have been decided otherwise are listed, in [`PAGE_PARAMETERS`].
 async fn summary(
     governance: &Governance,
     actor: &Actor,
@@ -128,7 +128,7 @@ async fn summary(
     if before.is_some_and(|id| !is_id(id)) {
         return Err(wrong("before", "the id of a record").into());
     }
-    let limit = parameters.limit(USUAL)?;
+    let limit = parameters.limit(DEFAULT_LIMIT)?;
     let summary = governance.shadow_summary(actor, name, version, before, limit).await?;
     summary.map(Json).ok_or_else(|| not_found("policy", name))
 }

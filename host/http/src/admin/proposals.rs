@@ -31,7 +31,7 @@ use paasla_app::governance::{
 pub(super) fn answer(outcome: Outcome, done: impl FnOnce(&Done) -> Value) -> Response {
     match outcome {
         Outcome::DryRun { effect, second_person } => {
-            Json(json!({ "dryRun": true, "secondPerson": second_person, "effect": told(&effect) }))
+            Json(json!({ "dryRun": true, "secondPerson": second_person, "effect": effect_view(&effect) }))
                 .into_response()
         }
         Outcome::Proposed(proposal) => {
@@ -40,7 +40,7 @@ pub(super) fn answer(outcome: Outcome, done: impl FnOnce(&Done) -> Value) -> Res
         Outcome::Done(act) => {
             let mut json = done(&act);
             if let Value::Object(members) = &mut json {
-                members.insert("effect".to_owned(), told(&act.effect));
+                members.insert("effect".to_owned(), effect_view(&act.effect));
                 members.extend(act.unconfirmed.map(|id| ("unconfirmed".to_owned(), id.into())));
             }
             Json(json).into_response()
@@ -116,12 +116,12 @@ fn view(proposal: &Proposal) -> Value {
         "at": instant(proposal.at),
         "reason": proposal.reason,
         "base": proposal.base,
-        "effect": told(&proposal.effect),
+        "effect": effect_view(&proposal.effect),
         "decided": decided,
     })
 }
 
-fn told(effect: &Effect) -> Value {
+fn effect_view(effect: &Effect) -> Value {
     let mut json = json!(effect);
     if let Some(members) = json.as_object_mut() {
         members.insert("loosens".to_owned(), effect.loosens().into());

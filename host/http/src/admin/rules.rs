@@ -22,9 +22,9 @@ use super::{
 use paasla_app::governance::{
     Governance,
     actor::Actor,
+    admission::Permit,
     refusal::Refusal,
     rules::{NewRule, NewSignature, RuleView},
-    shares::Place,
 };
 
 #[derive(Deserialize)]
@@ -68,7 +68,7 @@ pub(super) async fn component(
 pub(super) async fn upload(
     State(governance): State<Arc<Governance>>,
     Extension(actor): Extension<Actor>,
-    Extension(place): Extension<Place>,
+    Extension(permit): Extension<Permit>,
     body: Body,
 ) -> Answer<(StatusCode, Json<RuleView>)> {
     let Upload { component, cases, signatures, reason } = read_up_to(body, governance.upload_bytes()).await?;
@@ -80,7 +80,7 @@ pub(super) async fn upload(
         )
     })?;
     let new = NewRule { component, cases, signatures };
-    let (view, is_new) = governance.upload(&actor, place, new, &reason).await?;
+    let (view, is_new) = governance.upload(&actor, permit, new, &reason).await?;
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(view)))
 }
 

@@ -14,14 +14,18 @@ use serde_json::{Map, Value, json};
 
 use super::{
     SERVICE,
-    query::PERSONS,
+    query::MAX_PERSONS,
     words::{PARTS, Part, Wire, Word},
 };
-use crate::{problem::Document, router::Doors};
-use paasla_app::{
-    Gatehouse,
-    openapi::common::{self, Head, reference},
+use crate::{
+    openapi::{
+        common::{self, Head, reference},
+        value::About,
+    },
+    problem::Document,
+    router::Doors,
 };
+use paasla_app::{CatalogueEntry, Gatehouse};
 
 const TEXT: &str = "Data of persons by their codes, as today's clients of the population register ask for them. Queries \
     come through an X-Road security server, which says who asks (`X-Road-Client`): a message holds no other credentials. \
@@ -39,7 +43,7 @@ pub(crate) async fn description(State(doors): State<Arc<Doors>>) -> Response {
 
 /// None when the service behind this door is not there.
 fn describe(gate: &dyn Gatehouse) -> Option<Value> {
-    let publisher = gate.publisher(SERVICE)?;
+    let entry = gate.catalogue_entry(SERVICE)?;
     let operation = json!({ "post": {
         "operationId": SERVICE,
         "summary": "Isikute andmed / Data of persons",
@@ -60,8 +64,8 @@ fn describe(gate: &dyn Gatehouse) -> Option<Value> {
     };
     let mut schemas = common::schemas();
     schemas.extend(query());
-    schemas.extend(answer(gate));
-    Some(common::document(&publisher, head, paths, schemas))
+    schemas.extend(answer(&entry));
+    Some(common::document(&entry.register, head, paths, schemas))
 }
 
 fn query() -> Map<String, Value> {
@@ -92,7 +96,7 @@ fn query() -> Map<String, Value> {
                 "type": "array",
                 "description": "Isikukoodid / Personal codes",
                 "minItems": 1,
-                "maxItems": PERSONS,
+                "maxItems": MAX_PERSONS,
                 "items": code,
             },
             "andmevaljad": reference("Andmevaljad"),
@@ -101,10 +105,10 @@ fn query() -> Map<String, Value> {
     [("IsikudQuery".to_owned(), query), ("Andmevaljad".to_owned(), fields)].into_iter().collect()
 }
 
-fn answer(gate: &dyn Gatehouse) -> Map<String, Value> {
+fn answer(entry: &CatalogueEntry) -> Map<String, Value> {
     let mut schemas = Map::new();
     let members = |part: &Part| -> Map<String, Value> {
-        part.words.iter().map(|word| (word.answered(), value(gate, word))).collect()
+        part.words.iter().map(|word| (word.answered(), value(entry, word))).collect()
     };
     let mut person = Map::new();
     for part in &PARTS {
@@ -135,7 +139,7 @@ fn answer(gate: &dyn Gatehouse) -> Map<String, Value> {
     });
     let person =
         json!({ "type": "object", "title": "A person", "additionalProperties": false, "properties": person });
-    let persons = json!({ "type": "array", "maxItems": PERSONS, "items": reference("Isik") });
+    let persons = json!({ "type": "array", "maxItems": MAX_PERSONS, "items": reference("Isik") });
     schemas.extend(
         [("Element", coded), ("Riik", country), ("Isik", person), ("Isikud", persons)]
             .map(|(name, schema)| (name.to_owned(), schema)),
@@ -143,7 +147,7 @@ fn answer(gate: &dyn Gatehouse) -> Map<String, Value> {
     schemas
 }
 
-fn value(gate: &dyn Gatehouse, word: &Word) -> Value {
+fn value(entry: &CatalogueEntry, word: &Word) -> Value {
     let mut schema = match word.kind {
         Wire::Code | Wire::Text => json!({ "type": "string" }),
         Wire::Truth => json!({ "type": "boolean" }),
@@ -153,9 +157,11 @@ fn value(gate: &dyn Gatehouse, word: &Word) -> Value {
         Wire::Coded => reference("Element"),
         Wire::Country => reference("Riik"),
     };
-    if let (Some(members), Some(about)) = (schema.as_object_mut(), gate.about(SERVICE, word.field)) {
-        members.insert("title".to_owned(), about.title.into());
-        members.insert("description".to_owned(), about.text.into());
+    let field = entry.register.field(&entry.newest.entity, word.field);
+    if let (Some(members), Some(field)) = (schema.as_object_mut(), field) {
+        let about = About::of(field, &entry.register);
+        members.insert("title".to_owned(), about.title(word.field).into());
+        members.insert("description".to_owned(), about.text().into());
     }
     schema
 }

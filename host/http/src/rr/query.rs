@@ -22,11 +22,11 @@ use paasla_app::{
 };
 
 /// How many persons one request may name: the register's own limit.
-pub(super) const PERSONS: usize = 20;
+pub(super) const MAX_PERSONS: usize = 20;
 /// How many names one list of fields may hold; each counts once.
-const NAMES: usize = 200;
+const MAX_NAMES: usize = 200;
 /// The longest text anywhere in a request.
-const LONGEST: usize = 100;
+const MAX_TEXT_CHARACTERS: usize = 100;
 
 /// Clients of this door state a purpose in a header, or nowhere.
 const PLACES: Places =
@@ -72,10 +72,10 @@ pub(super) fn ask(
 fn codes(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Vec<Stated> {
     let mut seen = HashSet::new();
     let mut codes = Vec::new();
-    let items = shape::list(tree, place, 1, PERSONS, problems).unwrap_or_default();
+    let items = shape::list(tree, place, 1, MAX_PERSONS, problems).unwrap_or_default();
     for (index, item) in items.iter().enumerate() {
         let place = format!("{place}/{index}");
-        if let Some(code) = shape::text(item, &place, LONGEST, problems)
+        if let Some(code) = shape::text(item, &place, MAX_TEXT_CHARACTERS, problems)
             && seen.insert(code)
         {
             codes.push(Stated { text: code.to_owned(), place: place.into() });
@@ -91,7 +91,7 @@ fn select(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Option<Vec<S
     let (mut seen, mut named) = (HashSet::new(), false);
     for part in &PARTS {
         let Some((tree, place)) = members.optional(part.wire) else { continue };
-        let items = shape::list(tree, &place, 0, NAMES, problems);
+        let items = shape::list(tree, &place, 0, MAX_NAMES, problems);
         named |= items.is_none_or(|items| !items.is_empty());
         for (index, item) in items.unwrap_or_default().iter().enumerate() {
             let stated = field(part, item, format!("{place}/{index}"), problems);
@@ -105,7 +105,7 @@ fn select(tree: &Tree<'_>, place: &str, problems: &mut Problems) -> Option<Vec<S
 }
 
 fn field(part: &Part, item: &Tree<'_>, place: String, problems: &mut Problems) -> Option<Stated> {
-    let name = shape::text(item, &place, LONGEST, problems)?;
+    let name = shape::text(item, &place, MAX_TEXT_CHARACTERS, problems)?;
     let Some(word) = part.words.iter().find(|word| word.wire == name) else {
         let meant = nearest(name, part.words.iter().map(|word| word.wire));
         let message = format!(

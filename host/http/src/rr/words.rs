@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The population register's words and ours, side by side.
+//! Names of the compatible door: the population register's own beside ours.
 //!
 //! Known from public clients of the register: the names of all eight parts; in `isikuandmed` the six marked below;
 //! in `hooldusoigused` the seven marked below. Every other name is ours, made in the same manner, until the owner's

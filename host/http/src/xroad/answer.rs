@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The answer to a query: what was decided, and the records.
+//! The answer to a query: what was decided, and the rows, which are `records` on the wire.
 //!
-//! A field that is hidden or redacted is left out of the records, and a masked one holds what the mask leaves. So `null`
+//! A field that is hidden or redacted is left out of its row, and a masked one holds what the mask leaves. So `null`
 //! says one thing only: the register has no value. Why a field is left out the decision says.
 //!
 //! An answer is written as it is read, field by field, without a tree of it in memory: a tree costs several times what
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use paasla_core::{Attribute, FieldDecision, Mask, Obligation, Reason, Value, Visibility};
 use serde::{Serialize, Serializer};
 
-use paasla_app::answer::{Answer, AnswerField, AnswerRecord, Cell};
+use paasla_app::answer::{Answer, AnswerField, AnswerRow, Cell};
 
 /// The whole answer.
 pub(super) fn shape<'a>(answer: &'a Answer) -> impl Serialize + use<'a> {
@@ -24,10 +24,10 @@ pub(super) fn shape<'a>(answer: &'a Answer) -> impl Serialize + use<'a> {
             purpose: &answer.purpose,
             legal_basis: &answer.legal_basis,
             fields: Fields(&answer.fields),
-            obligations: answer.obligations.iter().map(Told::of).collect(),
+            obligations: answer.obligations.iter().map(ObligationBody::of).collect(),
             rows: differing(answer),
         },
-        records: Records(answer),
+        records: Rows(answer),
         more: answer.more,
     }
 }
@@ -35,7 +35,7 @@ pub(super) fn shape<'a>(answer: &'a Answer) -> impl Serialize + use<'a> {
 #[derive(Serialize)]
 struct Body<'a> {
     decision: Decision<'a>,
-    records: Records<'a>,
+    records: Rows<'a>,
     more: bool,
 }
 
@@ -47,7 +47,7 @@ struct Decision<'a> {
     purpose: &'a str,
     legal_basis: &'a str,
     fields: Fields<'a>,
-    obligations: Vec<Told<'a>>,
+    obligations: Vec<ObligationBody<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rows: Vec<Differing<'a>>,
 }
@@ -76,9 +76,9 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// What the client is told to observe.
+/// An obligation that the client has to observe.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ObligationBody<'a> {
     code: &'a str,
     attributes: Vec<Named<'a>>,
 }
@@ -89,7 +89,7 @@ struct Named<'a> {
     value: Plain<'a>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ObligationBody<'a> {
     fn of(obligation: &'a Obligation) -> Self {
         let named = |Attribute { name, value }: &'a Attribute| Named { name, value: Plain(value) };
         Self { code: &obligation.code, attributes: obligation.attributes.iter().map(named).collect() }
@@ -99,7 +99,8 @@ impl<'a> Told<'a> {
 /// One row of which less is shown than the decision says.
 #[derive(Serialize)]
 struct Differing<'a> {
-    record: usize,
+    #[serde(rename = "record")]
+    place: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,11 +132,11 @@ impl Serialize for Narrowed<'_> {
 
 fn differing<'a>(answer: &'a Answer) -> Vec<Differing<'a>> {
     let mut rows = Vec::new();
-    for (record, found) in answer.records.iter().enumerate() {
+    for (place, found) in answer.rows.iter().enumerate() {
         let mut add = |group, row, cells| {
             let fields = Narrowed { answer, cells };
             if fields.all().next().is_some() {
-                rows.push(Differing { record, group, row, fields });
+                rows.push(Differing { place, group, row, fields });
             }
         };
         add(None, None, &*found.cells);
@@ -148,39 +149,39 @@ fn differing<'a>(answer: &'a Answer) -> Vec<Differing<'a>> {
     rows
 }
 
-struct Records<'a>(&'a Answer);
+struct Rows<'a>(&'a Answer);
 
-impl Serialize for Records<'_> {
+impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.records.iter().map(|record| Record { answer: self.0, record }))
+        serializer.collect_seq(self.0.rows.iter().map(|row| Row { answer: self.0, row }))
     }
 }
 
-/// One record, its members in the order asked; a group where its first field was asked for.
-struct Record<'a> {
+/// One row, its members in the order asked; a group where its first field was asked for.
+struct Row<'a> {
     answer: &'a Answer,
-    record: &'a AnswerRecord,
+    row: &'a AnswerRow,
 }
 
-impl<'a> Record<'a> {
+impl<'a> Row<'a> {
     fn members(&self) -> impl Iterator<Item = (&'a str, Member<'a>)> {
-        let Self { answer, record } = *self;
+        let Self { answer, row } = *self;
         let member = move |(index, field): (usize, &'a AnswerField)| {
             let Some(group) = field.group.as_deref() else {
-                return Some((field.name.as_str(), Member::Value(shown(index, &record.cells)?)));
+                return Some((field.name.as_str(), Member::Value(shown(index, &row.cells)?)));
             };
             let before = answer.fields.iter().take(index);
             if before.filter_map(|field| field.group.as_deref()).any(|other| other == group) {
                 return None;
             }
-            let (_, rows) = record.groups.iter().find(|(name, _)| *name == group)?;
-            Some((group, Member::Rows(rows.iter().map(|cells| Row { answer, group, cells }).collect())))
+            let (_, rows) = row.groups.iter().find(|(name, _)| *name == group)?;
+            Some((group, Member::Rows(rows.iter().map(|cells| GroupRow { answer, group, cells }).collect())))
         };
         answer.fields.iter().enumerate().filter_map(member)
     }
 }
 
-impl Serialize for Record<'_> {
+impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.members())
     }
@@ -190,17 +191,17 @@ impl Serialize for Record<'_> {
 #[serde(untagged)]
 enum Member<'a> {
     Value(Plain<'a>),
-    Rows(Vec<Row<'a>>),
+    Rows(Vec<GroupRow<'a>>),
 }
 
 /// One row of a group.
-struct Row<'a> {
+struct GroupRow<'a> {
     answer: &'a Answer,
     group: &'a str,
     cells: &'a [(usize, Cell)],
 }
 
-impl Serialize for Row<'_> {
+impl Serialize for GroupRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = self.answer.fields.iter().enumerate();
         let own = fields.filter(|(_, field)| field.group.as_deref() == Some(self.group));
@@ -211,11 +212,11 @@ impl Serialize for Row<'_> {
     }
 }
 
-/// The value of a field of which anything is told.
+/// The value of a field of which anything is disclosed.
 fn shown(index: usize, cells: &[(usize, Cell)]) -> Option<Plain<'_>> {
     let (_, cell) = cells.iter().find(|(of, _)| *of == index)?;
-    let is_told = !matches!(cell.visibility, Visibility::Hide | Visibility::Masked(Mask::Redact));
-    is_told.then_some(Plain(&cell.value))
+    let is_disclosed = !matches!(cell.visibility, Visibility::Hide | Visibility::Masked(Mask::Redact));
+    is_disclosed.then_some(Plain(&cell.value))
 }
 
 /// A value as [`Value::to_json`] has it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The body of a query: `select`, `where`, `limit`, `context`.
 //!
-//! Which fields and keys there are, of what type, and how many subjects and records a service allows, is for the app to say; here
+//! Which fields and keys there are, of what type, and how many subjects and rows a service allows, is for the app to say; here
 //! only the shape is checked. A name in `where` that the register does not know is the caller's own: its place is `/where`.
 
 use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
@@ -20,23 +20,25 @@ use paasla_app::{
 
 const MEMBERS: [&str; 4] = ["select", "where", "limit", "context"];
 /// How many fields one query may select.
-const FIELDS: usize = 200;
+const MAX_FIELDS: usize = 200;
 /// How many keys one query may give.
-const KEYS: usize = 20;
+const MAX_KEYS: usize = 20;
 /// How many values one key may have.
-const VALUES: usize = 10_000;
-/// The longest name of a field, and the longest value of a key.
-const LONGEST: (usize, usize) = (100, 500);
+const MAX_VALUES: usize = 10_000;
+/// The longest name of a field.
+const MAX_NAME_CHARACTERS: usize = 100;
+/// The longest value of a key.
+const MAX_VALUE_CHARACTERS: usize = 500;
 
 /// Places of selected fields, which nearly every request has some of and hardly any needs.
 static SELECTED: LazyLock<Vec<String>> =
-    LazyLock::new(|| (0..FIELDS).map(|index| format!("{SELECT}/{index}")).collect());
+    LazyLock::new(|| (0..MAX_FIELDS).map(|index| format!("{SELECT}/{index}")).collect());
 
 const SELECT: &str = "/select";
 
 const PLACES: Places = Places { select: SELECT, keys: "/where", context: "/context", limit: "/limit" };
 
-/// What a body asks. `None` when it cannot be told at all; otherwise the problems say whether the ask may be used.
+/// What a body asks. `None` when it cannot be read at all; otherwise the problems say whether the ask may be used.
 pub(super) fn ask(
     gate: &dyn Gatehouse,
     envelope: &Envelope,
@@ -74,12 +76,12 @@ pub(super) fn ask(
 }
 
 fn select(tree: &Tree<'_>, problems: &mut Problems) -> Vec<Stated> {
-    let items = shape::list(tree, SELECT, 1, FIELDS, problems).unwrap_or_default();
+    let items = shape::list(tree, SELECT, 1, MAX_FIELDS, problems).unwrap_or_default();
     let mut seen = HashSet::with_capacity(items.len());
     let mut fields = Vec::with_capacity(items.len());
     for (item, place) in items.iter().zip(&*SELECTED) {
         let place = place.as_str();
-        let Some(name) = shape::text(item, place, LONGEST.0, problems) else { continue };
+        let Some(name) = shape::text(item, place, MAX_NAME_CHARACTERS, problems) else { continue };
         if seen.insert(name) {
             fields.push(Stated { text: name.to_owned(), place: Cow::Borrowed(place) });
         } else {
@@ -95,8 +97,8 @@ fn keys(gate: &dyn Gatehouse, tree: &Tree<'_>, place: &str, problems: &mut Probl
     if members.is_empty() {
         problems.add("list_empty", place, format!("{place} is empty; name at least one key and its value"));
     }
-    if members.len() > KEYS {
-        let message = format!("{place} has {} members; at most {KEYS} are allowed", members.len());
+    if members.len() > MAX_KEYS {
+        let message = format!("{place} has {} members; at most {MAX_KEYS} are allowed", members.len());
         problems.add("list_too_long", place, message);
         return Vec::new();
     }
@@ -107,7 +109,7 @@ fn keys(gate: &dyn Gatehouse, tree: &Tree<'_>, place: &str, problems: &mut Probl
         let known = gate.is_field(name).then(|| format!("{place}/{name}"));
         let is_known = known.is_some();
         let place = known.unwrap_or_else(|| place.to_owned());
-        if !shape::check_text(name, &place, LONGEST.0, problems) {
+        if !shape::check_text(name, &place, MAX_NAME_CHARACTERS, problems) {
             continue;
         }
         if !seen.insert(name) {
@@ -129,15 +131,15 @@ fn values(tree: &Tree<'_>, place: &str, is_known: bool, problems: &mut Problems)
     let mut stated = Vec::new();
     match tree {
         Tree::Text(_) => {
-            let text = shape::text(tree, place, LONGEST.1, problems);
+            let text = shape::text(tree, place, MAX_VALUE_CHARACTERS, problems);
             stated.extend(text.map(|text| Stated { text: text.to_owned(), place: place.to_owned().into() }));
         }
         Tree::List(_) => {
             let mut seen = HashSet::new();
-            let items = shape::list(tree, place, 1, VALUES, problems).unwrap_or_default();
+            let items = shape::list(tree, place, 1, MAX_VALUES, problems).unwrap_or_default();
             for (index, item) in items.iter().enumerate() {
                 let place = if is_known { format!("{place}/{index}") } else { place.to_owned() };
-                if let Some(text) = shape::text(item, &place, LONGEST.1, problems)
+                if let Some(text) = shape::text(item, &place, MAX_VALUE_CHARACTERS, problems)
                     && seen.insert(text)
                 {
                     stated.push(Stated { text: text.to_owned(), place: place.into() });

@@ -17,21 +17,22 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use paasla_app::{
-    Gatehouse,
+    CatalogueEntry, Gatehouse,
     answer::{Answer, AnswerField, Cell},
     ask::{Ask, Caller},
     health::Readiness,
-    openapi::{FieldText, Publisher},
     problem::{NoAnswer, Problem},
 };
-use paasla_core::{ClientId, FieldDecision, Reason, ReasonText, Visibility};
+use paasla_core::{ClientId, FieldDecision, Reason, ReasonText, Service, Visibility, Vocabulary};
 use paasla_http::{Doors, Settings, router};
-use paasla_register::description::{Contact, Licence};
+use paasla_register::Description;
 use serde_json::Value;
 use tower::ServiceExt;
 
 /// A personal code that is sent wherever a caller can send something, and must never come back.
 pub(crate) const MARK: &str = "49001010093";
+/// The register that the fake stands before.
+const REGISTER: &str = include_str!("../../../../examples/population-register/register.toml");
 /// The record id that the fake gives.
 pub(crate) const ID: &str = "0192f0c1-0000-7000-8000-000000000001";
 pub(crate) const QUERY: &str = "/xroad/isikud/v1/query";
@@ -44,7 +45,6 @@ type Reply = Box<dyn Fn(&Ask) -> Result<Answer, NoAnswer> + Send + Sync>;
 pub(crate) struct Rejected {
     pub(crate) caller: Caller,
     pub(crate) service: Option<(String, Option<u32>)>,
-    pub(crate) status: u16,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -87,11 +87,10 @@ impl Gatehouse for Fake {
         &self,
         caller: Caller,
         service: Option<(String, Option<u32>)>,
-        status: u16,
         problems: &[Problem],
     ) -> Option<String> {
         let problems = problems.to_vec();
-        self.rejected.lock().unwrap().push(Rejected { caller, service, status, problems });
+        self.rejected.lock().unwrap().push(Rejected { caller, service, problems });
         self.records.then(|| ID.to_owned())
     }
 
@@ -125,7 +124,7 @@ impl Gatehouse for Fake {
     }
 
     async fn refuse_stranger(&self, caller: Caller, service: Option<(String, Option<u32>)>) -> NoAnswer {
-        let rejected = Rejected { caller, service, status: 403, problems: Vec::new() };
+        let rejected = Rejected { caller, service, problems: Vec::new() };
         self.rejected.lock().unwrap().push(rejected);
         NoAnswer::Refused { id: ID.to_owned(), generation: 7, reasons: [reason()].into() }
     }
@@ -138,17 +137,25 @@ impl Gatehouse for Fake {
         self.readiness.clone()
     }
 
-    fn about(&self, _: &str, _: &str) -> Option<FieldText> {
-        Some(FieldText { title: "A field".to_owned(), text: "Väli".to_owned() })
-    }
-
-    fn publisher(&self, _: &str) -> Option<Publisher> {
-        let contact = Contact { name: "Register".to_owned(), ..Contact::default() };
-        Some(Publisher { contact, licence: Licence::default() })
-    }
-
-    fn openapi(&self, service: &str) -> Option<Value> {
-        (service == "isikud").then(|| serde_json::json!({ "openapi": "3.1.0" }))
+    fn catalogue_entry(&self, service: &str) -> Option<CatalogueEntry> {
+        let newest = Service {
+            name: "isikud".to_owned(),
+            version: 1,
+            title: "Isikud / Persons".to_owned(),
+            entity: "person".to_owned(),
+            keys: vec!["personalCode".to_owned()],
+            fields: vec!["givenName".to_owned()],
+            max_subjects: 1,
+            max_rows: 1,
+            purposes: Vec::new(),
+        };
+        let register = Description::from_toml(REGISTER).unwrap();
+        (service == newest.name).then(|| CatalogueEntry {
+            versions: vec![newest.clone()],
+            newest,
+            vocabulary: Vocabulary::default(),
+            register: Arc::new(register),
+        })
     }
 }
 
@@ -161,7 +168,7 @@ pub(crate) fn empty() -> Answer {
         legal_basis: "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e".to_owned(),
         fields: Vec::new(),
         obligations: Vec::new(),
-        records: Vec::new(),
+        rows: Vec::new(),
         more: false,
     }
 }
@@ -252,7 +259,6 @@ pub(crate) async fn refused(status: u16, request: Request<Body>) -> Vec<String> 
     assert!(house.fake.asks.lock().unwrap().is_empty());
     let rejected = house.fake.rejected.lock().unwrap();
     let [rejected] = rejected.as_slice() else { panic!("recorded {} times", rejected.len()) };
-    assert_eq!(rejected.status, status);
     assert_eq!(rejected.caller.client.to_string(), "EE/GOV/70000562/DHX");
     let listed = got.json["problems"].as_array().unwrap();
     assert_eq!(rejected.problems.len(), listed.len());

@@ -43,23 +43,21 @@ async fn a_refusal_gives_its_reasons() {
 #[tokio::test]
 async fn a_wrong_request_gives_its_problems() {
     let one = || Problem::new("service_unknown", "url", "there is no such service");
-    let got = said(|| NoAnswer::Invalid {
-        id: Some(ID.to_owned()),
-        status: 404,
-        problems: vec![Problem::new("service_unknown", "url", "there is no such service")],
+    let got = said(|| NoAnswer::NotFound {
+        id: ID.to_owned(),
+        problem: Problem::new("service_unknown", "url", "there is no such service"),
     })
     .await;
     assert_eq!((got.status.as_u16(), got.json["code"].as_str()), (404, Some("service_unknown")));
     assert_eq!(got.json["detail"], one().message);
     assert_eq!(got.json["problems"][0]["place"], "url");
     let got = said(|| NoAnswer::Invalid {
-        id: None,
-        status: 200,
+        id: ID.to_owned(),
         problems: vec![Problem::new("a", "/select/0", "one"), Problem::new("b", "/select/1", "two")],
     })
     .await;
     assert_eq!((got.status.as_u16(), got.json["code"].as_str()), (400, Some("request_invalid")));
-    assert!(got.json.get("instance").is_none());
+    assert_eq!(got.json["instance"], format!("urn:uuid:{ID}"));
 }
 
 #[tokio::test]

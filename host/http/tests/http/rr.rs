@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The compatible door, against literal requests and answers as today's public clients send and read them.
 
-use paasla_app::answer::{Answer, AnswerRecord, Cell};
+use paasla_app::answer::{Answer, AnswerRow, Cell};
 use paasla_core::{FieldDecision, Mask, Value, Visibility};
 use serde_json::json;
 
@@ -74,8 +74,8 @@ fn shown(names: &[&'static str]) -> Answer {
     Answer { fields: names.iter().map(|name| field(name, Visibility::Show)).collect(), ..empty() }
 }
 
-fn record(cells: Vec<(usize, Cell)>) -> AnswerRecord {
-    AnswerRecord { cells, groups: Vec::new() }
+fn row(cells: Vec<(usize, Cell)>) -> AnswerRow {
+    AnswerRow { cells, groups: Vec::new() }
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_person_with_custody_looks_as_it_does_today() {
         (14, text("MAASIKAS")),
     ];
     let institution = vec![(8, text("H99")), (11, cell(Value::Absent, Visibility::Show))];
-    let person = AnswerRecord {
+    let person = AnswerRow {
         cells: vec![
             (0, text("48503150000")),
             (1, text("MARI")),
@@ -127,7 +127,7 @@ async fn a_person_with_custody_looks_as_it_does_today() {
             ("custody".to_owned(), vec![custody, institution]),
         ],
     };
-    let got = answered(Answer { records: vec![person], ..shown(&names) }).await;
+    let got = answered(Answer { rows: vec![person], ..shown(&names) }).await;
     let expected = json!([{
         "isikukood": "48503150000",
         "eesnimi": "MARI",
@@ -159,7 +159,7 @@ async fn no_mask_becomes_a_false_value() {
     let masked = |text: &str, mask| cell(Value::Text(text.to_owned()), Visibility::Masked(mask));
     let names =
         ["personalCode", "givenName", "birthDate", "status", "residenceAddress", "legalCapacityRestricted"];
-    let person = record(vec![
+    let person = row(vec![
         (0, masked("p-8f3a", Mask::Pseudonym)),
         (1, masked("M.", Mask::Initial)),
         (2, masked("1985", Mask::Year)),
@@ -167,12 +167,12 @@ async fn no_mask_becomes_a_false_value() {
         (4, masked("Harju maakond", Mask::County)),
         (5, cell(Value::Truth(false), Visibility::Show)),
     ]);
-    let got = answered(Answer { records: vec![person], ..shown(&names) }).await;
+    let got = answered(Answer { rows: vec![person], ..shown(&names) }).await;
     assert_eq!(got, json!([{ "eesnimi": "M.", "elukoht": "Harju maakond", "teovoimePiirang": false }]));
     // A full date under a mask for dates cannot be right, whatever the register says.
     let odd =
-        record(vec![(1, text("MARI")), (2, cell(date("1985-01-01").value, Visibility::Masked(Mask::Year)))]);
-    let got = answered(Answer { records: vec![odd], ..shown(&names) }).await;
+        row(vec![(1, text("MARI")), (2, cell(date("1985-01-01").value, Visibility::Masked(Mask::Year)))]);
+    let got = answered(Answer { rows: vec![odd], ..shown(&names) }).await;
     assert_eq!(got, json!([{ "eesnimi": "MARI" }]));
 }
 
@@ -180,26 +180,26 @@ async fn no_mask_becomes_a_false_value() {
 async fn what_may_not_be_told_is_left_out_and_what_is_not_there_is_not_hidden() {
     let redact = Visibility::Masked(Mask::Redact);
     let redacted = || cell(Value::Absent, redact);
-    let untold = record(vec![(0, redacted())]);
-    let alive = record(vec![(1, cell(Value::Absent, Visibility::Show))]);
-    let records = vec![untold, alive, AnswerRecord::default()];
-    let got = answered(Answer { records, ..shown(&["givenName", "deathDate"]) }).await;
+    let untold = row(vec![(0, redacted())]);
+    let alive = row(vec![(1, cell(Value::Absent, Visibility::Show))]);
+    let rows = vec![untold, alive, AnswerRow::default()];
+    let got = answered(Answer { rows, ..shown(&["givenName", "deathDate"]) }).await;
     assert_eq!(got, json!([{}]), "the living person was found; of the others nothing may be told");
 
-    let group = |rows| AnswerRecord { cells: Vec::new(), groups: vec![("documents".to_owned(), rows)] };
+    let group = |rows| AnswerRow { cells: Vec::new(), groups: vec![("documents".to_owned(), rows)] };
     let fields = |visibility| Answer { fields: vec![field("documents.number", visibility)], ..empty() };
-    let none = Answer { records: vec![group(Vec::new())], ..fields(Visibility::Show) };
+    let none = Answer { rows: vec![group(Vec::new())], ..fields(Visibility::Show) };
     assert_eq!(answered(none).await, json!([{ "dokumendid": [] }]));
-    let hidden = Answer { records: vec![group(Vec::new())], ..fields(redact) };
+    let hidden = Answer { rows: vec![group(Vec::new())], ..fields(redact) };
     assert_eq!(answered(hidden).await, json!([]));
     let mut narrowed = redacted();
     let mut decision = FieldDecision::shown();
     decision.narrow(redact, reason());
     narrowed.narrowed = Some(decision);
     let rows = vec![vec![(0, narrowed.clone())], vec![(0, text("AB123"))]];
-    let mixed = Answer { records: vec![group(rows)], ..fields(Visibility::Show) };
+    let mixed = Answer { rows: vec![group(rows)], ..fields(Visibility::Show) };
     assert_eq!(answered(mixed).await, json!([{ "dokumendid": [{ "number": "AB123" }] }]));
     let rows = vec![vec![(0, narrowed)]];
-    let all = Answer { records: vec![group(rows)], ..fields(Visibility::Show) };
+    let all = Answer { rows: vec![group(rows)], ..fields(Visibility::Show) };
     assert_eq!(answered(all).await, json!([]), "rows that may not be told must not look like no rows");
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use paasla_app::answer::{Answer, AnswerRecord};
+use paasla_app::answer::{Answer, AnswerRow};
 use paasla_core::Visibility;
 use paasla_http::{Settings, serve};
 use tokio::{
@@ -443,8 +443,8 @@ async fn the_last_answer_before_the_end_says_so() {
 async fn an_answer_that_is_not_read_is_given_up() {
     let large = || {
         let cells = vec![(0, text(&"x".repeat(1 << 20)))];
-        let records = vec![AnswerRecord { cells, groups: Vec::new() }];
-        Answer { fields: vec![field("givenName", Visibility::Show)], records, ..empty() }
+        let rows = vec![AnswerRow { cells, groups: Vec::new() }];
+        Answer { fields: vec![field("givenName", Visibility::Show)], rows, ..empty() }
     };
     let fake = Fake { reply: Box::new(move |_| Ok(large())), ..Fake::default() };
     let served = served(fake, small(), quick()).await;

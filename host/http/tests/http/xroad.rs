@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The register's own door: what it asks of the gatehouse, and what its answers look like.
 
-use paasla_app::answer::{Answer, AnswerRecord};
+use paasla_app::answer::{Answer, AnswerRow};
 use paasla_core::{Attribute, FieldDecision, Mask, Obligation, Value, Visibility};
 use serde_json::json;
 
@@ -145,7 +145,7 @@ fn answer() -> Answer {
             code: "limit-records".to_owned(),
             attributes: vec![Attribute { name: "count".to_owned(), value: Value::Integer(5) }],
         }],
-        records: vec![AnswerRecord {
+        rows: vec![AnswerRow {
             cells: vec![
                 (1, text("TAMM")),
                 (2, cell(Value::Text("1990".to_owned()), year)),
@@ -223,7 +223,8 @@ async fn an_answer_without_records_is_an_answer() {
 async fn the_description_is_there_for_security_servers() {
     let house = House::new(Fake::default());
     let got = house.send(Ready::bare("GET", "/xroad/isikud/openapi.json").build()).await;
-    assert_eq!((got.status.as_u16(), got.json), (200, json!({ "openapi": "3.1.0" })));
+    assert_eq!((got.status.as_u16(), &got.json["openapi"]), (200, &json!("3.1.0")));
+    assert!(got.json["paths"].get("/v1/query").is_some());
     assert_eq!(got.headers["content-type"], "application/json");
     let got = house.send(Ready::bare("GET", "/xroad/49001010093/openapi.json").build()).await;
     assert_eq!((got.status.as_u16(), got.json["code"].as_str()), (404, Some("service_unknown")));

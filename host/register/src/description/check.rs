@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From the file as written to a description that holds together. Goes on after a problem, to name them all.
+//! Validation of a description file. It goes on after a problem, to name them all.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use super::{
     file,
     problem::Problem,
     publisher::{Contact, Licence},
-    words::{Words, item},
+    syntax::{SyntaxCheck, item},
 };
 
 type CodeLists = BTreeMap<String, BTreeMap<String, String>>;
@@ -23,24 +23,24 @@ type CodeLists = BTreeMap<String, BTreeMap<String, String>>;
 /// The names that columns of one entity or group may be under, own table first.
 struct Sources {
     own: String,
-    known: BTreeSet<String>,
+    aliases: BTreeSet<String>,
 }
 
 /// Checks the whole file.
 pub(super) fn description(file: file::Register) -> Result<Description, Vec<Problem>> {
     let mut check = Check {
-        words: Words { problems: Vec::new(), prefixes: file.prefixes },
+        syntax: SyntaxCheck { problems: Vec::new(), prefixes: file.prefixes },
         code_lists: file.code_lists,
         entity_names: file.entities.iter().filter_map(|entity| entity.name.clone()).collect(),
         fields: 0,
     };
-    let words = &mut check.words;
-    words.check_prefixes();
-    let name = words.text("name", file.name);
-    let title = words.text("title", file.title);
-    let iri = words.iri("iri", file.iri);
-    let zone = words.text("time-zone", file.time_zone);
-    // Whoever builds on a service has to be told something.
+    let syntax = &mut check.syntax;
+    syntax.check_prefixes();
+    let name = syntax.text("name", file.name);
+    let title = syntax.text("title", file.title);
+    let iri = syntax.iri("iri", file.iri);
+    let zone = syntax.text("time-zone", file.time_zone);
+    // Programmers who build on a service need a title and a contact.
     let contact = file.contact.unwrap_or_else(|| Contact { name: title.clone(), ..Contact::default() });
     let licence = file.licence.unwrap_or_else(|| Licence {
         name: "By an access right of the register only".to_owned(),
@@ -48,12 +48,12 @@ pub(super) fn description(file: file::Register) -> Result<Description, Vec<Probl
     });
     let time_zone = TimeZone::get(&zone).unwrap_or_else(|_| {
         if !zone.is_empty() {
-            words.add("time-zone", "is no time zone that this machine knows (IANA, e.g. `Europe/Tallinn`)");
+            syntax.add("time-zone", "is no time zone that this machine knows (IANA, e.g. `Europe/Tallinn`)");
         }
         TimeZone::UTC
     });
     if file.entities.is_empty() {
-        words.add("entities", "is empty");
+        syntax.add("entities", "is empty");
     }
     let mut used = BTreeSet::new();
     let mut entities = Vec::new();
@@ -63,28 +63,28 @@ pub(super) fn description(file: file::Register) -> Result<Description, Vec<Probl
         entities.push(checked);
     }
     check.fact_kinds(&entities);
-    if check.words.problems.is_empty() {
-        let Check { words, code_lists, .. } = check;
-        let told = Arc::new(told(&entities));
+    if check.syntax.problems.is_empty() {
+        let Check { syntax, code_lists, .. } = check;
+        let for_rules = Arc::new(for_rules(&entities));
         Ok(Description {
             name,
             title,
             iri,
             time_zone,
-            prefixes: words.prefixes,
+            prefixes: syntax.prefixes,
             code_lists,
             entities,
-            told,
+            for_rules,
             contact,
             licence,
         })
     } else {
-        Err(check.words.problems)
+        Err(check.syntax.problems)
     }
 }
 
-/// What rules are told of it.
-fn told(entities: &[Entity]) -> paasla_core::Register {
+/// The register as rules are given it.
+fn for_rules(entities: &[Entity]) -> paasla_core::Register {
     let of_entity = |entity: &Entity| {
         let entity_name = entity.name.clone();
         let field = move |field: &FieldDescription| paasla_core::RegisterField {
@@ -104,7 +104,7 @@ fn told(entities: &[Entity]) -> paasla_core::Register {
 }
 
 struct Check {
-    words: Words,
+    syntax: SyntaxCheck,
     code_lists: CodeLists,
     entity_names: BTreeSet<String>,
     /// How many fields there are so far.
@@ -113,11 +113,11 @@ struct Check {
 
 impl Check {
     fn entity(&mut self, path: &str, file: file::Entity, used: &mut BTreeSet<String>) -> Entity {
-        let name = self.words.unique(format!("{path}.name"), file.name, used);
-        let table = self.words.identifier(format!("{path}.table"), file.table);
-        self.words.alias(format!("{path}.table"), &table);
-        let key = self.words.identifier(format!("{path}.key"), file.key);
-        let mut sources = Sources { own: table.clone(), known: [table.clone()].into() };
+        let name = self.syntax.unique(format!("{path}.name"), file.name, used);
+        let table = self.syntax.identifier(format!("{path}.table"), file.table);
+        self.syntax.alias(format!("{path}.table"), &table);
+        let key = self.syntax.identifier(format!("{path}.key"), file.key);
+        let mut sources = Sources { own: table.clone(), aliases: [table.clone()].into() };
         let joins = self.joins(path, file.joins, &mut sources);
         let mut names = BTreeSet::new();
         let own_fields = self.fields(path, &name, None, file.fields, &sources, &mut names);
@@ -136,23 +136,23 @@ impl Check {
         names: &mut BTreeSet<String>,
     ) -> Group {
         let path = item(base, "groups", index, file.name.as_ref());
-        let name = self.words.unique(format!("{path}.name"), file.name, names);
-        let table = self.words.identifier(format!("{path}.table"), file.table);
-        self.words.alias(format!("{path}.table"), &table);
-        let parent = self.words.identifier(format!("{path}.parent"), file.parent);
-        let order_by = self.words.optional_identifier(format!("{path}.order-by"), file.order_by);
-        let mut sources = Sources { own: table.clone(), known: [table.clone()].into() };
+        let name = self.syntax.unique(format!("{path}.name"), file.name, names);
+        let table = self.syntax.identifier(format!("{path}.table"), file.table);
+        self.syntax.alias(format!("{path}.table"), &table);
+        let parent = self.syntax.identifier(format!("{path}.parent"), file.parent);
+        let order_by = self.syntax.optional_identifier(format!("{path}.order-by"), file.order_by);
+        let mut sources = Sources { own: table.clone(), aliases: [table.clone()].into() };
         let about = file.about.map(|about| {
-            sources.known.insert("about".to_owned());
+            sources.aliases.insert("about".to_owned());
             if !self.entity_names.contains(&about.entity) {
-                self.words.add(format!("{path}.about.entity"), "is no entity of this register");
+                self.syntax.add(format!("{path}.about.entity"), "is no entity of this register");
             }
-            let column = self.words.identifier(format!("{path}.about.column"), Some(about.column));
+            let column = self.syntax.identifier(format!("{path}.about.column"), Some(about.column));
             About { entity: about.entity, column }
         });
         let joins = self.joins(&path, file.joins, &mut sources);
         if file.fields.is_empty() {
-            self.words.add(format!("{path}.fields"), "is empty");
+            self.syntax.add(format!("{path}.fields"), "is empty");
         }
         let fields = self.fields(&path, entity, Some(&name), file.fields, &sources, &mut BTreeSet::new());
         Group { name, table, parent, order_by, about, joins, fields }
@@ -166,14 +166,14 @@ impl Check {
             let from = match file.from {
                 Some(from) => self.column(format!("{path}.from"), from, sources),
                 None => {
-                    self.words.add(format!("{path}.from"), "is missing");
+                    self.syntax.add(format!("{path}.from"), "is missing");
                     ColumnRef { source: sources.own.clone(), column: String::new() }
                 }
             };
-            let alias = self.words.unique(format!("{path}.alias"), file.alias, &mut sources.known);
-            self.words.alias(format!("{path}.alias"), &alias);
-            let table = self.words.identifier(format!("{path}.table"), file.table);
-            let to = self.words.identifier(format!("{path}.to"), file.to);
+            let alias = self.syntax.unique(format!("{path}.alias"), file.alias, &mut sources.aliases);
+            self.syntax.alias(format!("{path}.alias"), &alias);
+            let table = self.syntax.identifier(format!("{path}.table"), file.table);
+            let to = self.syntax.identifier(format!("{path}.to"), file.to);
             joins.push(Join { alias, table, from, to });
         }
         joins
@@ -191,12 +191,12 @@ impl Check {
         sources: &Sources,
     ) -> ColumnRef {
         let source = source.unwrap_or_else(|| sources.own.clone());
-        if !sources.known.contains(&source) {
+        if !sources.aliases.contains(&source) {
             let message =
                 "is neither the own table, nor a join declared before, nor `about` in a group that has it";
-            self.words.add(format!("{path}.source"), message);
+            self.syntax.add(format!("{path}.source"), message);
         }
-        let column = self.words.identifier(format!("{path}.column"), column);
+        let column = self.syntax.identifier(format!("{path}.column"), column);
         ColumnRef { source, column }
     }
 
@@ -212,10 +212,10 @@ impl Check {
         let mut fields = Vec::new();
         for (index, file) in files.into_iter().enumerate() {
             let path = item(base, "fields", index, file.name.as_ref());
-            let short = self.words.unique(format!("{path}.name"), file.name, names);
+            let short = self.syntax.unique(format!("{path}.name"), file.name, names);
             let name = group.map_or_else(|| short.clone(), |group| format!("{group}.{short}"));
             if file.key && group.is_some() {
-                self.words.add(format!("{path}.key"), "only the entity's own fields can be keys");
+                self.syntax.add(format!("{path}.key"), "only the entity's own fields can be keys");
             }
             let field_type = self.field_type(&path, file.r#type, file.list);
             let is_text_key = file.key && field_type == FieldType::Text;
@@ -231,19 +231,19 @@ impl Check {
             let column = self.place(&path, file.source, file.column, sources);
             let reveals = file.reveals.into_iter().enumerate();
             let reveals = reveals
-                .map(|(nth, iri)| self.words.iri(format!("{path}.reveals[{nth}]"), Some(iri)))
+                .map(|(nth, iri)| self.syntax.iri(format!("{path}.reveals[{nth}]"), Some(iri)))
                 .collect();
             // A name of our own cannot be mistaken for a domain: it holds a `/`.
             let pseudonym_domain = match file.pseudonym_domain {
-                Some(domain) => self.words.identifier(format!("{path}.pseudonym-domain"), Some(domain)),
+                Some(domain) => self.syntax.identifier(format!("{path}.pseudonym-domain"), Some(domain)),
                 None => format!("{entity}/{name}"),
             };
             let core = paasla_core::Field {
                 index: u32::try_from(self.fields).unwrap_or(u32::MAX),
                 name,
                 group: group.map(str::to_owned),
-                iri: self.words.iri(format!("{path}.iri"), file.iri),
-                category: self.words.iri(format!("{path}.category"), file.category),
+                iri: self.syntax.iri(format!("{path}.iri"), file.iri),
+                category: self.syntax.iri(format!("{path}.category"), file.category),
                 special: file.special,
                 reveals,
             };
@@ -273,23 +273,23 @@ impl Check {
     ) -> Compare {
         let column = column.map(|column| self.column(format!("{path}.compare-column"), column, sources));
         if how.is_some() && !is_text_key {
-            self.words.add(format!("{path}.compare"), "only a key of type `text` says how it is compared");
+            self.syntax.add(format!("{path}.compare"), "only a key of type `text` says how it is compared");
         }
         match how.as_deref() {
             Some("name") => return Compare::Name(column),
             None | Some("exact") => {}
-            Some(_) => self.words.add(format!("{path}.compare"), "is neither `exact` nor `name`"),
+            Some(_) => self.syntax.add(format!("{path}.compare"), "is neither `exact` nor `name`"),
         }
         if column.is_some() {
-            self.words.add(format!("{path}.compare-column"), "goes with `compare = \"name\"` only");
+            self.syntax.add(format!("{path}.compare-column"), "goes with `compare = \"name\"` only");
         }
         Compare::Exact
     }
 
     fn field_type(&mut self, path: &str, name: Option<String>, list: Option<String>) -> FieldType {
-        let name = self.words.text(format!("{path}.type"), name);
+        let name = self.syntax.text(format!("{path}.type"), name);
         if list.is_some() && name != "code" {
-            self.words.add(format!("{path}.list"), "only a field of type `code` has a list");
+            self.syntax.add(format!("{path}.list"), "only a field of type `code` has a list");
         }
         match name.as_str() {
             "text" => FieldType::Text,
@@ -298,16 +298,16 @@ impl Check {
             "integer" => FieldType::Integer,
             "personal-code" => FieldType::PersonalCode,
             "code" => {
-                let list = self.words.text(format!("{path}.list"), list);
+                let list = self.syntax.text(format!("{path}.list"), list);
                 if !list.is_empty() && !self.code_lists.contains_key(&list) {
-                    self.words.add(format!("{path}.list"), "is no code list of this register");
+                    self.syntax.add(format!("{path}.list"), "is no code list of this register");
                 }
                 FieldType::Code(list)
             }
             "" => FieldType::Text,
             _ => {
                 let message = "is none of text, date, boolean, integer, code, personal-code";
-                self.words.add(format!("{path}.type"), message);
+                self.syntax.add(format!("{path}.type"), message);
                 FieldType::Text
             }
         }
@@ -318,7 +318,7 @@ impl Check {
         let mut facts = Vec::new();
         for (index, file) in files.into_iter().enumerate() {
             let path = item(base, "facts", index, file.name.as_ref());
-            let name = self.words.fact_name(format!("{path}.name"), file.name, &mut used);
+            let name = self.syntax.fact_name(format!("{path}.name"), file.name, &mut used);
             let (kind, reading) = match (file.column, file.exists, file.equals) {
                 (Some(column), None, None) => {
                     let kind = self.fact_type(&format!("{path}.column.type"), &column.r#type);
@@ -333,11 +333,11 @@ impl Check {
                     (ValueKind::Truth, FactReading::Equals(place, equals.value))
                 }
                 _ => {
-                    self.words.add(&path, "must have exactly one of `column`, `exists` and `equals`");
+                    self.syntax.add(&path, "must have exactly one of `column`, `exists` and `equals`");
                     continue;
                 }
             };
-            let category = file.category.map(|iri| self.words.iri(format!("{path}.category"), Some(iri)));
+            let category = file.category.map(|iri| self.syntax.iri(format!("{path}.category"), Some(iri)));
             facts.push(Fact { name, category, kind, reading });
         }
         facts
@@ -346,10 +346,10 @@ impl Check {
     fn exists(&mut self, base: &str, file: file::FactExists) -> FactReading {
         let path = format!("{base}.exists");
         FactReading::Exists {
-            table: self.words.identifier(format!("{path}.table"), Some(file.table)),
-            column: self.words.identifier(format!("{path}.column"), Some(file.column)),
-            valid_from: self.words.optional_identifier(format!("{path}.valid-from"), file.valid_from),
-            valid_until: self.words.optional_identifier(format!("{path}.valid-until"), file.valid_until),
+            table: self.syntax.identifier(format!("{path}.table"), Some(file.table)),
+            column: self.syntax.identifier(format!("{path}.column"), Some(file.column)),
+            valid_from: self.syntax.optional_identifier(format!("{path}.valid-from"), file.valid_from),
+            valid_until: self.syntax.optional_identifier(format!("{path}.valid-until"), file.valid_until),
         }
     }
 
@@ -360,7 +360,7 @@ impl Check {
             "boolean" => ValueKind::Truth,
             "integer" => ValueKind::Integer,
             _ => {
-                self.words.add(path, "is none of text, date, boolean, integer");
+                self.syntax.add(path, "is none of text, date, boolean, integer");
                 ValueKind::Text
             }
         }
@@ -372,7 +372,7 @@ impl Check {
         for (entity, fact) in entities.iter().flat_map(|e| e.facts.iter().map(move |fact| (e, fact))) {
             if *kinds.entry(&fact.name).or_insert(fact.kind) != fact.kind {
                 let path = format!("entities.{}.facts.{}", entity.name, fact.name);
-                self.words.add(path, "another entity has a fact of this name and of another type");
+                self.syntax.add(path, "another entity has a fact of this name and of another type");
             }
         }
     }

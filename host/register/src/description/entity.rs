@@ -30,7 +30,7 @@ pub struct Join {
 pub struct Fact {
     /// Dotted name: `subject.access-restricted`.
     pub name: String,
-    /// The category of personal data that it tells of: a full IRI. None: only the ministry's rules are told it.
+    /// The category of personal data that it discloses: a full IRI. None: only the ministry's rules are given it.
     pub category: Option<String>,
     /// What kind of value it has.
     pub kind: ValueKind,

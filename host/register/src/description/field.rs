@@ -40,7 +40,7 @@ pub enum ValueKind {
 }
 
 impl ValueKind {
-    /// Its name in the rule interface. Rules are told no ids.
+    /// Its name in the rule interface. Rules are given no ids.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Keys: the values by which a query names whom it asks about.
+//! Keys: the values by which a query names the persons it asks about.
 
 use jiff::civil::Date;
 use paasla_core::{PersonalCode, Value, personal_code::PersonalCodeError, text};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is wrong with a description.
+//! Problems of a description, each with its path.
 
 use std::fmt::{self, Write as _};
 

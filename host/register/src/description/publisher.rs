@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who answers for a register and under which terms its services are used, for those who build on them.
+//! The publisher of a register: whom to ask, and the terms under which its services are used.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is bound at one place of an SQL text.
+//! Bind parameters: which value of a read stands at one placeholder of an SQL text.
 
 use paasla_core::Value;
 
@@ -10,7 +10,7 @@ use crate::read::Read;
 pub(crate) enum Bind {
     /// The read's date.
     Date,
-    /// One more than the most records: so it is seen that there are more.
+    /// One more than the most rows: so it is seen that there are more.
     Limit,
     /// A value of a key, by their places. Past the key's last value it is the last one again.
     Key {

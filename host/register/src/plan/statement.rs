@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One SQL text of a plan.
+//! Statements: the SQL texts of a plan, each with what its columns mean.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -9,7 +9,7 @@ use crate::{
     sql::{Dialect, padded_len},
 };
 
-/// What one column of the answer tells of a field. The field is named by its index in the query.
+/// What one column of the answer holds of a field. The field is named by its index in the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// The value itself.
@@ -32,16 +32,16 @@ impl Part {
     }
 }
 
-/// One SQL text of a plan. Its answer's columns are: the record's key, the facts, the parts of fields. No value of a
+/// One SQL text of a plan. Its answer's columns are: the key of the entity's row, the facts, the parts of fields. No value of a
 /// read is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     pub(super) group: Option<String>,
     pub(super) dialect: Dialect,
-    /// The whole text; for a group with one record key.
+    /// The whole text; for a group with the key of one parent row.
     pub(super) sql: String,
-    /// For a group: where in the text the placeholder of the record key is.
-    pub(super) record_key: Option<Range<usize>>,
+    /// For a group: where in the text the placeholder of the parent row's key is.
+    pub(super) parent_key: Option<Range<usize>>,
     pub(super) binds: Vec<Bind>,
     pub(super) kinds: Vec<ValueKind>,
     /// For every fact of the query: whether this statement reads it.
@@ -52,13 +52,13 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// The group whose rows it reads; none for the records themselves.
+    /// The group whose rows it reads; none for the entity's own rows.
     #[must_use]
     pub fn group(&self) -> Option<&str> {
         self.group.as_deref()
     }
 
-    /// The SQL. A group's text is shown for one record; for more, its `IN` list is longer.
+    /// The SQL. A group's text is shown for one parent row; for more, its `IN` list is longer.
     #[must_use]
     pub fn sql(&self) -> &str {
         &self.sql
@@ -67,10 +67,10 @@ impl Statement {
     /// How many values are bound in [`Statement::sql`].
     #[must_use]
     pub fn bind_count(&self) -> usize {
-        self.binds.len() + usize::from(self.record_key.is_some())
+        self.binds.len() + usize::from(self.parent_key.is_some())
     }
 
-    /// What is bound, in order; for a group the record keys come after it.
+    /// What is bound, in order; for a group the keys of the parent rows come after it.
     pub(crate) fn binds(&self) -> &[Bind] {
         &self.binds
     }
@@ -99,10 +99,10 @@ impl Statement {
         self.parts.get(column.checked_sub(before)?).map(|part| part.field())
     }
 
-    /// The text for so many records.
-    pub(crate) fn text(&self, records: usize) -> Cow<'_, str> {
-        let places = padded_len(records);
-        match &self.record_key {
+    /// The text for so many parent rows.
+    pub(crate) fn text(&self, parents: usize) -> Cow<'_, str> {
+        let places = padded_len(parents);
+        match &self.parent_key {
             Some(place) if places != 1 => {
                 let mut text = self.sql.clone();
                 text.replace_range(place.clone(), &self.dialect.placeholders(self.binds.len() + 1, places));

@@ -95,21 +95,22 @@ facts = [{ name = "car.a", equals = { column = "a", value = "x" } }]
 "#;
     let several = Description::from_toml(several).unwrap();
     for register in [description(), &several] {
-        let told = register.told();
-        for (place, known) in told.fields().iter().enumerate() {
+        let rules_register = register.for_rules();
+        for (place, known) in rules_register.fields().iter().enumerate() {
             assert_eq!(usize::try_from(known.field.index), Ok(place));
             assert_eq!(register.core_field(&known.entity, &known.field.name), Some(&known.field));
         }
         let fields: usize = register.entities().iter().map(|entity| entity.fields().count()).sum();
-        assert_eq!(told.fields().len(), fields);
+        assert_eq!(rules_register.fields().len(), fields);
     }
-    let facts: Vec<_> = several.told().row_facts().iter().map(|f| (&*f.entity, &*f.name, f.kind)).collect();
+    let facts: Vec<_> =
+        several.for_rules().row_facts().iter().map(|f| (&*f.entity, &*f.name, f.kind)).collect();
     assert_eq!(facts, [("person", "subject.a", "truth"), ("car", "car.a", "truth")]);
-    let categories: Vec<_> = several.told().row_facts().iter().map(|f| f.category.as_deref()).collect();
+    let categories: Vec<_> = several.for_rules().row_facts().iter().map(|f| f.category.as_deref()).collect();
     assert_eq!(categories, [Some("urn:c"), None]);
     let again = Description::from_toml(EXAMPLE).unwrap();
-    assert_eq!(again.told().digest(), description().told().digest());
-    assert_ne!(several.told().digest(), description().told().digest());
+    assert_eq!(again.for_rules().digest(), description().for_rules().digest());
+    assert_ne!(several.for_rules().digest(), description().for_rules().digest());
 }
 
 /// In Tallinn clocks are two hours ahead of UTC in winter and three in summer; they change at 01:00 UTC.

@@ -29,7 +29,7 @@ fn column<'a>(read: &'a Read, rows: impl Iterator<Item = &'a Row>, field: &str) 
 }
 
 #[tokio::test]
-async fn records_come_with_the_rows_of_their_groups() {
+async fn rows_come_with_the_rows_of_their_groups() {
     let register = Fixture::new().await;
     let fields = ["givenName", "birthDate", "legalCapacityRestricted", "residenceAddress", "residenceCounty"];
     let groups = ["addresses.address", "addresses.validUntil", "contacts.value", "nameHistory.familyName"];
@@ -38,17 +38,17 @@ async fn records_come_with_the_rows_of_their_groups() {
     let rows = register.read(&read).await;
     assert!(!rows.more && rows.cut.is_empty());
 
-    let records: Vec<&Row> = rows.rows.iter().filter(|row| row.group.is_none()).collect();
+    let own_rows: Vec<&Row> = rows.rows.iter().filter(|row| row.group.is_none()).collect();
     assert_eq!(
-        column(&read, records.iter().copied(), "givenName"),
+        column(&read, own_rows.iter().copied(), "givenName"),
         [text("Mari-Liis"), text("Jaan"), text("Kai")]
     );
-    let mari = shown(&read, records[0]);
+    let mari = shown(&read, own_rows[0]);
     assert_eq!(*mari["birthDate"], Value::Date("1990-01-01".parse().unwrap()));
     assert_eq!(*mari["legalCapacityRestricted"], Value::Truth(false));
     assert_eq!(*mari["residenceAddress"], text("Riia 2-5, Tartu linn"));
     assert_eq!(*mari["residenceCounty"], text("Tartu maakond"));
-    assert_eq!(*shown(&read, records[2])["residenceAddress"], Value::Absent);
+    assert_eq!(*shown(&read, own_rows[2])["residenceAddress"], Value::Absent);
 
     let addresses = || of_group(&rows, "addresses");
     assert!(addresses().all(|row| row.parent == Some(0)));
@@ -78,9 +78,9 @@ async fn a_condition_leaves_out_restricted_people_wherever_they_are_named() {
 
     read.conditions.push(unrestricted());
     let rows = register.read(&read).await;
-    let records = || rows.rows.iter().filter(|row| row.group.is_none());
+    let own_rows = || rows.rows.iter().filter(|row| row.group.is_none());
     // The restriction on the data of Ants is over.
-    assert_eq!(column(&read, records(), "givenName"), [text("Mari-Liis"), text("Eva"), text("Ants")]);
+    assert_eq!(column(&read, own_rows(), "givenName"), [text("Mari-Liis"), text("Eva"), text("Ants")]);
     let custody = || of_group(&rows, "custody");
     let others = column(&read, custody(), "custody.otherGivenName");
     assert_eq!(others, [text("Eva"), text("Mari-Liis"), Value::Absent], "the institution is nobody");
@@ -172,15 +172,15 @@ async fn keys_narrow_each_other() {
 async fn the_limit_tells_that_there_are_more() {
     let register = Fixture::new().await;
     let mut read = by_codes(&[MARI, JAAN, EVA], &[("givenName", SHOW), ("custody.kind", SHOW)]);
-    for (limit, records, more) in [(0, 0, true), (2, 2, true), (3, 3, false)] {
+    for (limit, count, more) in [(0, 0, true), (2, 2, true), (3, 3, false)] {
         read.limit = limit;
         let rows = register.read(&read).await;
-        assert_eq!(rows.rows.iter().filter(|row| row.group.is_none()).count(), records);
+        assert_eq!(rows.rows.iter().filter(|row| row.group.is_none()).count(), count);
         assert_eq!(rows.more, more);
     }
 }
 
-/// 600 records are more than one statement takes; 1001 rows are more than one record gets.
+/// 600 rows are more than one statement takes; 1001 rows of a group are more than one row gets.
 const CROWD: &str = "
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
     INSERT INTO person SELECT 1000 + i, 'code-' || i, 'Paul', 'Palju', 'Palju', 'M', '1970-01-01', '233', 'Narva',

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use paasla_core::Finds;
+use paasla_core::IndexRow;
 
 use super::{
     hit::{Hit, Wanted},
@@ -74,7 +74,7 @@ impl Tail {
     }
 
     /// Adds a record that lies at `place`, by what finds it.
-    pub(crate) fn add(&mut self, place: Place, finds: &Finds) {
+    pub(crate) fn add(&mut self, place: Place, finds: &IndexRow) {
         let number = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         let client = self.clients.number(&finds.client);
         let service = finds.service.as_ref().map_or(0, |service| self.services.number(service) + 1);

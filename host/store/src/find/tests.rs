@@ -4,7 +4,7 @@
 use std::{cmp::Reverse, fs};
 
 use cap_std::ambient_authority;
-use paasla_core::{Finds, Outcome};
+use paasla_core::{IndexRow, Outcome};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -13,12 +13,12 @@ use super::{hit::Wanted, row::outcome_number, *};
 const SEGMENTS: u32 = 300;
 
 struct Written {
-    finds: Finds,
+    finds: IndexRow,
     hit: Hit,
 }
 
 /// What finds a record of which there is not much else.
-fn finds(n: u32, instant: i64) -> Finds {
+fn finds(n: u32, instant: i64) -> IndexRow {
     // Some of every kind in every combination, whatever the segments' lengths.
     let subjects: Vec<String> = (0..n % 4).map(|subject| format!("s{}", (n / 3 + subject) % 11)).collect();
     let mut record = json!({

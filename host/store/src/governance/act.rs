@@ -34,7 +34,7 @@ pub enum Act {
     SetVersion(PolicyVersion),
     /// Ends the quarantine of every version of the policy of this name; signed with the change's name and reason.
     LiftQuarantine(String),
-    /// Notes that something is wrong with the log of records that is a loss, and is accepted: it is no longer told.
+    /// Notes that something is wrong with the log of records that is a loss, and is accepted: it is no longer reported.
     AcceptLoss(LogFault),
     /// Adds a proposal; its number is not looked at.
     PutProposal(Box<Proposal>),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Changes: the audit entries of acts on control data.
+//! Changes: acts on control data, done or refused, as they are recorded.
 
 use serde::{Deserialize, Serialize};
 

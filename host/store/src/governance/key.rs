@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Keys whose signatures on rules count.
+//! Trust keys: keys whose signatures on rules count.
 
 use paasla_core::Scope;
 use serde::{Deserialize, Serialize};

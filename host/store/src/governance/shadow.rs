@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What policies in shadow would have done.
+//! Results of shadow runs: what policies in shadow would have done.
 
 use paasla_core::ClientId;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Versions of policies.
+//! Versions of policies and their states.
 
 use paasla_core::{Mode, Policy};
 use serde::{Deserialize, Serialize};

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::identity::Identity;
+use super::file_id::FileId;
 
 /// In bytes: what every disk takes, in the file and in memory. One that wants more says so, and is written to the long way.
 const BLOCK: usize = 4 << 10;
@@ -41,8 +41,8 @@ impl Direct {
         Some(Self { file, buffer, start })
     }
 
-    pub(crate) fn leads_to(&self, identity: Identity) -> bool {
-        Identity::of(&self.file).is_ok_and(|own| own == identity)
+    pub(crate) fn leads_to(&self, file_id: FileId) -> bool {
+        FileId::of(&self.file).is_ok_and(|own| own == file_id)
     }
 
     /// Up to where the disk is written for a batch of so many bytes that begins at `at`.

@@ -10,14 +10,14 @@ use std::{
 
 use cap_std::{ambient_authority, fs::Dir};
 
-use super::identity::Identity;
+use super::file_id::FileId;
 
 /// A folder by its name, and which one it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     /// None as long as there is none.
-    identity: Option<Identity>,
+    file_id: Option<FileId>,
     /// There were segments up to this number, whatever is there now.
     pub(crate) above: u32,
 }
@@ -28,18 +28,18 @@ impl Folder {
         if make {
             make_folder(&path)?;
         }
-        let identity = match Identity::at(&path) {
-            Ok(identity) => Some(identity),
+        let file_id = match FileId::at(&path) {
+            Ok(file_id) => Some(file_id),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { path, identity, above })
+        Ok(Self { path, file_id, above })
     }
 
     /// Opens it, unless another has its name now.
     pub(crate) fn open(&self) -> io::Result<Dir> {
         let folder = Dir::open_ambient_dir(&self.path, ambient_authority())?;
-        if Some(Identity::of(&folder)?) != self.identity {
+        if Some(FileId::of(&folder)?) != self.file_id {
             return Err(io::Error::new(
                 io::ErrorKind::NotFound,
                 "another folder is where that of the records was",

@@ -12,10 +12,10 @@ use cap_std::fs::{Dir, OpenOptions};
 
 use super::{
     Place,
+    file_id::FileId,
     folder::{name, within},
     frame::{BATCH_HEAD, ENTRY_HEAD, EntryHead},
     head::{Id, Start},
-    identity::Identity,
     reader::Reader,
 };
 
@@ -53,8 +53,8 @@ pub(crate) fn scan(
     if !ended {
         // Somebody writes: what can be read may not be on the disk yet.
         file.sync_data()?;
-    } else if !Identity::within(folder, &name)
-        .is_ok_and(|there| Identity::of(&file).is_ok_and(|own| own == there))
+    } else if !FileId::within(folder, &name)
+        .is_ok_and(|there| FileId::of(&file).is_ok_and(|own| own == there))
     {
         // Its writer took it away between the two.
         return Ok(None);

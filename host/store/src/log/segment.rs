@@ -7,9 +7,9 @@ use cap_std::fs::{OpenOptions, OpenOptionsExt as _};
 
 use super::{
     direct::Direct,
+    file_id::FileId,
     folder::{Folder, Making, name, numbers, sync, within},
     head::{FIRST, Head, Start},
-    identity::Identity,
 };
 
 /// How many zeros are written at a time: the kernel keeps in one piece what was written in one, and counts all of it
@@ -31,7 +31,7 @@ pub(crate) struct Segment {
     number: u32,
     path: PathBuf,
     file: File,
-    identity: Identity,
+    file_id: FileId,
     length: u64,
     written: u64,
     /// Up to where there are zeros on the disk; at least `written`.
@@ -66,18 +66,18 @@ impl Segment {
             file.write_all_at(&head, 0)?;
             file.sync_all()?;
             sync(folder)?;
-            Identity::of(&file)
+            FileId::of(&file)
         })();
-        let identity = match made {
-            Ok(identity) => identity,
+        let file_id = match made {
+            Ok(file_id) => file_id,
             Err(error) => {
                 let _ = folder.remove_file(name(number));
                 return Err(error);
             }
         };
         let path = of.path.join(name(number));
-        let direct = Direct::open(&path, &head, LONG).filter(|direct| direct.leads_to(identity));
-        Ok(Self { number, path, file, identity, length, written: FIRST, zeroed: FIRST, direct })
+        let direct = Direct::open(&path, &head, LONG).filter(|direct| direct.leads_to(file_id));
+        Ok(Self { number, path, file, file_id, length, written: FIRST, zeroed: FIRST, direct })
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -114,7 +114,7 @@ impl Segment {
             }
         }
         // What was moved away or removed would take records along, and nobody would find them.
-        if Identity::at(&self.path)? != self.identity {
+        if FileId::at(&self.path)? != self.file_id {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file is where the segment was"));
         }
         self.written = end;
@@ -167,7 +167,7 @@ impl Segment {
         let _making = Making::begin(folder)?;
         let is_last = numbers(folder)?.last() == Some(&self.number);
         let name = name(self.number);
-        if is_last && Identity::within(folder, &name)? == self.identity {
+        if is_last && FileId::within(folder, &name)? == self.file_id {
             folder.remove_file(&name)?;
             sync(folder)?;
         }

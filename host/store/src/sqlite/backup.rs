@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A copy of a store that hosts may be at work on.
+//! Backups: a copy of a store that hosts may be at work on.
 
 use std::{io, path::Path};
 
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::{aside, failure::failure, file, record};
+use super::{audit_log, blocking, failure::failure, file};
 use crate::{error::StoreError, log::Log};
 
 /// Copies a store into new files: first the database, what is in its write-ahead log included, as it is at one moment, and
@@ -21,7 +21,7 @@ pub async fn copy(database: &Path, to_database: &Path, to_records: &Path) -> Res
     }
     file::refuse_foreign(database).await?;
     let target = to_database.to_path_buf();
-    aside(move || {
+    blocking(move || {
         // Readable by its owner only; SQLite takes an empty file for none.
         std::os::unix::fs::OpenOptionsExt::mode(
             std::fs::OpenOptions::new().write(true).create_new(true),
@@ -40,11 +40,11 @@ pub async fn copy(database: &Path, to_database: &Path, to_records: &Path) -> Res
     connection.close().await.map_err(failure)?;
     copied?;
     let (target, from, into) =
-        (to_database.to_path_buf(), record::folder(database), to_records.to_path_buf());
-    aside(move || {
+        (to_database.to_path_buf(), audit_log::folder(database), to_records.to_path_buf());
+    blocking(move || {
         std::fs::File::open(target)?.sync_all()?;
         match Log::copy(from, &into) {
-            // Nothing was ever recorded, or `check_records` of the copy tells it.
+            // Nothing was ever recorded, or `check_records` of the copy reports it.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !into.exists() => Ok(()),
             copied => copied,
         }

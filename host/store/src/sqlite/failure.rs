@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The database's errors in the store's words.
+//! Errors of the database, turned into the store's.
 
 use sqlx::{Error, migrate::MigrateError};
 

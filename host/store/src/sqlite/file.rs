@@ -17,15 +17,15 @@ use super::{
 use crate::error::StoreError;
 
 /// `PRAGMA application_id` of our databases, as in `0001_control.sql`.
-const APPLICATION: i32 = 1_347_636_289;
+const APPLICATION_ID: i32 = 1_347_636_289;
 
 /// How long a statement waits for a lock that another program holds.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-const READERS: u32 = 4;
+const MAX_READERS: u32 = 4;
 
 /// What each of them keeps in memory of the database: the negative number is KiB. They read little again and again.
-const READER_CACHE: &str = "-512";
+const READER_CACHE_SIZE_PRAGMA: &str = "-512";
 
 /// After how many pages (4 KiB each) of the write-ahead log they are carried over into the database. That keeps the one
 /// connection that writes, and what changes often, the newest usage, is carried over once for many commits.
@@ -61,7 +61,7 @@ pub(super) async fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
     .map_err(failure)?;
     connection.close().await.map_err(failure)?;
     match found {
-        (APPLICATION, _) | (_, 0) => Ok(()),
+        (APPLICATION_ID, _) | (_, 0) => Ok(()),
         _ => Err(StoreError::Foreign),
     }
 }
@@ -86,8 +86,8 @@ pub(super) async fn reserver(file: &Opened) -> Result<SqlitePool, StoreError> {
 
 /// Opens the connections that only read.
 pub(super) async fn readers(file: &Opened) -> Result<SqlitePool, StoreError> {
-    pool(READERS, file)
-        .connect_with(options(file.path()).read_only(true).pragma("cache_size", READER_CACHE))
+    pool(MAX_READERS, file)
+        .connect_with(options(file.path()).read_only(true).pragma("cache_size", READER_CACHE_SIZE_PRAGMA))
         .await
         .map_err(failure)
 }
@@ -110,7 +110,7 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
-        .busy_timeout(BUSY)
+        .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging()
 }
 
@@ -127,7 +127,7 @@ fn pool(connections: u32, file: &Opened) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .acquire_timeout(2 * BUSY)
+        .acquire_timeout(2 * BUSY_TIMEOUT)
 }
 
 fn unavailable(error: io::Error) -> StoreError {

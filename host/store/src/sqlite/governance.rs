@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How control data changes.
+//! Governance in the control database.
 
 mod commit;
 mod proposal;

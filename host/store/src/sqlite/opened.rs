@@ -7,20 +7,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{error::StoreError, log::Identity};
+use crate::{error::StoreError, log::FileId};
 
 /// What was opened, and where.
 #[derive(Debug, Clone)]
 pub(super) struct Opened {
     what: &'static str,
     path: PathBuf,
-    identity: Identity,
+    file_id: FileId,
 }
 
 impl Opened {
     /// What the path leads to now, symbolic links followed.
     pub(super) fn at(what: &'static str, path: &Path) -> io::Result<Self> {
-        Ok(Self { what, path: path.to_owned(), identity: Identity::at(path)? })
+        Ok(Self { what, path: path.to_owned(), file_id: FileId::at(path)? })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -30,8 +30,8 @@ impl Opened {
     /// # Errors
     /// [`StoreError::Replaced`] when the path leads elsewhere, or nowhere.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        match Identity::at(&self.path) {
-            Ok(identity) if identity == self.identity => Ok(()),
+        match FileId::at(&self.path) {
+            Ok(file_id) if file_id == self.file_id => Ok(()),
             _ => Err(StoreError::Replaced { what: self.what }),
         }
     }

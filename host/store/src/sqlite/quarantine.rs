@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies out of service.
+//! The quarantine list in the control database.
 
 use sqlx::{SqliteConnection, SqlitePool};
 

@@ -2,7 +2,7 @@
 //! Reservations: persons set aside for queries that a cap holds for, from before they read until their records are counted.
 //!
 //! Whether there is room is asked and the reservation written in one transaction, so of two queries at a time, on whatever
-//! host, one sees the other. The transaction that notes what a record counts ends the record's reservation: at every moment
+//! host, one sees the other. The transaction that projects what a record counts ends the record's reservation: at every moment
 //! a query counts once. What a program that was killed leaves is given back when the lease is over by everybody's clock
 //! that only goes forward, and no record is found.
 
@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use paasla_core::{ClientId, Counted, Window};
+use paasla_core::{ClientId, UsageDelta, Window};
 use sqlx::SqliteConnection;
 
 use super::{
+    audit_log::{AuditLog, UnprojectedUsage},
     database::Database,
     failure::failure,
-    record::{Recent, Records},
     row::row,
     usage,
 };
@@ -31,13 +31,13 @@ use crate::{
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// When a query that others under way are in the way of may be tried again.
-const SOON_MILLIS: i64 = 1_000;
+const OPENS_SOON_MILLIS: i64 = 1_000;
 
 #[derive(Debug)]
 pub(super) struct Reservations {
     /// With a connection of its own that writes.
     database: Database,
-    records: Arc<Records>,
+    records: Arc<AuditLog>,
     /// Since when this program knows of each.
     known: Mutex<HashMap<String, Instant>>,
 }
@@ -47,7 +47,7 @@ struct Counts {
     usage: Usage,
     open: Vec<Open>,
     /// Records that are in no bucket yet, and were not reserved for.
-    recent: Vec<Recent>,
+    recent: Vec<UnprojectedUsage>,
 }
 
 row! {
@@ -67,7 +67,7 @@ impl Open {
 }
 
 impl Reservations {
-    pub(super) fn new(database: Database, records: Arc<Records>) -> Self {
+    pub(super) fn new(database: Database, records: Arc<AuditLog>) -> Self {
         Self { database, records, known: Mutex::default() }
     }
 
@@ -125,7 +125,7 @@ impl Reservations {
         transaction.commit().await
     }
 
-    /// What is counted, noted, written or reserved.
+    /// What is counted, projected, written or reserved.
     pub(super) async fn usage(&self, client: &ClientId, basis: &str, now: i64) -> Result<Usage, StoreError> {
         let recent = self.records.recent_of(client, basis);
         // One snapshot for all that is asked.
@@ -133,7 +133,7 @@ impl Reservations {
         Ok(counts(&mut transaction, &client.to_string(), basis, now, recent).await?.usage)
     }
 
-    /// Gives back what nobody was told of, until the task is aborted.
+    /// Gives back what was not disclosed, until the task is aborted.
     pub(super) async fn sweep_always(reservations: Arc<Self>) {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
@@ -150,7 +150,7 @@ impl Reservations {
             .await
             .map_err(failure)?;
         for id in self.overdue(open, now) {
-            let record = Records::get(&self.records, &id).await?;
+            let record = AuditLog::get(&self.records, &id).await?;
             let persons = record.map_or(0, |record| record.persons());
             self.settle(&id, persons).await?;
         }
@@ -175,7 +175,7 @@ impl Reservations {
 }
 
 /// Ends what was reserved for these records: they are in the buckets now.
-pub(super) async fn end(connection: &mut SqliteConnection, counted: &[Counted]) -> Result<(), StoreError> {
+pub(super) async fn end(connection: &mut SqliteConnection, counted: &[UsageDelta]) -> Result<(), StoreError> {
     let ids: Vec<&str> = counted.iter().map(|counted| counted.id.as_str()).collect();
     let ids = serde_json::to_string(&ids).map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     let delete = "DELETE FROM usage_reservation WHERE id IN (SELECT value FROM json_each($1))";
@@ -188,15 +188,15 @@ async fn counts(
     holder: &str,
     basis: &str,
     now: i64,
-    mut recent: Vec<Recent>,
+    mut recent: Vec<UnprojectedUsage>,
 ) -> Result<Counts, StoreError> {
-    let (mut usage, noted) = usage::of(connection, holder, basis, now).await?;
+    let (mut usage, mark) = usage::of(connection, holder, basis, now).await?;
     let select =
         "SELECT id, instant, persons, settled FROM usage_reservation WHERE client = $1 AND basis = $2";
     let open: Vec<Open> =
         sqlx::query_as(select).bind(holder).bind(basis).fetch_all(connection).await.map_err(failure)?;
     let reserved: BTreeSet<&str> = open.iter().map(|open| open.id.as_str()).collect();
-    recent.retain(|recent| !noted.covers(recent.written) && !reserved.contains(recent.id.as_str()));
+    recent.retain(|recent| !mark.covers(recent.written) && !reserved.contains(recent.id.as_str()));
     for recent in &recent {
         usage.add(recent.persons, recent.instant, now);
     }
@@ -218,7 +218,7 @@ impl Counts {
         let under_way = self.open.iter().filter(|open| !open.settled).map(Open::persons);
         let under_way = under_way.fold(0, u64::saturating_add);
         if self.usage.within(window).saturating_sub(under_way) <= most {
-            return Ok(now.saturating_add(SOON_MILLIS));
+            return Ok(now.saturating_add(OPENS_SOON_MILLIS));
         }
         let grain = Grain::of(window);
         let select = "SELECT start, persons FROM usage_bucket \
@@ -240,13 +240,13 @@ impl Counts {
             let sum = buckets.entry(start).or_default();
             *sum = sum.saturating_add(persons);
         }
-        Ok(opens(window, &buckets, most).unwrap_or_else(|| now.saturating_add(SOON_MILLIS)))
+        Ok(opens(window, &buckets, most).unwrap_or_else(|| now.saturating_add(OPENS_SOON_MILLIS)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use paasla_core::{Entry, Record};
+    use paasla_core::{AuditRecord, Entry};
     use proptest::{
         prelude::*,
         test_runner::{Config, TestRunner},
@@ -267,7 +267,7 @@ mod tests {
 
     fn entry(id: &str, named: u64, returned: u64, instant: i64) -> Entry {
         let subjects: Vec<String> = (0..named).map(|n| n.to_string()).collect();
-        let record: Record = serde_json::from_value(json!({
+        let record: AuditRecord = serde_json::from_value(json!({
             "id": id, "instant": instant, "outcome": "answered", "status": 200, "codes": ["ok"], "generation": 1,
             "channel": "xroad", "client": "EE/COM/1/a", "subjects": subjects, "usageBasis": BASIS,
             "returned": returned, "cost": 0, "durationUs": 0,
@@ -382,7 +382,7 @@ mod tests {
                         hosts[query.host].settle(&query.id, query.least).await.unwrap();
                     }
                 }
-                Step::Note { host } => Records::note_all(&hosts[host].records).await.unwrap(),
+                Step::Note { host } => AuditLog::project_all(&hosts[host].records).await.unwrap(),
                 Step::Sweep { host } => {
                     // Nobody answers any more who has begun before.
                     under_way.clear();
@@ -402,7 +402,7 @@ mod tests {
         }
         for host in &hosts {
             prop_assert_eq!(month(host, NOW).await, told, "nothing blocks but what was told");
-            Records::note_all(&host.records).await.unwrap();
+            AuditLog::project_all(&host.records).await.unwrap();
         }
         for host in &hosts {
             prop_assert_eq!(month(host, NOW).await, told);
@@ -442,7 +442,7 @@ mod tests {
 
         assert_eq!(reserve(&store, "d", 1, 100, NOW).await, Reserved::Granted(2));
         // Only who is under way stands in the way.
-        assert_eq!(reserve(&store, "e", 1, 100, NOW).await, full(0, Some(NOW + SOON_MILLIS)));
+        assert_eq!(reserve(&store, "e", 1, 100, NOW).await, full(0, Some(NOW + OPENS_SOON_MILLIS)));
         store.settle("d", 1).await.unwrap();
         assert_eq!(reserve(&store, "e", 1, 100, NOW).await, Reserved::Granted(1));
     }

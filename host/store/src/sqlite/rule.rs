@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rules.
+//! Rules in the control database.
 
 use sqlx::{SqliteExecutor, SqlitePool};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rulebooks.
+//! Rulebooks in the control database.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! By what the host's secret is known again.
+//! The fingerprint by which the host's secret is recognised.
 
 use sqlx::SqlitePool;
 

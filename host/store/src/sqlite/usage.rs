@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Usage: buckets that grow with each record.
+//! Usage buckets in the control database: they grow with each audit record.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use paasla_core::{Counted, Window};
+use paasla_core::{UsageDelta, Window};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{
     failure::failure,
-    noted::{NOTED, Noted},
     now,
+    projection::{HIGH_WATER_MARK, HighWaterMark},
 };
 use crate::{
     error::StoreError,
@@ -39,8 +39,8 @@ pub(super) async fn of(
     client: &str,
     basis: &str,
     now: i64,
-) -> Result<(Usage, Noted), StoreError> {
-    // One statement, one snapshot: the windows agree with each other, and with what is noted.
+) -> Result<(Usage, HighWaterMark), StoreError> {
+    // One statement, one snapshot: the windows agree with each other, and with the high-water mark.
     const SUMS: &str = concat!(
         "SELECT ",
         sum!("$3", "$4"),
@@ -51,7 +51,8 @@ pub(super) async fn of(
         ", ",
         sum!("$9", "$10")
     );
-    let mut query = sqlx::query_as(AssertSqlSafe(format!("{SUMS}, {NOTED}"))).bind(client).bind(basis);
+    let mut query =
+        sqlx::query_as(AssertSqlSafe(format!("{SUMS}, {HIGH_WATER_MARK}"))).bind(client).bind(basis);
     for window in [Window::Hour, Window::Day, Window::Month, Window::Year] {
         query = query.bind(Grain::of(window).millis()).bind(since(window, now));
     }
@@ -59,14 +60,14 @@ pub(super) async fn of(
         query.fetch_one(connection).await.map_err(failure)?;
     let persons = |sum: i64| u64::try_from(sum).unwrap_or(0);
     let usage = Usage { hour: persons(hour), day: persons(day), month: persons(month), year: persons(year) };
-    Ok((usage, Noted::of(&noted)?))
+    Ok((usage, HighWaterMark::of(&noted)?))
 }
 
 /// Adds what records count, and now and then drops what no window needs any more.
 pub(super) async fn add(
     connection: &mut SqliteConnection,
     pruned_at: &AtomicI64,
-    counted: &[Counted],
+    counted: &[UsageDelta],
 ) -> Result<(), StoreError> {
     /// The order of the texts and numbers is that of the columns.
     const ADDED: &str = "INSERT INTO usage_bucket (client, basis, grain, start, persons) \
@@ -171,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("store.db")).await.unwrap();
         let client = "EE/COM/1/a";
-        let counted = |instant, persons| Counted {
+        let counted = |instant, persons| UsageDelta {
             id: String::new(),
             holder: client.to_owned(),
             basis: "b".to_owned(),

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use paasla_core::{Record, Rulebook};
+use paasla_core::{AuditRecord, Rulebook};
 use paasla_store::{RecordFilter, SqliteStore, Store};
 use uuid::Uuid;
 
@@ -98,8 +98,8 @@ async fn write_until_killed(path: &str) {
     };
     loop {
         let batch = Uuid::now_v7().to_string();
-        let records: Vec<Record> =
-            (0..BATCH).map(|_| Record { message_id: Some(batch.clone()), ..record() }).collect();
+        let records: Vec<AuditRecord> =
+            (0..BATCH).map(|_| AuditRecord { message_id: Some(batch.clone()), ..record() }).collect();
         append(&store, &records).unwrap();
         acknowledge(batch);
         let changed = Rulebook { grants: vec![grant(&Uuid::now_v7().to_string())], ..rulebook() };

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, fs, ops::Range, path::PathBuf};
 
-use paasla_core::Record;
+use paasla_core::AuditRecord;
 use paasla_store::{
     FaultKind, LogFault, RecordFilter, SqliteStore, Store, StoreError,
     governance::{
@@ -59,8 +59,9 @@ impl Closed {
             let store = SqliteStore::open(home.path()).await.unwrap();
             let mut of_segment = Vec::new();
             for _ in 0..BATCHES {
-                let batch: Vec<Record> =
-                    (0..RECORDS).map(|_| Record { instant: NOW + i64::from(segment), ..record() }).collect();
+                let batch: Vec<AuditRecord> = (0..RECORDS)
+                    .map(|_| AuditRecord { instant: NOW + i64::from(segment), ..record() })
+                    .collect();
                 append(&store, &batch).unwrap();
                 of_segment.push(batch.into_iter().map(|record| record.id).collect());
             }

@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, sync::Barrier, thread};
 
-use paasla_core::{Entry, Outcome, Record};
+use paasla_core::{AuditRecord, Entry, Outcome};
 use paasla_store::{RecordFilter, SqliteStore, Store, StoreError};
 
 use crate::{
@@ -33,7 +33,7 @@ async fn count(store: &dyn Store) -> u64 {
 }
 
 /// What a store that was killed leaves: the file is as it was written, and nobody holds its lock.
-async fn left(home: &SqliteHome, batches: &[Vec<Record>]) -> Vec<u8> {
+async fn left(home: &SqliteHome, batches: &[Vec<AuditRecord>]) -> Vec<u8> {
     let store = SqliteStore::open(home.path()).await.unwrap();
     for batch in batches {
         append(&store, batch).unwrap();
@@ -60,8 +60,8 @@ async fn records_go_on_in_the_next_segment() {
     let store = home.open().await;
     let mut all = Vec::new();
     for n in 0..60_usize {
-        let batch: Vec<Record> = (0..n % 7)
-            .map(|m| Record {
+        let batch: Vec<AuditRecord> = (0..n % 7)
+            .map(|m| AuditRecord {
                 official: Some("x".repeat(n * 1_000 + m)),
                 instant: NOW + n as i64,
                 ..record()
@@ -71,8 +71,8 @@ async fn records_go_on_in_the_next_segment() {
         all.extend(batch);
     }
     // Longer than any segment there is by then.
-    let long: Vec<Record> =
-        (0..6).map(|_| Record { official: Some("x".repeat(15 << 20)), ..record() }).collect();
+    let long: Vec<AuditRecord> =
+        (0..6).map(|_| AuditRecord { official: Some("x".repeat(15 << 20)), ..record() }).collect();
     append(&*store, &long).unwrap();
     all.extend(long);
     append(&*store, &[]).unwrap();
@@ -93,7 +93,7 @@ async fn records_go_on_in_the_next_segment() {
 #[tokio::test]
 async fn a_batch_that_is_not_whole_is_none() {
     let home = SqliteHome::new();
-    let batches: Vec<Vec<Record>> = (0..3).map(|_| vec![record(), record()]).collect();
+    let batches: Vec<Vec<AuditRecord>> = (0..3).map(|_| vec![record(), record()]).collect();
     let bytes = left(&home, &batches).await;
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     let begins = end - (end - 64) / 3;
@@ -165,8 +165,8 @@ async fn what_follows_from_the_log_is_made_again() {
     let mut all = Vec::new();
     for part in 0..3 {
         let store = home.open().await;
-        let records: Vec<Record> =
-            (0..40).map(|n| Record { instant: NOW + 40 * part + n, ..record() }).collect();
+        let records: Vec<AuditRecord> =
+            (0..40).map(|n| AuditRecord { instant: NOW + 40 * part + n, ..record() }).collect();
         for batch in records.chunks(7) {
             append(&*store, batch).unwrap();
         }
@@ -301,7 +301,7 @@ fn a_record_that_is_skimmed_is_found_and_counted_alike() {
     let outcomes = [Outcome::Answered, Outcome::Refused, Outcome::Invalid, Outcome::Failed];
     let holders = [None, Some("EE/GOV/70008440".parse().unwrap())];
     for (n, outcome) in outcomes.into_iter().cycle().take(16).enumerate() {
-        let entry = Entry::of(&Record {
+        let entry = Entry::of(&AuditRecord {
             outcome,
             service: (n % 3 > 0).then(|| "person".into()),
             subjects: (0..n % 5).map(|subject| subject.to_string()).collect(),

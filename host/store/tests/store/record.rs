@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Records: appending and finding them.
 
-use paasla_core::{Outcome, Record};
+use paasla_core::{AuditRecord, Outcome};
 use paasla_store::{RecordFilter, StoreError};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 
 pub(crate) async fn is_there_after_the_append(home: &impl Home) {
     let store = home.open().await;
-    let bare = Record {
+    let bare = AuditRecord {
         instant: -1,
         outcome: Outcome::Invalid,
         service: None,
@@ -42,7 +42,7 @@ pub(crate) async fn are_appended_all_or_none(home: &impl Home) {
     let store = home.open().await;
     let (a, b, c) = (record(), record(), record());
     append(&*store, std::slice::from_ref(&a)).unwrap();
-    let too_long = Record { official: Some("x".repeat(17 << 20)), ..c.clone() };
+    let too_long = AuditRecord { official: Some("x".repeat(17 << 20)), ..c.clone() };
     let refused = append(&*store, &[b.clone(), too_long.clone()]);
     assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
     let refused = append(&*store, &[too_long]);
@@ -60,7 +60,7 @@ pub(crate) async fn are_appended_all_or_none(home: &impl Home) {
 pub(crate) async fn with_one_id_are_both_kept(home: &impl Home) {
     let store = home.open().await;
     let first = record();
-    let second = Record { outcome: Outcome::Failed, ..first.clone() };
+    let second = AuditRecord { outcome: Outcome::Failed, ..first.clone() };
     append(&*store, &[first.clone(), second.clone()]).unwrap();
     append(&*store, std::slice::from_ref(&second)).unwrap();
     assert_eq!(store.record(&first.id).await.unwrap(), Some(first));
@@ -73,7 +73,7 @@ pub(crate) async fn are_found_by_every_condition(home: &impl Home) {
     // Every combination of two clients, three services, two outcomes, three times; and subjects that differ.
     let mut all = Vec::new();
     for n in 0..36_usize {
-        all.push(Record {
+        all.push(AuditRecord {
             client: client(["rr", "tarn"][n % 2]),
             service: [Some("person"), Some("address"), None][n / 2 % 3].map(Into::into),
             outcome: [Outcome::Answered, Outcome::Failed][n / 6 % 2],
@@ -97,7 +97,7 @@ pub(crate) async fn are_found_by_every_condition(home: &impl Home) {
             until: set(5).then_some(NOW + 1_000),
             ..RecordFilter::default()
         };
-        let fits = |record: &&Record| {
+        let fits = |record: &&AuditRecord| {
             filter.client.as_ref().is_none_or(|client| record.client == *client)
                 && (filter.service.is_none() || record.service == filter.service)
                 && filter.outcome.is_none_or(|outcome| record.outcome == outcome)
@@ -105,8 +105,8 @@ pub(crate) async fn are_found_by_every_condition(home: &impl Home) {
                 && filter.since.is_none_or(|since| record.instant >= since)
                 && filter.until.is_none_or(|until| record.instant < until)
         };
-        let mut expected: Vec<Record> = all.iter().filter(fits).cloned().collect();
-        let written = |record: &Record| shuffled.iter().position(|other| other.id == record.id);
+        let mut expected: Vec<AuditRecord> = all.iter().filter(fits).cloned().collect();
+        let written = |record: &AuditRecord| shuffled.iter().position(|other| other.id == record.id);
         expected.sort_by_key(|record| std::cmp::Reverse((record.instant, written(record))));
         assert_eq!(store.records(&filter).await.unwrap(), expected, "{filter:?}");
         assert_eq!(store.count_records(&filter).await.unwrap(), expected.len() as u64, "{filter:?}");
@@ -116,7 +116,7 @@ pub(crate) async fn are_found_by_every_condition(home: &impl Home) {
 pub(crate) async fn are_paged_without_gap_or_repeat(home: &impl Home) {
     let store = home.open().await;
     // Several records at each instant, so that a page ends inside one.
-    let all: Vec<Record> = (0..23).map(|n| Record { instant: NOW + n / 4, ..record() }).collect();
+    let all: Vec<AuditRecord> = (0..23).map(|n| AuditRecord { instant: NOW + n / 4, ..record() }).collect();
     append(&*store, &all).unwrap();
     for subject_hash in [None, Some("aa".to_owned())] {
         let mut found = Vec::new();
@@ -139,7 +139,7 @@ pub(crate) async fn are_paged_without_gap_or_repeat(home: &impl Home) {
 pub(crate) async fn hold_any_text(home: &impl Home) {
     let store = home.open().await;
     let text = "' OR 1=1; -- \"õ\" \u{0} \u{1F600} %_";
-    let odd = Record {
+    let odd = AuditRecord {
         service: Some(text.into()),
         official: Some(text.into()),
         case: Some(text.into()),

@@ -2,8 +2,8 @@
 //! Records, rulebooks and rules to test with.
 
 use paasla_core::{
-    ClientId, Decision, Entry, Grant, Mode, Outcome, Policy, Query, Reason, Record, RowCount, Rulebook,
-    RulingSummary, Scope, Service, Subjects, Term, term::ConceptKind,
+    AuditRecord, Call, CallOutcome, Calls, ClientId, Decision, Entry, Grant, Mode, Outcome, Policy, Query,
+    Reason, RowCount, Rulebook, RulingSummary, Scope, Service, Subjects, Term, term::ConceptKind,
 };
 use paasla_store::{Store, StoreError, StoredRule};
 use sha2::{Digest as _, Sha256};
@@ -17,19 +17,18 @@ pub(crate) fn client(subsystem: &str) -> ClientId {
 }
 
 /// Writes records.
-pub(crate) fn append(store: &dyn Store, records: &[Record]) -> Result<(), StoreError> {
+pub(crate) fn append(store: &dyn Store, records: &[AuditRecord]) -> Result<(), StoreError> {
     let entries: Vec<Entry> = records.iter().map(|record| Entry::of(record).unwrap()).collect();
     store.append(&entries)
 }
 
 /// An answered query about two persons.
-pub(crate) fn record() -> Record {
+pub(crate) fn record() -> AuditRecord {
     let id = Uuid::now_v7().to_string();
-    Record {
+    AuditRecord {
         id: id.clone(),
         instant: NOW,
         outcome: Outcome::Answered,
-        status: 200,
         codes: vec!["ok".into()],
         generation: 1,
         channel: "xroad".into(),
@@ -46,9 +45,9 @@ pub(crate) fn record() -> Record {
         rulings: vec![RulingSummary {
             policy: "minors".into(),
             rule: digest(b"rule"),
-            said: "abstain".into(),
+            calls: Calls(vec![Call::Decide(CallOutcome::Abstained)]),
             fuel: u64::MAX,
-            told: vec!["subject.birth-date".into()],
+            row_inputs: vec!["subject.birth-date".into()],
         }],
         row_decisions: vec![RowCount {
             by: "minors".into(),
@@ -149,7 +148,7 @@ pub(crate) fn rulebook() -> Rulebook {
             keys: vec!["personalCode".into()],
             fields: vec!["familyName".into()],
             max_subjects: 10,
-            max_records: 10,
+            max_rows: 10,
             purposes: vec!["https://w3id.org/dpv#IdentityVerification".into()],
         }],
         grants: vec![grant("g-1")],

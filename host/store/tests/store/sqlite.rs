@@ -127,8 +127,9 @@ async fn what_was_tampered_with_is_refused() {
     assert!(store.record(&record.id).await.unwrap().is_some());
     let segment = home.records().join("0000000001.log");
     let mut bytes = fs::read(&segment).unwrap();
-    let place = bytes.windows(12).position(|part| part == b"\"status\":200").unwrap();
-    bytes[place + 11] = b'1';
+    let outcome = b"\"outcome\":\"answered\"";
+    let place = bytes.windows(outcome.len()).position(|part| part == outcome).unwrap();
+    bytes[place + outcome.len() - 2] = b'D';
     fs::write(&segment, bytes).unwrap();
 
     let failures = [

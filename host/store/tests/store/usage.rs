@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Usage, against a naive count.
 
-use paasla_core::{Outcome, Record, Window};
+use paasla_core::{AuditRecord, Outcome, Window};
 use paasla_store::Usage;
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
@@ -15,8 +15,8 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// A record that counts as so many persons.
-fn asked(subjects: usize, returned: u32) -> Record {
-    Record { subjects: (0..subjects).map(|n| format!("s-{n}")).collect(), returned, ..record() }
+fn asked(subjects: usize, returned: u32) -> AuditRecord {
+    AuditRecord { subjects: (0..subjects).map(|n| format!("s-{n}")).collect(), returned, ..record() }
 }
 
 fn all(persons: u64) -> Usage {
@@ -30,9 +30,9 @@ pub(crate) async fn counts_persons_of_answered_queries(home: &impl Home) {
     append(&*store, &[asked(3, 1), asked(1, 4), asked(0, 5), asked(0, 0)]).unwrap();
     assert_eq!(usage().await, all(13));
     let uncounted = [Outcome::Refused, Outcome::Invalid, Outcome::Failed]
-        .map(|outcome| Record { outcome, ..asked(7, 7) })
+        .map(|outcome| AuditRecord { outcome, ..asked(7, 7) })
         .into_iter()
-        .chain([Record { usage_basis: None, ..asked(7, 7) }]);
+        .chain([AuditRecord { usage_basis: None, ..asked(7, 7) }]);
     append(&*store, &uncounted.collect::<Vec<_>>()).unwrap();
     assert_eq!(usage().await, all(13));
     append(&*store, &[asked(2, 0)]).unwrap();
@@ -44,7 +44,7 @@ pub(crate) async fn counts_persons_of_answered_queries(home: &impl Home) {
 pub(crate) async fn is_counted_for_the_holder(home: &impl Home) {
     let store = home.open().await;
     let member: paasla_core::ClientId = "EE/GOV/70008440".parse().unwrap();
-    let under = |subsystem, persons| Record {
+    let under = |subsystem, persons| AuditRecord {
         client: client(subsystem),
         usage_holder: Some(member.clone()),
         ..asked(persons, 0)
@@ -60,9 +60,9 @@ pub(crate) async fn is_told_apart_by_client_and_basis(home: &impl Home) {
     let other = "https://w3id.org/dpv#LegitimateInterest";
     let records = [
         asked(1, 0),
-        Record { client: client("tarn"), ..asked(2, 0) },
-        Record { client: member.clone(), ..asked(4, 0) },
-        Record { usage_basis: Some(other.into()), ..asked(8, 0) },
+        AuditRecord { client: client("tarn"), ..asked(2, 0) },
+        AuditRecord { client: member.clone(), ..asked(4, 0) },
+        AuditRecord { usage_basis: Some(other.into()), ..asked(8, 0) },
     ];
     append(&*store, &records).unwrap();
     let cases = [
@@ -95,9 +95,9 @@ pub(crate) async fn never_counts_too_few_and_at_most_one_bucket_too_many(home: &
     for case in 0..40 {
         let of = client(&format!("case-{case}"));
         let asked = vec((back(), 0..4_usize, 0..4_u32), 1..60).new_tree(&mut runner).unwrap().current();
-        let records: Vec<Record> = asked
+        let records: Vec<AuditRecord> = asked
             .iter()
-            .map(|&(back, named, returned)| Record {
+            .map(|&(back, named, returned)| AuditRecord {
                 instant: NOW - back,
                 client: of.clone(),
                 ..self::asked(named, returned)
@@ -132,7 +132,7 @@ pub(crate) async fn is_not_counted_for_a_failed_append(home: &impl Home) {
     let store = home.open().await;
     let one = asked(1, 0);
     append(&*store, std::slice::from_ref(&one)).unwrap();
-    let too_long = Record { official: Some("x".repeat(17 << 20)), ..one };
+    let too_long = AuditRecord { official: Some("x".repeat(17 << 20)), ..one };
     append(&*store, &[asked(5, 0), too_long]).unwrap_err();
     assert_eq!(store.usage(&client("rr"), PUBLIC_TASK, NOW).await.unwrap(), all(1));
 }

@@ -32,7 +32,7 @@ fn service() -> impl Strategy<Value = Service> {
             keys: vec!["code".into()],
             fields,
             max_subjects: most,
-            max_records: most,
+            max_rows: most,
             purposes,
         },
     )
@@ -143,7 +143,7 @@ fn asked() -> impl Strategy<Value = Asked> {
     )
 }
 
-/// How many records, how many persons, and the policies in scope by name and rule.
+/// How many rows, how many persons, and the policies in scope by name and rule.
 type Opened = (u32, u32, BTreeSet<(String, String)>);
 
 /// What a query can come to: nothing, or the field under these caps and these policies.
@@ -171,7 +171,7 @@ fn opened(rulebook: &Rulebook, asked: &Asked) -> Option<Opened> {
     };
     let policies = rulebook.policies.iter().filter(in_scope).map(|own| (own.name.clone(), own.rule.clone()));
     let cap = grant.quotas.iter().map(|quota| quota.persons).min().unwrap_or(u32::MAX);
-    open.then(|| (service.max_records, cap, policies.collect()))
+    open.then(|| (service.max_rows, cap, policies.collect()))
 }
 
 proptest! {
@@ -182,10 +182,10 @@ proptest! {
         let diff = before.diff(&after);
         let loosens = diff.iter().any(|one| one.loosens);
         for asked in queries {
-            let Some((records, cap, policies)) = opened(&after, &asked) else { continue };
+            let Some((rows, cap, policies)) = opened(&after, &asked) else { continue };
             let wider = match opened(&before, &asked) {
                 None => true,
-                Some((old_records, old_cap, old)) => records > old_records || cap > old_cap || !old.is_subset(&policies),
+                Some((old_rows, old_cap, old)) => rows > old_rows || cap > old_cap || !old.is_subset(&policies),
             };
             prop_assert!(loosens || !wider, "{asked:?} sees more, and nothing of it is told: {diff:?}");
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Acts and their change, in one transaction.
+//! The commit of acts: acts and their change, in one transaction.
 
 use serde::Serialize;
 use sqlx::SqliteConnection;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Proposals.
+//! Proposals in the control database.
 
 use sqlx::{SqliteConnection, SqlitePool};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What policies in shadow would have done.
+//! Results of shadow runs in the control database.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ use crate::{
 const BETWEEN_SWEEPS: u32 = 1_000;
 
 /// How many changes are deleted in one transaction.
-const SWEEP: u32 = 250;
+const SWEEP_BATCH_ROWS: u32 = 250;
 
 /// What is added to the sums of one client.
 #[derive(Default)]
@@ -209,12 +209,12 @@ async fn sweep(database: &Database) -> Result<(), StoreError> {
             )
             .bind(&version)
             .bind(&newest_too_many)
-            .bind(i64::from(SWEEP))
+            .bind(i64::from(SWEEP_BATCH_ROWS))
             .execute(&mut *write)
             .await
             .map_err(failure)?;
             write.commit().await?;
-            if done.rows_affected() < u64::from(SWEEP) {
+            if done.rows_affected() < u64::from(SWEEP_BATCH_ROWS) {
                 break;
             }
         }

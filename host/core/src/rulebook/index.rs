@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What every query looks for in a rulebook, found without looking through it: hundreds of concepts, and thousands of access
-//! rights of hundreds of institutions.
+//! An index of a rulebook: terms by IRI, access rights by member. Every query looks both up, among hundreds of concepts and
+//! thousands of access rights, so neither is searched from one end to the other.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,25 +11,25 @@ use crate::{
     term::{ConceptKind, Term, Vocabulary},
 };
 
-/// An index of one rulebook. Whoever asks gives that rulebook again.
+/// An index of one rulebook. Its methods take that rulebook again: it holds positions only.
 #[derive(Debug, Default)]
-pub struct Index {
+pub struct RulebookIndex {
     /// By full IRI.
-    terms: BTreeMap<ConceptKind, HashMap<String, Known>>,
+    terms: BTreeMap<ConceptKind, HashMap<String, IndexedTerm>>,
     /// The places of a member's access rights, and of its subsystems', by the member.
     grants: HashMap<String, Vec<usize>>,
 }
 
 /// A concept as a term.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct IndexedTerm {
     /// The term.
     pub term: Term,
     /// The broadest concept above it ([`Vocabulary::root`]).
     pub root: String,
 }
 
-impl Index {
+impl RulebookIndex {
     /// Of a rulebook.
     #[must_use]
     pub fn of(rulebook: &Rulebook) -> Self {
@@ -39,7 +39,7 @@ impl Index {
             let term = vocabulary.term_of(concept);
             let root = vocabulary.root(concept.kind, &term).to_owned();
             let of_kind = index.terms.entry(concept.kind).or_default();
-            of_kind.entry(term.iri.clone()).or_insert(Known { term, root });
+            of_kind.entry(term.iri.clone()).or_insert(IndexedTerm { term, root });
         }
         for (place, grant) in grants.iter().enumerate() {
             index.grants.entry(grant.client.member().to_owned()).or_default().push(place);
@@ -49,7 +49,7 @@ impl Index {
 
     /// The same as [`Vocabulary::term`].
     #[must_use]
-    pub fn term(&self, vocabulary: &Vocabulary, kind: ConceptKind, iri: &str) -> Option<&Known> {
+    pub fn term(&self, vocabulary: &Vocabulary, kind: ConceptKind, iri: &str) -> Option<&IndexedTerm> {
         self.terms.get(&kind)?.get(&*vocabulary.expanded(iri))
     }
 

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The audit entry of a query, as it grows from step to step.
+//! The draft of a query's audit record, as it grows from step to step.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use paasla_core::{ClientId, Decision, Outcome, Query, Record, RowCount, Rulebook, RulingSummary};
+use paasla_core::{
+    AuditRecord, Call, Calls, ClientId, Decision, Outcome, Query, RowCount, Rulebook, RulingSummary,
+};
 
 use super::ask::Caller;
 
 /// What is known of a query so far. Whatever happens, one record comes of it.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    record: Record,
+    record: AuditRecord,
     arrived: std::time::Instant,
 }
 
 impl Draft {
     /// What every request has.
     pub(crate) fn new(id: &str, generation: u64, caller: &Caller) -> Self {
-        let record = Record {
+        let record = AuditRecord {
             id: id.to_owned(),
             instant: caller.instant,
             outcome: Outcome::Failed,
-            status: 0,
             codes: Vec::new(),
             generation,
             channel: caller.channel.to_owned(),
@@ -67,17 +68,17 @@ impl Draft {
         self.record.subjects = hashes;
     }
 
-    /// Notes what the rules were told: the query, and the digest of the register that they were told of.
+    /// Notes what the rules were given: the query, and the digest of the register.
     pub(crate) fn query(&mut self, query: &Arc<Query>, register: &str) {
         self.record.query = Some(Arc::clone(query));
         self.record.register = Some(register.to_owned());
     }
 
-    /// Notes what one policy is told of rows, by name.
-    pub(crate) fn told(&mut self, policy: &str, names: BTreeSet<String>) {
-        let known = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
-        if let Some(summary) = known {
-            summary.told = names.into_iter().collect();
+    /// Notes what one policy is given of rows, by name.
+    pub(crate) fn row_inputs(&mut self, policy: &str, names: BTreeSet<String>) {
+        let earlier = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
+        if let Some(summary) = earlier {
+            summary.row_inputs = names.into_iter().collect();
         }
     }
 
@@ -87,20 +88,20 @@ impl Draft {
     }
 
     /// Notes what one policy did. A policy that speaks twice (decide, review) has one entry.
-    pub(crate) fn ruling(&mut self, policy: &str, rule: &str, said: String, fuel: u64) {
+    pub(crate) fn ruling(&mut self, policy: &str, rule: &str, call: Call, fuel: u64) {
         self.record.cost = self.record.cost.saturating_add(fuel);
-        let known = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
-        match known {
+        let earlier = self.record.rulings.iter_mut().find(|summary| summary.policy == policy);
+        match earlier {
             Some(summary) => {
                 summary.fuel = summary.fuel.saturating_add(fuel);
-                summary.said = format!("{}, {said}", summary.said);
+                summary.calls.0.push(call);
             }
             None => self.record.rulings.push(RulingSummary {
                 policy: policy.to_owned(),
                 rule: rule.to_owned(),
-                said,
+                calls: Calls(vec![call]),
                 fuel,
-                told: Vec::new(),
+                row_inputs: Vec::new(),
             }),
         }
     }
@@ -111,11 +112,11 @@ impl Draft {
     }
 
     /// An answer: it counts towards the usage of the access right's holder under `basis`.
-    pub(crate) fn answered(mut self, holder: &ClientId, basis: &str, returned: usize) -> Record {
+    pub(crate) fn answered(mut self, holder: &ClientId, basis: &str, returned: usize) -> AuditRecord {
         self.record.usage_basis = Some(basis.to_owned());
         self.record.usage_holder = (*holder != self.record.client).then(|| holder.clone());
         self.record.returned = u32::try_from(returned).unwrap_or(u32::MAX);
-        self.end(Outcome::Answered, 200, vec!["ok".to_owned()])
+        self.end(Outcome::Answered, vec!["ok".to_owned()])
     }
 
     /// Notes that it stands for so many refusals.
@@ -124,10 +125,9 @@ impl Draft {
     }
 
     /// Any other end.
-    pub(crate) fn end(mut self, outcome: Outcome, status: u16, mut codes: Vec<String>) -> Record {
+    pub(crate) fn end(mut self, outcome: Outcome, mut codes: Vec<String>) -> AuditRecord {
         codes.dedup();
         self.record.outcome = outcome;
-        self.record.status = status;
         self.record.codes = codes;
         self.record.duration_us = micros(self.arrived.elapsed());
         self.record

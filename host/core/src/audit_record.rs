@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The audit entry of one query. It says who asked, why, on what ground, for which fields, about whom (as keyed
-//! hashes) and what was decided; never what the data said.
+//! The audit record of one query: its entry in the ledger. It says who asked, why, on what ground, for which fields, about
+//! whom (as keyed hashes) and what was decided; never what the data said.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{client::ClientId, decision::Decision, query::Query};
+use crate::{call::Calls, client::ClientId, decision::Decision, query::Query};
 
 /// How a query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Answered, maybe with no record found.
+    /// Answered, maybe with no row found.
     Answered,
     /// Refused by the grant or by a rule.
     Refused,
@@ -43,13 +43,14 @@ pub struct RulingSummary {
     pub policy: String,
     /// The rule's digest.
     pub rule: String,
-    /// `abstain`, `refuse`, `narrow`, `quarantined` (its rule was not run), or `fault: <kind>`.
-    pub said: String,
+    /// How each call of it ended.
+    #[serde(rename = "said")]
+    pub calls: Calls,
     /// Fuel that all its calls used.
     pub fuel: u64,
-    /// What it was told of rows: the names of facts, and of fields whose raw values it was given in at least one row.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub told: Vec<String>,
+    /// What it was given of rows: the names of facts, and of fields whose raw values it had in at least one row.
+    #[serde(default, rename = "told", skip_serializing_if = "Vec::is_empty")]
+    pub row_inputs: Vec<String>,
 }
 
 /// In how many rows something became of a field, or of the whole row, for a reason.
@@ -69,18 +70,16 @@ pub struct RowCount {
     pub rows: u32,
 }
 
-/// One audit entry.
+/// One audit record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct AuditRecord {
     /// The query's own id (UUID version 7), also the decision's.
     pub id: String,
     /// When the query arrived: milliseconds since 1970-01-01T00:00:00Z.
     pub instant: i64,
     /// How it ended.
     pub outcome: Outcome,
-    /// HTTP status of the answer.
-    pub status: u16,
     /// Stable codes of the reasons or problems; `ok` alone when answered.
     pub codes: Vec<String>,
     /// The rulebook it was decided by; 0 when it did not come that far.
@@ -110,7 +109,7 @@ pub struct Record {
     /// The `X-Road-PDU-*` statements as given, without the prefix.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<(String, String)>,
-    /// What the rules were told, so that the decision can be run again. None when it did not come that far.
+    /// What the rules were given, so that the decision can be run again. None when it did not come that far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Arc<Query>>,
     /// What was decided.
@@ -122,7 +121,7 @@ pub struct Record {
     /// What was decided of rows besides: in how many, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub row_decisions: Vec<RowCount>,
-    /// SHA-256 of what rules are told of the register; none when it did not come that far.
+    /// SHA-256 of the register as rules are given it; none when it did not come that far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub register: Option<String>,
     /// Whom the query named: keyed hashes (HMAC-SHA-256, hex), never the codes themselves.
@@ -138,7 +137,7 @@ pub struct Record {
     /// How many refusals it stands for, when it stands for more than itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_for: Option<u64>,
-    /// How many records were returned.
+    /// How many rows were returned.
     pub returned: u32,
     /// Fuel used by all rulings together.
     pub cost: u64,
@@ -146,7 +145,7 @@ pub struct Record {
     pub duration_us: u64,
 }
 
-impl Record {
+impl AuditRecord {
     /// How many persons it counts for: none unless it stands on a legal basis; see [`persons`].
     #[must_use]
     pub fn persons(&self) -> u64 {
@@ -162,7 +161,7 @@ impl Record {
 }
 
 /// How many persons a query counts for that ended so: none unless it was answered, each person once: those named, or
-/// those returned if they are more, and at least one: that nobody is found tells something too.
+/// those returned if they are more, and at least one: that nobody is found is an answer, too.
 #[must_use]
 pub fn persons(outcome: Outcome, named: usize, returned: u32) -> u64 {
     match outcome {

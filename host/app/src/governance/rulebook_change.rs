@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The one way in which the rulebook changes: the next generation is built beside the one at work, everything compiled;
-//! then it is written; then it takes over in one step. Queries under way finish on theirs.
+//! Changes of the rulebook, and the one way to make them: the next generation is built beside the one at work, everything
+//! compiled; then it is written; then it takes over in one step. Queries under way finish on theirs.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,17 +14,21 @@ use paasla_store::{
     },
 };
 
-use super::{Deed, Governance, past::StandIn, refusal::Refusal};
+use super::{
+    ActContext, Governance,
+    refusal::{Refusal, RefusalKind},
+    revival::StandIn,
+};
 use crate::{
-    StartError, Then,
+    QuarantineFallback, StartError,
     active::{Active, BuildError, build},
-    aside::aside,
+    blocking::background,
     problem::Problem,
 };
 
-/// What is to be written with the next generation.
+/// The next rulebook, and what is written with it.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct RulebookChange {
     /// The next rulebook; its number is not looked at.
     pub(crate) rulebook: Rulebook,
     /// What is written with it.
@@ -33,7 +37,7 @@ pub(crate) struct Turn {
     cancelled: Vec<String>,
 }
 
-impl Turn {
+impl RulebookChange {
     /// A rulebook, and what is written with it.
     pub(crate) fn new(rulebook: Rulebook, acts: Vec<Act>) -> Self {
         Self { rulebook, acts, cancelled: Vec::new() }
@@ -51,11 +55,12 @@ impl Turn {
 
 /// What is done where the newest rulebook in the store cannot be put to work, because of what another program put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unfit {
+pub(crate) enum OnUnloadable {
     /// The change is refused: it would undo what nobody here has seen.
     Refuse,
-    /// The change is made from the rulebook at work, and takes the place of the newest.
-    PassOver,
+    /// The change is made from the rulebook at work, and supersedes the newest. Roll-backs and the revocation of a key must
+    /// always be possible.
+    Override,
 }
 
 /// Why the next generation is not ready.
@@ -84,7 +89,7 @@ impl From<NotReady> for Refusal {
         match error {
             NotReady::Build(BuildError(problems)) => {
                 let problem = |what: String| Problem::new("rulebook_wrong", "rulebook", what);
-                Self { status: 422, problems: problems.into_iter().map(problem).collect() }
+                Self { kind: RefusalKind::Invalid, problems: problems.into_iter().map(problem).collect() }
             }
             NotReady::Store(error) => error.into(),
             NotReady::Broken => Self::internal(),
@@ -104,9 +109,9 @@ impl Governance {
         let mut rules = BTreeMap::new();
         self.fetch(&rulebook.policies, &mut rules).await?;
         let earlier = match self.then {
-            Then::Refuse => Vec::new(),
+            QuarantineFallback::Refuse => Vec::new(),
             // None of it is needed to begin with: what cannot be read is left out, loudly.
-            Then::Previous => self.stand_ins(&rulebook).await.unwrap_or_else(|error| {
+            QuarantineFallback::Previous => self.stand_ins(&rulebook).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "no previous version of a policy is ready: earlier rulebooks cannot be read");
                 Vec::new()
             }),
@@ -124,7 +129,8 @@ impl Governance {
             let active = build(&engine, &description, rulebook, &rules, &pool)?;
             Ok::<_, BuildError>(active.with_previous(&engine, &description, &earlier, &rules, &pool))
         };
-        let done = if at_once { tokio::task::spawn_blocking(work).await.ok() } else { aside(work).await };
+        let done =
+            if at_once { tokio::task::spawn_blocking(work).await.ok() } else { background(work).await };
         Ok(done.ok_or(NotReady::Broken)??)
     }
 
@@ -147,46 +153,29 @@ impl Governance {
 }
 
 impl Governance {
-    /// Makes the next generation from the one at work, and puts it to work. The caller holds the governor's turn.
-    pub(crate) async fn take_turn(
+    /// Makes the next generation from the one at work, and puts it to work. The caller holds the change lock.
+    pub(crate) async fn change_rulebook(
         &self,
-        deed: Deed<'_>,
-        make: impl FnMut(&Active) -> Result<Turn, Refusal>,
-    ) -> Result<Committed, Refusal> {
-        self.turn(deed, Unfit::Refuse, make).await
-    }
-
-    /// The same also where the newest rulebook in the store cannot be put to work: for what must always be possible.
-    pub(crate) async fn take_turn_anyway(
-        &self,
-        deed: Deed<'_>,
-        make: impl FnMut(&Active) -> Result<Turn, Refusal>,
-    ) -> Result<Committed, Refusal> {
-        self.turn(deed, Unfit::PassOver, make).await
-    }
-
-    async fn turn(
-        &self,
-        deed: Deed<'_>,
-        unfit: Unfit,
-        mut make: impl FnMut(&Active) -> Result<Turn, Refusal>,
+        context: ActContext<'_>,
+        on_unloadable: OnUnloadable,
+        mut make: impl FnMut(&Active) -> Result<RulebookChange, Refusal>,
     ) -> Result<Committed, Refusal> {
         let mut tries = 0;
         loop {
-            let expected = match unfit {
-                Unfit::Refuse => {
+            let expected = match on_unloadable {
+                OnUnloadable::Refuse => {
                     self.catch_up().await?;
                     self.active.load().rulebook.generation
                 }
-                Unfit::PassOver => self.newest_or_unfit().await?,
+                OnUnloadable::Override => self.newest_or_unloadable().await?,
             };
             let current = self.active.load_full();
-            let Turn { rulebook, mut acts, cancelled } = make(&current)?;
+            let RulebookChange { rulebook, mut acts, cancelled } = make(&current)?;
             let rulebook = Rulebook { generation: expected.saturating_add(1), ..rulebook };
             acts.push(Act::Install { rulebook: Box::new(rulebook.clone()), expected });
             let next = self.ready(rulebook).await?;
             let (before, after) = (current.digest.clone(), next.digest.clone());
-            let change = NewChange { cancelled, ..deed.change(Some(before), Some(after)) };
+            let change = NewChange { cancelled, ..context.change(Some(before), Some(after)) };
             match self.store.commit(&acts, &change).await {
                 Ok(done) => {
                     self.put_to_work(next);
@@ -200,7 +189,7 @@ impl Governance {
     }
 
     /// Takes over what another program has put into the store, if there is something newer. The caller holds the
-    /// governor's turn.
+    /// change lock.
     pub(crate) async fn catch_up(&self) -> Result<(), NotReady> {
         let newest = self.store.newest().await?;
         if newest <= self.active.load().rulebook.generation {
@@ -214,7 +203,7 @@ impl Governance {
     }
 
     /// The number of the newest generation, which is at work now if it can be put to work.
-    pub(crate) async fn newest_or_unfit(&self) -> Result<u64, NotReady> {
+    pub(crate) async fn newest_or_unloadable(&self) -> Result<u64, NotReady> {
         match self.catch_up().await {
             Ok(()) => Ok(self.active.load().rulebook.generation),
             Err(error @ (NotReady::Build(_) | NotReady::Store(StoreError::Corrupt { .. }))) => {
@@ -227,9 +216,9 @@ impl Governance {
     }
 
     /// Makes the rulebook at work ready once more, since other versions may stand in for those in quarantine now. The
-    /// caller holds the governor's turn.
+    /// caller holds the change lock.
     pub(crate) async fn look_at_stand_ins(&self) {
-        if self.then == Then::Refuse {
+        if self.then == QuarantineFallback::Refuse {
             return;
         }
         match self.ready(self.rulebook()).await {

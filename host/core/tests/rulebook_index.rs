@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "a test has no public items")]
 
 use paasla_core::{
-    ClientId, Concept, Date, Grant, Index, Rulebook, Vocabulary, rulebook::Wanted, term::ConceptKind,
+    ClientId, Concept, Date, Grant, Rulebook, RulebookIndex, Vocabulary, rulebook::Wanted, term::ConceptKind,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -58,7 +58,7 @@ proptest! {
         let prefixes = [("x".to_owned(), "https://e.org/x#".to_owned())].into();
         let vocabulary = Vocabulary { prefixes, concepts };
         let rulebook = Rulebook { vocabulary, grants, ..Rulebook::default() };
-        let (index, vocabulary) = (Index::of(&rulebook), &rulebook.vocabulary);
+        let (index, vocabulary) = (RulebookIndex::of(&rulebook), &rulebook.vocabulary);
         for kind in KINDS {
             for iri in IRIS {
                 let known = index.term(vocabulary, kind, iri);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rules from a folder, for those who write rules: what is put there is at work a moment later, without signatures and
+//! The drop folder, for those who write rules: a rule that is put there is at work a moment later, without signatures and
 //! approval. A host that serves anybody else must not be started so.
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -19,12 +19,12 @@ use paasla_store::{
 use serde::Deserialize;
 
 use super::{
-    Deed, Governance,
+    ActContext, Governance,
     actor::Actor,
     now,
     policies::check_spelling,
     refusal::Refusal,
-    turn::Turn,
+    rulebook_change::{OnUnloadable, RulebookChange},
     view::{PolicyView, view},
 };
 use crate::active::scope_unmet;
@@ -60,27 +60,28 @@ impl Governance {
     ) -> Result<PolicyView, Refusal> {
         let actor = Actor { who: FOLDER.to_owned(), ..Actor::host() };
         let reason = "a file in the drop folder";
-        let deed = Deed { actor: &actor, action: "policy.drop-in", target: name, version: None, reason };
-        match self.put_dropped(deed, component, wanted).await {
+        let context =
+            ActContext { actor: &actor, action: "policy.drop-in", target: name, version: None, reason };
+        match self.put_dropped(context, component, wanted).await {
             Ok(view) => Ok(view),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
     async fn put_dropped(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         component: Vec<u8>,
         wanted: DroppedPolicy,
     ) -> Result<PolicyView, Refusal> {
-        let name = deed.target;
+        let name = context.target;
         check_spelling(name)?;
         let (engine, bytes) = (self.engine.clone(), component.clone());
         let loaded = tokio::task::spawn_blocking(move || engine.load(&bytes)).await;
         let rule = loaded
             .map_err(|_| Refusal::internal())?
             .map_err(|error| Refusal::invalid("component_unfit", "/component", error.to_string()))?;
-        let _turn = self.turn.lock().await;
+        let _lock = self.change_lock.lock().await;
         self.catch_up().await?;
         let active = self.active.load_full();
         let DroppedPolicy { settings, scope, mode, limits } = wanted;
@@ -101,7 +102,7 @@ impl Governance {
             version: rule.about.version.clone(),
             summary: rule.about.summary.clone(),
         };
-        let by = deed.actor.who.clone();
+        let by = context.actor.who.clone();
         let admission = Admission {
             by: by.clone(),
             institution: None,
@@ -111,17 +112,17 @@ impl Governance {
             also_for: Vec::new(),
         };
         let versions = self.store.versions(Some(name)).await?;
-        let known = version_of(&versions, &policy);
+        let stored_version = version_of(&versions, &policy);
         // As after a restart: nothing is new, and no generation is made for that.
-        if let Some(known) = known.filter(|_| active.rulebook.policies.contains(&policy)) {
-            return Ok(view(&active, known));
+        if let Some(stored_version) = stored_version.filter(|_| active.rulebook.policies.contains(&policy)) {
+            return Ok(view(&active, stored_version));
         }
-        let version = match known {
-            Some(known) => PolicyVersion {
+        let version = match stored_version {
+            Some(stored_version) => PolicyVersion {
                 state: VersionState::Served,
                 activate_at: None,
                 expires_at: None,
-                ..known.clone()
+                ..stored_version.clone()
             },
             None => PolicyVersion {
                 version: versions.last().map_or(0, |last| last.version).saturating_add(1),
@@ -137,19 +138,19 @@ impl Governance {
                 replaced: None,
             },
         };
-        let is_new = !versions.iter().any(|known| known.version == version.version);
+        let is_new = !versions.iter().any(|stored_version| stored_version.version == version.version);
         let put = if is_new { Act::NewVersion(version.clone()) } else { Act::SetVersion(version.clone()) };
-        // Stored before the turn: the rulebook is made ready from what the store holds.
-        let brought = Deed { action: "rule.drop-in", target: &stored.digest, ..deed };
+        // Stored before the change: the rulebook is made ready from what the store holds.
+        let brought = ActContext { action: "rule.drop-in", target: &stored.digest, ..context };
         let change = brought.change(None, Some(stored.digest.clone()));
         self.store.commit(&[Act::PutRule(stored.clone(), admission)], &change).await?;
-        self.take_turn(deed.of(version.version), |active| {
+        self.change_rulebook(context.of(version.version), OnUnloadable::Refuse, |active| {
             let mut rulebook = active.rulebook.clone();
             rulebook
                 .policies
                 .retain(|own| own.name != name || (own.mode != mode && !is_dropped(&versions, own)));
             rulebook.policies.push(policy.clone());
-            Ok(Turn::new(rulebook, vec![put.clone()]))
+            Ok(RulebookChange::new(rulebook, vec![put.clone()]))
         })
         .await?;
         Ok(view(&self.active.load(), &version))
@@ -162,17 +163,18 @@ impl Governance {
     pub async fn drop_out(&self, name: &str) -> Result<(), Refusal> {
         let actor = Actor { who: FOLDER.to_owned(), ..Actor::host() };
         let reason = "its file is gone from the drop folder";
-        let deed = Deed { actor: &actor, action: "policy.drop-out", target: name, version: None, reason };
-        let _turn = self.turn.lock().await;
+        let context =
+            ActContext { actor: &actor, action: "policy.drop-out", target: name, version: None, reason };
+        let _lock = self.change_lock.lock().await;
         let versions = self.store.versions(Some(name)).await?;
         let active = self.active.load_full();
         if !active.rulebook.policies.iter().any(|own| own.name == name && is_dropped(&versions, own)) {
             return Ok(());
         }
-        self.take_turn(deed, |active| {
+        self.change_rulebook(context, OnUnloadable::Refuse, |active| {
             let mut rulebook = active.rulebook.clone();
             rulebook.policies.retain(|own| own.name != name || !is_dropped(&versions, own));
-            Ok(Turn::new(rulebook, Vec::new()))
+            Ok(RulebookChange::new(rulebook, Vec::new()))
         })
         .await?;
         Ok(())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How much of the log the database has noted.
+//! The projection of the log into the database: its high-water mark, and what is stored of each segment.
 
 use sqlx::{AssertSqlSafe, SqlitePool};
 
@@ -10,19 +10,19 @@ use crate::{
     log::{Id, NotedSegment, NotedSegments, Written},
 };
 
-/// How far the log is noted.
-pub(super) struct Noted {
+/// The high-water mark: how far the log is projected.
+pub(super) struct HighWaterMark {
     /// Segments that may grow, and the first byte of each that was not looked at.
     pub(super) open: Vec<(i64, i64)>,
     /// The last segment that was looked at; 0 before the first.
     pub(super) last: i64,
 }
 
-/// A column of a `SELECT`: how far the log is noted, for [`Noted::of`].
-pub(super) const NOTED: &str = "(SELECT json_array((SELECT coalesce(max(number), 0) FROM segment), \
+/// A column of a `SELECT`: how far the log is projected, for [`HighWaterMark::of`].
+pub(super) const HIGH_WATER_MARK: &str = "(SELECT json_array((SELECT coalesce(max(number), 0) FROM segment), \
      (SELECT json_group_array(json_array(number, noted)) FROM segment WHERE NOT ended)))";
 
-impl Noted {
+impl HighWaterMark {
     pub(super) fn of(column: &str) -> Result<Self, StoreError> {
         let read = serde_json::from_str(column);
         let (last, open) = read.map_err(|_| corrupt())?;
@@ -30,14 +30,14 @@ impl Noted {
     }
 
     pub(super) async fn read(readers: &SqlitePool) -> Result<Self, StoreError> {
-        let column: String = sqlx::query_scalar(AssertSqlSafe(format!("SELECT {NOTED}")))
+        let column: String = sqlx::query_scalar(AssertSqlSafe(format!("SELECT {HIGH_WATER_MARK}")))
             .fetch_one(readers)
             .await
             .map_err(failure)?;
         Self::of(&column)
     }
 
-    /// Whether what was written up to there is noted.
+    /// Whether what was written up to there is projected.
     pub(super) fn covers(&self, written: Written) -> bool {
         let segment = i64::from(written.segment);
         match self.open.iter().find(|(number, _)| *number == segment) {
@@ -47,7 +47,7 @@ impl Noted {
     }
 }
 
-/// What is noted of every segment.
+/// What is stored of every segment.
 pub(super) async fn segments(readers: &SqlitePool) -> Result<NotedSegments, StoreError> {
     let rows: Vec<(i64, i64, Option<Vec<u8>>)> =
         sqlx::query_as("SELECT number, noted, id FROM segment").fetch_all(readers).await.map_err(failure)?;
@@ -58,7 +58,7 @@ pub(super) async fn segments(readers: &SqlitePool) -> Result<NotedSegments, Stor
     rows.into_iter().map(segment).collect::<Option<_>>().ok_or_else(corrupt)
 }
 
-/// Notes the ids of segments that were noted without.
+/// Stores the ids of segments that were projected without.
 pub(super) async fn put_ids(database: &Database, ids: &[(u32, Id)]) -> Result<(), StoreError> {
     let mut transaction = database.begin().await?;
     for (number, id) in ids {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The steps that lead a policy into force: shadow, approved, in force; or rejected.
+//! The life cycle of a version of a policy: its steps into shadow, approval and force, or to rejection.
 
 use paasla_core::{Mode, Policy};
 use paasla_store::governance::{
@@ -9,14 +9,15 @@ use paasla_store::governance::{
 use serde::Deserialize;
 
 use super::{
-    Deed, Governance,
+    ActContext, Governance,
     actor::Actor,
-    now, past,
+    now,
     refusal::Refusal,
-    turn::Turn,
+    revival,
+    rulebook_change::{OnUnloadable, RulebookChange},
     view::{Life, PolicyView, instant, life, view},
 };
-use crate::{active::Active, aside::aside};
+use crate::{active::Active, blocking::background};
 
 /// How much a clock may differ from the host's: a time that was over no longer ago is taken for now.
 const CLOCKS_DIFFER_MS: i64 = 60_000;
@@ -71,39 +72,39 @@ impl Governance {
         options: StepOptions,
         reason: &str,
     ) -> Result<PolicyView, Refusal> {
-        let deed = Deed { actor, action: step.action(), target: name, version: None, reason };
-        let _turn = self.turn.lock().await;
-        match self.step_in_turn(deed, step, options).await {
+        let context = ActContext { actor, action: step.action(), target: name, version: None, reason };
+        let _lock = self.change_lock.lock().await;
+        match self.step_locked(context, step, options).await {
             Ok(view) => Ok(view),
-            Err(refusal) => Err(self.refused(deed, refusal).await),
+            Err(refusal) => Err(self.refused(context, refusal).await),
         }
     }
 
-    /// The same for a caller who holds the governor's turn.
-    pub(super) async fn step_in_turn(
+    /// The same for a caller who holds the change lock.
+    pub(super) async fn step_locked(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         step: Step,
         options: StepOptions,
     ) -> Result<PolicyView, Refusal> {
-        deed.check_reason()?;
+        context.check_reason()?;
         self.catch_up().await?;
-        let versions = self.store.versions(Some(deed.target)).await?;
-        deed.actor.check_sees_policy(deed.target, &versions)?;
+        let versions = self.store.versions(Some(context.target)).await?;
+        context.actor.check_sees_policy(context.target, &versions)?;
         let active = self.active.load_full();
-        let version = chosen(deed.target, &versions, options.version)?;
-        deed.actor.check_owner(deed.target, version.institution.as_deref())?;
+        let version = chosen(context.target, &versions, options.version)?;
+        context.actor.check_owner(context.target, version.institution.as_deref())?;
         match step {
-            Step::Shadow => self.shadow_step(deed, &active, &versions, version).await,
-            Step::Approve => self.approve(deed, &active, version).await,
-            Step::Reject => self.reject(deed, &active, version).await,
-            Step::Activate => self.activate(deed, &active, &versions, version, options).await,
+            Step::Shadow => self.shadow_step(context, &active, &versions, version).await,
+            Step::Approve => self.approve(context, &active, version).await,
+            Step::Reject => self.reject(context, &active, version).await,
+            Step::Activate => self.activate(context, &active, &versions, version, options).await,
         }
     }
 
     async fn shadow_step(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         active: &Active,
         versions: &[PolicyVersion],
         version: PolicyVersion,
@@ -119,14 +120,14 @@ impl Governance {
         check_place(active, versions, &version)?;
         self.refuse_unvouched(&version).await?;
         self.refuse_unapproved_reader(&version).await?;
-        self.install(deed, &version, vec![], |policies| {
+        self.install(context, &version, vec![], |policies| {
             policies.retain(|own| !(own.name == version.policy.name && own.mode == Mode::Shadow));
             policies.push(Policy { mode: Mode::Shadow, ..version.policy.clone() });
         })
         .await
     }
 
-    /// In shadow a rule runs on the queries of everybody in its scope: one that is told of rows must be approved first.
+    /// In shadow a rule runs on the queries of everybody in its scope: one that is given rows must be approved first.
     async fn refuse_unapproved_reader(&self, version: &PolicyVersion) -> Result<(), Refusal> {
         if !self.settings.four_eyes || matches!(version.state, VersionState::Approved | VersionState::Served)
         {
@@ -134,7 +135,7 @@ impl Governance {
         }
         let Some(rule) = self.store.rule(&version.policy.rule).await? else { return Ok(()) };
         let engine = self.engine.clone();
-        let loaded = aside(move || engine.load(&rule.bytes)).await.ok_or_else(Refusal::internal)?;
+        let loaded = background(move || engine.load(&rule.bytes)).await.ok_or_else(Refusal::internal)?;
         let about = loaded.map_err(|_| Refusal::internal())?.about;
         if about.row_facts.is_empty() && about.reads.is_empty() {
             return Ok(());
@@ -146,7 +147,7 @@ impl Governance {
 
     async fn approve(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         active: &Active,
         version: PolicyVersion,
     ) -> Result<PolicyView, Refusal> {
@@ -158,8 +159,8 @@ impl Governance {
         }
         if self.settings.four_eyes {
             let admission = self.store.admission(&version.policy.rule).await?;
-            let brought_it = admission.is_some_and(|admission| admission.was_brought_by(&deed.actor.who));
-            if brought_it || deed.actor.is_who(&version.by, version.token.as_deref()) {
+            let brought_it = admission.is_some_and(|admission| admission.was_brought_by(&context.actor.who));
+            if brought_it || context.actor.is_who(&version.by, version.token.as_deref()) {
                 let message = "somebody other than who made the policy, and other than who brought in its rule, must \
                                approve it";
                 return Err(Refusal::forbidden("four_eyes", message));
@@ -168,17 +169,17 @@ impl Governance {
         self.refuse_unvouched(&version).await?;
         let approved = PolicyVersion {
             state: VersionState::Approved,
-            approved_by: Some(deed.actor.who.clone()),
+            approved_by: Some(context.actor.who.clone()),
             activate_at: None,
             expires_at: None,
             ..version
         };
-        self.note(deed, active, approved).await
+        self.note(context, active, approved).await
     }
 
     async fn reject(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         active: &Active,
         version: PolicyVersion,
     ) -> Result<PolicyView, Refusal> {
@@ -189,12 +190,12 @@ impl Governance {
         let rejected =
             PolicyVersion { state: VersionState::Rejected, activate_at: None, expires_at: None, ..version };
         if stands != Life::Shadow {
-            let view = self.note(deed, active, rejected).await?;
+            let view = self.note(context, active, rejected).await?;
             self.look_at_stand_ins().await;
             return Ok(view);
         }
         let digest = rejected.digest();
-        self.install(deed, &rejected, vec![Act::SetVersion(rejected.clone())], |policies| {
+        self.install(context, &rejected, vec![Act::SetVersion(rejected.clone())], |policies| {
             policies.retain(|own| !(own.mode == Mode::Shadow && digest_of(own) == digest));
         })
         .await
@@ -202,7 +203,7 @@ impl Governance {
 
     async fn activate(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         active: &Active,
         versions: &[PolicyVersion],
         version: PolicyVersion,
@@ -237,27 +238,27 @@ impl Governance {
         if let Some(at) = options.at.filter(|at| *at > now) {
             let earlier = version.activate_at;
             let scheduled = PolicyVersion { activate_at: Some(at), expires_at, ..version };
-            let view = self.note(deed, active, scheduled).await?;
+            let view = self.note(context, active, scheduled).await?;
             return Ok(PolicyView { instead_of: earlier.and_then(instant), ..view });
         }
         // Where this is what was planned, so is what was planned to follow it.
         let as_planned = version.activate_at.is_some_and(|at| at <= now);
-        let others = past::planned(versions, |name| name == deed.target).filter(|other| {
+        let others = revival::planned(versions, |name| name == context.target).filter(|other| {
             other.version < version.version || (other.version > version.version && !as_planned)
         });
         let others: Vec<PolicyVersion> = others.cloned().collect();
         let served = PolicyVersion { state: VersionState::Served, activate_at: None, expires_at, ..version };
         let digest = served.digest();
-        self.take_turn(deed.of(served.version), |active| {
+        self.change_rulebook(context.of(served.version), OnUnloadable::Refuse, |active| {
             let mut rulebook = active.rulebook.clone();
             let mut in_force = rulebook.policies.iter().filter(|own| own.mode == Mode::Enforce);
-            let replaced = in_force.find(|own| own.name == deed.target).cloned().map(Box::new);
+            let replaced = in_force.find(|own| own.name == context.target).cloned().map(Box::new);
             rulebook.policies.retain(|own| {
-                own.name != deed.target || (own.mode == Mode::Shadow && digest_of(own) != digest)
+                own.name != context.target || (own.mode == Mode::Shadow && digest_of(own) != digest)
             });
             rulebook.policies.push(Policy { mode: Mode::Enforce, ..served.policy.clone() });
             let served = PolicyVersion { replaced, ..served.clone() };
-            Ok(Turn::new(rulebook, vec![Act::SetVersion(served)]).cancelling(&others))
+            Ok(RulebookChange::new(rulebook, vec![Act::SetVersion(served)]).cancelling(&others))
         })
         .await?;
         Ok(view(&self.active.load(), &served))
@@ -266,15 +267,15 @@ impl Governance {
     /// Puts a rulebook with other policies to work.
     async fn install(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         version: &PolicyVersion,
         acts: Vec<Act>,
         change: impl Fn(&mut Vec<Policy>),
     ) -> Result<PolicyView, Refusal> {
-        self.take_turn(deed.of(version.version), |active| {
+        self.change_rulebook(context.of(version.version), OnUnloadable::Refuse, |active| {
             let mut rulebook = active.rulebook.clone();
             change(&mut rulebook.policies);
-            Ok(Turn::new(rulebook, acts.clone()))
+            Ok(RulebookChange::new(rulebook, acts.clone()))
         })
         .await?;
         Ok(view(&self.active.load(), version))
@@ -283,12 +284,12 @@ impl Governance {
     /// Notes where a version stands, where the rulebook stays as it is.
     async fn note(
         &self,
-        deed: Deed<'_>,
+        context: ActContext<'_>,
         active: &Active,
         version: PolicyVersion,
     ) -> Result<PolicyView, Refusal> {
         let digest = Some(version.digest());
-        let change = deed.of(version.version).change(digest.clone(), digest);
+        let change = context.of(version.version).change(digest.clone(), digest);
         self.store.commit(&[Act::SetVersion(version.clone())], &change).await?;
         Ok(view(active, &version))
     }
@@ -321,9 +322,9 @@ pub(super) fn chosen(
 fn check_place(active: &Active, versions: &[PolicyVersion], version: &PolicyVersion) -> Result<(), Refusal> {
     let name = &version.policy.name;
     let held = active.rulebook.policies.iter().filter(|own| own.name == *name);
-    for owner in held.map(|own| past::owner_of(versions, own)) {
+    for owner in held.map(|own| revival::owner_of(versions, own)) {
         if owner != version.institution {
-            // An institution is not told whose it is.
+            // An institution must not learn whose it is.
             let whose = match version.institution {
                 Some(_) => "somebody else".to_owned(),
                 None => owner.unwrap_or_else(|| "the ministry".to_owned()),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The single words of a description: names, identifiers, IRIs. Collects what is wrong and goes on.
+//! Syntax of what a description names: names, identifiers, IRIs. Collects what is wrong and goes on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,8 +11,8 @@ use super::problem::Problem;
 /// Names that plans give to tables themselves.
 const RESERVED_ALIASES: [&str; 3] = ["about", "fact", "page"];
 
-/// Checks words, remembers problems.
-pub(super) struct Words {
+/// Checks single texts and collects their problems.
+pub(super) struct SyntaxCheck {
     pub(super) problems: Vec<Problem>,
     pub(super) prefixes: BTreeMap<String, String>,
 }
@@ -48,7 +48,7 @@ pub(super) fn item(base: &str, list: &str, index: usize, name: Option<&String>) 
     }
 }
 
-impl Words {
+impl SyntaxCheck {
     pub(super) fn add(&mut self, path: impl fmt::Display, message: impl Into<String>) {
         self.problems.push(Problem { path: path.to_string(), message: message.into() });
     }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What every door's description has: the document around its paths, headers, problems.
+//! The parts that every door's OpenAPI document has: the document itself, headers, problems.
 
+use paasla_register::Description;
 use serde_json::{Map, Value, json};
-
-use super::Publisher;
 
 /// The longest value of a header, and that of the official.
 const HEADER_LENGTHS: (usize, usize) = (2_000, 255);
@@ -12,22 +11,22 @@ const HEADER_LENGTHS: (usize, usize) = (2_000, 255);
 const HEADER: (&str, &str) = ("^[ -~]*$", "^[ -~]*[!-~][ -~]*$");
 
 /// What a document says of itself.
-pub struct Head<'a> {
+pub(crate) struct Head<'a> {
     /// Its name, for people.
-    pub title: &'a str,
+    pub(crate) title: &'a str,
     /// Its version.
-    pub version: &'a str,
+    pub(crate) version: &'a str,
     /// What it is for, in Markdown.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
     /// The tag of its operations.
-    pub tag: &'a str,
+    pub(crate) tag: &'a str,
     /// Where it is, below the host's base URL.
-    pub server: &'a str,
+    pub(crate) server: &'a str,
 }
 
 /// The whole document.
-pub fn document(
-    publisher: &Publisher,
+pub(crate) fn document(
+    register: &Description,
     head: Head<'_>,
     paths: Map<String, Value>,
     schemas: Map<String, Value>,
@@ -39,8 +38,8 @@ pub fn document(
             "title": title,
             "version": version,
             "description": text,
-            "contact": publisher.contact,
-            "license": publisher.licence,
+            "contact": register.contact(),
+            "license": register.licence(),
         },
         "servers": [{ "url": server }],
         // Who asks is known from the security server; a message holds no credentials.
@@ -52,18 +51,17 @@ pub fn document(
 }
 
 /// A reference to a schema of the document.
-#[must_use]
-pub fn reference(name: &str) -> Value {
+pub(crate) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 /// A required body of this schema.
-pub fn body(schema: &str) -> Value {
+pub(crate) fn body(schema: &str) -> Value {
     json!({ "required": true, "content": { "application/json": { "schema": reference(schema) } } })
 }
 
 /// Every status that a query can end with.
-pub fn responses(answer: &str, what: &str) -> Value {
+pub(crate) fn responses(answer: &str, what: &str) -> Value {
     let mut responses = Map::new();
     let id = json!({
         "description": "The id of the record of this request", "schema": { "type": "string", "format": "uuid" } });
@@ -72,7 +70,7 @@ pub fn responses(answer: &str, what: &str) -> Value {
     let answered = json!({ "description": what, "headers": { "Paasla-Decision": &id },
         "content": { "application/json": { "schema": reference(answer) } } });
     responses.insert("200".to_owned(), answered);
-    // Which of them tell when to try again, and which have a record.
+    // Which of them say when to try again, and which have a record.
     for (status, what, waits, recorded) in [
         ("400", "The request is wrong; `problems` lists every problem of it", false, true),
         (
@@ -111,7 +109,7 @@ pub fn responses(answer: &str, what: &str) -> Value {
 }
 
 /// The headers that a query may have. `rr`: whether the door lives by `RR-Request-Reason`.
-pub fn headers(rr: bool) -> Vec<Value> {
+pub(crate) fn headers(rr: bool) -> Vec<Value> {
     let header = |name: &str, required: bool, text: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": text, "schema": schema });
     let text = || json!({ "type": "string", "maxLength": HEADER_LENGTHS.0, "pattern": HEADER.0 });
     let encoded = || json!({ "type": "string", "format": "percent-encoded-utf8", "minLength": 1, "maxLength": HEADER_LENGTHS.0 });
@@ -208,7 +206,7 @@ pub fn headers(rr: bool) -> Vec<Value> {
 }
 
 /// The schemas of what is the same at every door.
-pub fn schemas() -> Map<String, Value> {
+pub(crate) fn schemas() -> Map<String, Value> {
     let text = || json!({ "type": "string" });
     let reason = json!({
         "type": "object",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How the values of a field are written, asked for and answered.
+//! Schemas of field values, as they are asked for and answered.
 
 use std::{fmt::Write as _, sync::LazyLock};
 
@@ -51,24 +51,24 @@ pub(super) fn key(field: &FieldType) -> Value {
     }
 }
 
-/// What people are told of a field.
-pub(super) struct About<'a> {
+/// The description of a field for people.
+pub(crate) struct About<'a> {
     field: &'a FieldDescription,
     description: &'a Description,
 }
 
 impl<'a> About<'a> {
-    pub(super) fn of(field: &'a FieldDescription, description: &'a Description) -> Self {
+    pub(crate) fn of(field: &'a FieldDescription, description: &'a Description) -> Self {
         Self { field, description }
     }
 
     /// In English; its name if it has no title.
-    pub(super) fn title(&self, name: &str) -> String {
+    pub(crate) fn title(&self, name: &str) -> String {
         self.field.title().unwrap_or(name).to_owned()
     }
 
     /// In Estonian, and what its codes mean.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let title = self.field.title_et().map(str::to_owned);
         let codes = self.field.code_list().and_then(|list| self.description.code_lists().get(list));
         let codes = codes.map(|labels| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The places for connections. When there is none for a new one, the connection that has kept its place without a request
+//! The limit on open connections. When a new one finds no slot, the connection that has kept its slot without a request
 //! for the longest gives it up: otherwise whoever opens enough of them and sends nothing shuts everybody else out.
 
 use std::{
@@ -17,31 +17,31 @@ use tokio::{
     time::sleep,
 };
 
-use super::{pulse::Pulse, serve::Settings};
+use super::{phase::PhaseTracker, serve::Settings};
 
-/// How often it is looked whether there is somebody who can give a place up.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often it is looked whether there is somebody who can give a slot up.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The places of one listener, and who has them.
+/// The slots of one listener, and which connections have them.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct ConnectionLimit {
     free: Arc<Semaphore>,
-    taken: Mutex<HashMap<u64, Pulse>>,
+    taken: Mutex<HashMap<u64, PhaseTracker>>,
     next: AtomicU64,
 }
 
-impl Places {
+impl ConnectionLimit {
     pub(super) fn new(connections: usize) -> Arc<Self> {
         let free = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
         Arc::new(Self { free, taken: Mutex::default(), next: AtomicU64::default() })
     }
 
-    /// A place; waits for one, and has others give theirs up.
-    pub(super) async fn take(self: &Arc<Self>, settings: &Settings) -> io::Result<Place> {
+    /// A slot; waits for one, and has others give theirs up.
+    pub(super) async fn take(self: &Arc<Self>, settings: &Settings) -> io::Result<ConnectionSlot> {
         let permit = self.permit(settings).await?;
-        let (number, pulse) = (self.next.fetch_add(1, Ordering::Relaxed), Pulse::new());
-        self.lock().insert(number, pulse.clone());
-        Ok(Place { places: Arc::clone(self), number, pulse, _permit: permit })
+        let (number, phase) = (self.next.fetch_add(1, Ordering::Relaxed), PhaseTracker::new());
+        self.lock().insert(number, phase.clone());
+        Ok(ConnectionSlot { limit: Arc::clone(self), number, phase, _permit: permit })
     }
 
     async fn permit(&self, settings: &Settings) -> io::Result<OwnedSemaphorePermit> {
@@ -52,42 +52,42 @@ impl Places {
                 permit = free.as_mut() => return permit.map_err(io::Error::other),
                 () = async {
                     self.want_longest(settings);
-                    sleep(LOOK).await;
+                    sleep(LOOK_EVERY).await;
                 } => {}
             }
         }
     }
 
-    /// Whether one more connection would find a place.
+    /// Whether one more connection would find a slot.
     pub(super) fn is_any_free(&self) -> bool {
         self.free.available_permits() > 0
     }
 
-    /// Asks for the place of the connection that is overdue for the longest.
+    /// Asks for the slot of the connection that is overdue for the longest.
     fn want_longest(&self, settings: &Settings) {
         let taken = self.lock();
-        let overdue = taken.values().filter_map(|pulse| Some((pulse.overrun(settings)?, pulse)));
-        if let Some((_, pulse)) = overdue.max_by_key(|(overrun, _)| *overrun) {
-            pulse.want();
+        let overdue = taken.values().filter_map(|phase| Some((phase.overrun(settings)?, phase)));
+        if let Some((_, phase)) = overdue.max_by_key(|(overrun, _)| *overrun) {
+            phase.want();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Pulse>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, PhaseTracker>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The place of one connection, until it is dropped.
+/// The slot of one connection, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) places: Arc<Places>,
-    pub(super) pulse: Pulse,
+pub(super) struct ConnectionSlot {
+    pub(super) limit: Arc<ConnectionLimit>,
+    pub(super) phase: PhaseTracker,
     number: u64,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.places.lock().remove(&self.number);
+        self.limit.lock().remove(&self.number);
     }
 }

@@ -95,7 +95,7 @@ pub(crate) fn vouched(
                 "the key of {} may vouch for policies with {} only: narrow the policy's scope, or have the rule signed \
                  by a key that may vouch for more",
                 key.owner,
-                said(&key.scope)
+                scope_text(&key.scope)
             ),
         ),
     })
@@ -123,7 +123,7 @@ pub(crate) fn lost(
     vouched(&once, signatures, rule, scope).is_ok().then_some(problem)
 }
 
-fn said(scope: &Scope) -> String {
+fn scope_text(scope: &Scope) -> String {
     let clients: Vec<String> = scope.clients.iter().map(|client| format!("`{client}`")).collect();
     let services: Vec<String> = scope.services.iter().map(|name| format!("`{name}`")).collect();
     match (clients.is_empty(), services.is_empty()) {

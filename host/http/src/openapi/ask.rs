@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The body of a query: its fields, keys, limit and legal context.
+//! Schemas of a query: its fields, keys, limit and legal context.
 
-use paasla_core::{Rulebook, Service, term::ConceptKind};
+use paasla_core::{Service, Vocabulary, term::ConceptKind};
 use paasla_register::Description;
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ use super::{
 
 /// The schemas of one version's queries.
 pub(super) fn schemas(
-    rulebook: &Rulebook,
+    vocabulary: &Vocabulary,
     description: &Description,
     service: &Service,
     names: &Names,
@@ -59,15 +59,15 @@ pub(super) fn schemas(
                 "type": ["integer", "null"],
                 "description": "How many records at most; without it as many as the service allows",
                 "minimum": 1,
-                "maximum": service.max_records,
+                "maximum": service.max_rows,
             },
             "context": { "anyOf": [reference(&context), { "type": "null" }] },
         },
     });
-    [(names.query.clone(), query), (context, legal_context(rulebook, service))].into_iter().collect()
+    [(names.query.clone(), query), (context, legal_context(vocabulary, service))].into_iter().collect()
 }
 
-fn legal_context(rulebook: &Rulebook, service: &Service) -> Value {
+fn legal_context(vocabulary: &Vocabulary, service: &Service) -> Value {
     let text = |most: usize, what: &str| {
         let mut schema = value::visible(most, true);
         if let Some(schema) = schema.as_object_mut() {
@@ -75,8 +75,8 @@ fn legal_context(rulebook: &Rulebook, service: &Service) -> Value {
         }
         schema
     };
-    let purpose = terms(rulebook, ConceptKind::Purpose, |iri| {
-        let term = rulebook.vocabulary.term(ConceptKind::Purpose, iri);
+    let purpose = terms(vocabulary, ConceptKind::Purpose, |iri| {
+        let term = vocabulary.term(ConceptKind::Purpose, iri);
         term.is_some_and(|term| term.is_within_any(&service.purposes))
     });
     json!({
@@ -87,9 +87,9 @@ fn legal_context(rulebook: &Rulebook, service: &Service) -> Value {
         "additionalProperties": false,
         "properties": {
             "purpose": described(purpose, "The purpose"),
-            "legalBasis": described(terms(rulebook, ConceptKind::LegalBasis, |_| true), "The ground in GDPR Art. 6(1)"),
+            "legalBasis": described(terms(vocabulary, ConceptKind::LegalBasis, |_| true), "The ground in GDPR Art. 6(1)"),
             "specialCategoryGround":
-                described(terms(rulebook, ConceptKind::SpecialGround, |_| true), "The ground in GDPR Art. 9(2)"),
+                described(terms(vocabulary, ConceptKind::SpecialGround, |_| true), "The ground in GDPR Art. 9(2)"),
             "provision": text(1_000, "The provision of law, in words"),
             "case": text(1_000, "The case or document; must agree with X-Road-Issue"),
             "agent": text(500, "The AI agent that acts for the official"),
@@ -98,8 +98,11 @@ fn legal_context(rulebook: &Rulebook, service: &Service) -> Value {
 }
 
 /// The terms of the vocabulary that may be stated: IRIs, full and compact, with what they are called.
-fn terms(rulebook: &Rulebook, kind: ConceptKind, may: impl Fn(&str) -> bool) -> (Vec<Value>, Vec<String>) {
-    let vocabulary = &rulebook.vocabulary;
+fn terms(
+    vocabulary: &Vocabulary,
+    kind: ConceptKind,
+    may: impl Fn(&str) -> bool,
+) -> (Vec<Value>, Vec<String>) {
     let (mut iris, mut labels) = (Vec::new(), Vec::new());
     for concept in vocabulary.concepts.iter().filter(|concept| concept.kind == kind && may(&concept.iri)) {
         let compact = vocabulary.compact(&concept.iri);

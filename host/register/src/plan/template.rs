@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Everything of a plan that does not depend on values: the texts, and what their answers hold.
+//! The template of a plan: its SQL texts and what their answers hold, without any value of a read.
 
 use paasla_core::{Mask, Visibility};
 
@@ -15,9 +15,9 @@ use crate::{
     sql::{Dialect, Select},
 };
 
-/// The texts of a plan, and what their answers hold.
+/// The SQL texts of a plan, and what their answers hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outline {
+pub(crate) struct PlanTemplate {
     pub(super) statements: Vec<Statement>,
     pub(super) visibilities: Vec<Visibility>,
     pub(super) field_names: Vec<String>,
@@ -35,7 +35,7 @@ struct Planner<'a, N> {
     fields: Vec<Planned<'a>>,
 }
 
-impl Outline {
+impl PlanTemplate {
     pub(super) fn new<N: AsRef<str>>(
         description: &Description,
         dialect: Dialect,
@@ -87,7 +87,7 @@ impl<N: AsRef<str>> Planner<'_, N> {
             group: None,
             dialect: self.dialect,
             sql,
-            record_key: None,
+            parent_key: None,
             binds: select.binds,
             kinds: select.kinds,
             facts,
@@ -148,14 +148,14 @@ impl<N: AsRef<str>> Planner<'_, N> {
             select.conditions.join(" AND "),
         );
         let one = self.dialect.placeholders(select.binds.len() + 1, 1);
-        let record_key = sql.len()..sql.len() + one.len();
+        let parent_key = sql.len()..sql.len() + one.len();
         sql.push_str(&one);
         sql.push_str(&format!(")) AS \"page\" WHERE \"n\" <= {} ORDER BY \"c0\", \"n\"", GROUP_ROWS_MAX + 1));
         Some(Statement {
             group: Some(group.name().to_owned()),
             dialect: self.dialect,
             sql,
-            record_key: Some(record_key),
+            parent_key: Some(parent_key),
             binds: select.binds,
             kinds: select.kinds,
             facts,
@@ -204,7 +204,7 @@ impl<N: AsRef<str>> Planner<'_, N> {
         parts
     }
 
-    /// An order tells of the values it goes by: only a column that is seen in full, or is no field at all, may
+    /// An order discloses the values it goes by: only a column that is seen in full, or is no field at all, may
     /// give it.
     fn may_order(&self, group: &Group, column: &ColumnRef) -> bool {
         group.fields().iter().filter(|field| field.column() == column).all(|field| {

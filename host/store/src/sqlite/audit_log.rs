@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Records: writing them to the log, finding and reading them, and noting in the database what they count.
+//! The audit log: appending records, finding and reading them, and projecting into the database what they count.
 //!
 //! Writing waits for the log alone. What finds a record is in memory at once, and in an index when its segment has ended.
-//! What it counts is noted a moment later, for many records at a time, in one transaction with how far the log was looked
+//! What it counts is projected a moment later, for many records at a time, in one transaction with how far the log was looked
 //! at: nothing counts twice or not at all, whoever is killed when, and however many programs do it. Who asks about usage
-//! gets what is not noted yet as well.
+//! gets what is not projected yet as well.
 
 use std::{
     collections::HashMap,
@@ -20,17 +20,17 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use paasla_core::{ClientId, Counted, Entry, Record};
+use paasla_core::{AuditRecord, ClientId, Entry, UsageDelta};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
 
 use super::{
-    aside,
+    blocking,
     database::Database,
     failure::failure,
-    noted::{self, Noted},
     opened::Opened,
+    projection::{self, HighWaterMark},
     reservation, unavailable, usage,
 };
 use crate::{
@@ -43,15 +43,15 @@ use crate::{
 
 const WHAT: &str = "record";
 
-/// How long records gather before what they count is noted.
-const PAUSE: Duration = Duration::from_secs(2);
+/// How long records gather before what they count is projected.
+const PROJECT_EVERY: Duration = Duration::from_secs(2);
 
-/// About how many bytes of the log are noted in one transaction.
-const STEP: u64 = 4 << 20;
+/// About how many bytes of the log are projected in one transaction.
+const PROJECTION_STEP_BYTES: u64 = 4 << 20;
 
 /// How many persons one record counts for, and up to where its batch is.
 #[derive(Debug, Clone)]
-pub(super) struct Recent {
+pub(super) struct UnprojectedUsage {
     pub(super) id: String,
     pub(super) written: Written,
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -61,7 +61,7 @@ pub(super) struct Recent {
 
 /// The log, and what finds records in it.
 #[derive(Debug)]
-pub(super) struct Records {
+pub(super) struct AuditLog {
     log: Log,
     /// Its folder. None while something is wrong with the log that nobody has accepted.
     folder: Option<Opened>,
@@ -71,28 +71,29 @@ pub(super) struct Records {
     database: Database,
     /// When old usage was last dropped: milliseconds since 1970-01-01T00:00:00Z.
     pruned_at: AtomicI64,
-    /// What this program has written and counted, and that may not be noted yet: by holder and basis.
-    recent: std::sync::Mutex<HashMap<(String, String), Vec<Recent>>>,
-    /// Who notes, one at a time.
-    noting: Mutex<()>,
-    /// Told of every batch.
-    told: Notify,
+    /// What this program has written and counted, and that may not be projected yet: by holder and basis.
+    recent: std::sync::Mutex<HashMap<(String, String), Vec<UnprojectedUsage>>>,
+    /// Held by whoever projects, one at a time.
+    projecting: Mutex<()>,
+    /// Notified of every batch that was appended.
+    appended: Notify,
     /// Whether segments may be missing.
     has_gaps: bool,
 }
 
-impl Records {
-    /// The records beside this database. Whatever is in the log is noted, if the database lets it, unless something is
-    /// wrong with the log: then nothing is written to it, and nothing noted. A folder is made if there never was one.
+impl AuditLog {
+    /// The records beside this database. Whatever is in the log is projected, if the database lets it, unless something is
+    /// wrong with the log: then nothing is written to it, and nothing projected. A folder is made if there never was one.
     pub(super) async fn open(beside: &Path, database: Database) -> Result<Arc<Self>, StoreError> {
         let readers = database.readers()?;
-        let (segments, accepted) = (noted::segments(readers).await?, noted::accepted(readers).await?);
+        let (segments, accepted) =
+            (projection::segments(readers).await?, projection::accepted(readers).await?);
         let above = segments.last_key_value().map_or(0, |(number, _)| *number);
         let has_gaps = !accepted.is_empty();
         let without_id: Vec<u32> =
-            segments.iter().filter(|(_, noted)| noted.id.is_none()).map(|(number, _)| *number).collect();
+            segments.iter().filter(|(_, segment)| segment.id.is_none()).map(|(number, _)| *number).collect();
         let path = folder(beside);
-        let (log, faults, folder, ids) = aside(move || {
+        let (log, faults, folder, ids) = blocking(move || {
             let log = Log::open(path.clone(), false, above)?;
             let faults = log.check(&segments, &accepted, Depth::New)?;
             if !faults.is_empty() {
@@ -115,8 +116,8 @@ impl Records {
             database,
             pruned_at: AtomicI64::new(i64::MIN),
             recent: std::sync::Mutex::default(),
-            noting: Mutex::default(),
-            told: Notify::new(),
+            projecting: Mutex::default(),
+            appended: Notify::new(),
             has_gaps,
         });
         if records.folder.is_none() {
@@ -126,9 +127,9 @@ impl Records {
                  written nor counted"
             );
         }
-        Self::note_if_possible(&records).await?;
+        Self::project_if_possible(&records).await?;
         if !ids.is_empty()
-            && let Err(error) = noted::put_ids(&records.database, &ids).await
+            && let Err(error) = projection::put_ids(&records.database, &ids).await
         {
             tracing::warn!(%error, "what tells segments of the log apart could not be noted; it is tried at the next start");
         }
@@ -138,15 +139,16 @@ impl Records {
     /// What is wrong with the log and was not accepted, every byte of it read.
     pub(super) async fn check(records: &Arc<Self>) -> Result<Vec<LogFault>, StoreError> {
         let readers = records.database.readers()?;
-        let (segments, accepted) = (noted::segments(readers).await?, noted::accepted(readers).await?);
+        let (segments, accepted) =
+            (projection::segments(readers).await?, projection::accepted(readers).await?);
         let of = Arc::clone(records);
-        aside(move || of.log.check(&segments, &accepted, Depth::Whole)).await
+        blocking(move || of.log.check(&segments, &accepted, Depth::Whole)).await
     }
 
     /// Has the indexes made anew of segments with which something is wrong.
     pub(super) async fn drop_indexes(records: &Arc<Self>, faults: &[LogFault]) -> Result<(), StoreError> {
         let (of, faults) = (Arc::clone(records), faults.to_vec());
-        aside(move || match of.log.folder() {
+        blocking(move || match of.log.folder() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             folder => find::drop_indexes(&folder?, &faults),
         })
@@ -154,13 +156,13 @@ impl Records {
     }
 
     /// Notes what is written, until the task is aborted.
-    pub(super) async fn note_always(records: Arc<Self>) {
+    pub(super) async fn project_always(records: Arc<Self>) {
         loop {
-            records.told.notified().await;
-            tokio::time::sleep(PAUSE).await;
-            if let Err(error) = Self::note_all(&records).await {
-                tracing::warn!(%error, "what records count could not be noted; it is tried again");
-                records.told.notify_one();
+            records.appended.notified().await;
+            tokio::time::sleep(PROJECT_EVERY).await;
+            if let Err(error) = Self::project_all(&records).await {
+                tracing::warn!(%error, "what records count could not be projected; it is tried again");
+                records.appended.notify_one();
             }
         }
     }
@@ -177,7 +179,7 @@ impl Records {
         let folder = records.folder()?.clone();
         folder.check()?;
         let of = Arc::clone(records);
-        aside(move || {
+        blocking(move || {
             let folder = folder.path();
             if statvfs(folder)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
                 return Err(io::ErrorKind::ReadOnlyFilesystem.into());
@@ -208,13 +210,14 @@ impl Records {
             let Ok((written, places)) = written else { return self.finder.give_up() };
             // Before the finder says that it is written so far: then all that it counts is here.
             let mut recent = self.recent();
-            for Counted { id, holder, basis, instant, persons } in entries.iter().filter_map(Entry::usage) {
+            for UsageDelta { id, holder, basis, instant, persons } in entries.iter().filter_map(Entry::usage)
+            {
                 let of = recent.entry((holder.clone(), basis.clone())).or_default();
-                of.push(Recent { id: id.clone(), written, instant: *instant, persons: *persons });
+                of.push(UnprojectedUsage { id: id.clone(), written, instant: *instant, persons: *persons });
             }
             drop(recent);
             self.finder.add(written, entries, places);
-            self.told.notify_one();
+            self.appended.notify_one();
         };
         self.log.append(entries, learn).map_err(|error| match (error, entries) {
             (LogError::Closed, _) => StoreError::Closed,
@@ -226,9 +229,9 @@ impl Records {
         })
     }
 
-    /// What this program has written and counted, and that may not be noted yet. To be called before the database is
-    /// asked: what is noted meanwhile is found there, and told by how far it is noted.
-    pub(super) fn recent_of(&self, client: &ClientId, basis: &str) -> Vec<Recent> {
+    /// What this program has written and counted, and that may not be projected yet. To be called before the database is
+    /// asked: what is projected meanwhile is found there, and recognised by the high-water mark.
+    pub(super) fn recent_of(&self, client: &ClientId, basis: &str) -> Vec<UnprojectedUsage> {
         self.recent().get(&(client.to_string(), basis.to_owned())).cloned().unwrap_or_default()
     }
 
@@ -237,15 +240,15 @@ impl Records {
         self.database.readers()
     }
 
-    fn recent(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Vec<Recent>>> {
+    fn recent(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Vec<UnprojectedUsage>>> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The record with this id that was written first.
-    pub(super) async fn get(records: &Arc<Self>, id: &str) -> Result<Option<Record>, StoreError> {
+    pub(super) async fn get(records: &Arc<Self>, id: &str) -> Result<Option<AuditRecord>, StoreError> {
         let (of, id) = (Arc::clone(records), id.to_owned());
         let corrupt = StoreError::Corrupt { what: WHAT, key: id.clone() };
-        let found = aside(move || {
+        let found = blocking(move || {
             let Some(hit) = of.finder.by_id(&of.log, &key(&id))? else { return Ok(None) };
             Ok(Some(read(&of.log.folder()?, hit)?.filter(|record| record.id == id)))
         });
@@ -257,11 +260,14 @@ impl Records {
     }
 
     /// One page of the records that fit, newest first.
-    pub(super) async fn find(records: &Arc<Self>, filter: &RecordFilter) -> Result<Vec<Record>, StoreError> {
+    pub(super) async fn find(
+        records: &Arc<Self>,
+        filter: &RecordFilter,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
         let (of, mut wanted) = (Arc::clone(records), Wanted::of(filter));
         let limit = usize::try_from(filter.limit.min(RecordFilter::MAX_LIMIT)).unwrap_or(0);
         let before = filter.before_id.clone();
-        let found = aside(move || {
+        let found = blocking(move || {
             if let Some(id) = &before {
                 wanted.before = of.finder.by_id(&of.log, &key(id))?;
                 if wanted.before.is_none() {
@@ -279,7 +285,7 @@ impl Records {
             let key = filter.before_id.clone().unwrap_or_default();
             return Err(StoreError::NotFound { what: WHAT, key });
         };
-        let whole = |(hit, record): (Hit, Option<Record>)| {
+        let whole = |(hit, record): (Hit, Option<AuditRecord>)| {
             record.ok_or_else(|| StoreError::Corrupt { what: WHAT, key: hit.place.to_string() })
         };
         found.into_iter().map(whole).collect()
@@ -288,45 +294,45 @@ impl Records {
     /// How many records fit.
     pub(super) async fn count(records: &Arc<Self>, filter: &RecordFilter) -> Result<u64, StoreError> {
         let (of, wanted) = (Arc::clone(records), Wanted::of(filter));
-        aside(move || of.finder.count(&of.log, &wanted)).await
+        blocking(move || of.finder.count(&of.log, &wanted)).await
     }
 
-    /// Notes what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
-    pub(super) async fn note_all(records: &Arc<Self>) -> Result<(), StoreError> {
-        let _noting = records.noting.lock().await;
-        let noted = Noted::read(records.database.readers()?).await?;
+    /// Projects what all that is in the log counts, whoever wrote it, and has indexes written of what has ended.
+    pub(super) async fn project_all(records: &Arc<Self>) -> Result<(), StoreError> {
+        let _lock = records.projecting.lock().await;
+        let mark = HighWaterMark::read(records.database.readers()?).await?;
         records.recent().retain(|_, of| {
-            of.retain(|recent| !noted.covers(recent.written));
+            of.retain(|recent| !mark.covers(recent.written));
             !of.is_empty()
         });
-        for (number, indexed) in noted.open {
-            Self::note_segment(records, number, Some(indexed)).await?;
+        for (number, indexed) in mark.open {
+            Self::project_segment(records, number, Some(indexed)).await?;
         }
-        let mut next = noted.last + 1;
+        let mut next = mark.last + 1;
         if records.has_gaps {
             let of = Arc::clone(records);
-            for number in aside(move || log::numbers(&of.log.folder()?)).await? {
-                if i64::from(number) >= next && Self::note_segment(records, number.into(), None).await? {
+            for number in blocking(move || log::numbers(&of.log.folder()?)).await? {
+                if i64::from(number) >= next && Self::project_segment(records, number.into(), None).await? {
                     next = i64::from(number) + 1;
                 }
             }
         }
-        while Self::note_segment(records, next, None).await? {
+        while Self::project_segment(records, next, None).await? {
             next += 1;
         }
         let of = Arc::clone(records);
-        aside(move || of.finder.refresh(&of.log)).await
+        blocking(move || of.finder.refresh(&of.log)).await
     }
 
-    /// Notes what is in one segment from a byte on; none: from the first, if there is such a segment.
-    async fn note_segment(
+    /// Projects what is in one segment from a byte on; none: from the first, if there is such a segment.
+    async fn project_segment(
         records: &Arc<Self>,
         number: i64,
-        mut noted: Option<i64>,
+        mut projected: Option<i64>,
     ) -> Result<bool, StoreError> {
         let Ok(segment) = u32::try_from(number) else { return Ok(false) };
         loop {
-            let from = u64::try_from(noted.unwrap_or(0)).unwrap_or(0);
+            let from = u64::try_from(projected.unwrap_or(0)).unwrap_or(0);
             let (to, rest, counted) = match records.finder.own_segment(segment) {
                 Some((to, has_ended)) => {
                     let rest = if has_ended { Rest::Ended } else { Rest::Open };
@@ -339,10 +345,10 @@ impl Records {
             };
             let to = i64::try_from(to).unwrap_or(i64::MAX);
             let ended = rest == Rest::Ended;
-            if noted != Some(to) || ended {
+            if projected != Some(to) || ended {
                 let of = Arc::clone(records);
-                let id = aside(move || log::id(&of.log.folder()?, segment)).await?;
-                if !Self::note(records, number, noted, to, ended, id, &counted).await? {
+                let id = blocking(move || log::id(&of.log.folder()?, segment)).await?;
+                if !Self::record_projection(records, number, projected, to, ended, id, &counted).await? {
                     // Another program did; it goes on from where it came to.
                     return Ok(true);
                 }
@@ -353,18 +359,20 @@ impl Records {
             if rest != Rest::More {
                 return Ok(true);
             }
-            noted = Some(to);
+            projected = Some(to);
         }
     }
 
     /// What this program's own records count that are in a part of a segment.
-    fn counted(&self, segment: u32, from: u64, to: u64) -> Vec<Counted> {
+    fn counted(&self, segment: u32, from: u64, to: u64) -> Vec<UsageDelta> {
         let within = |written: Written| written.segment == segment && from < written.to && written.to <= to;
         let mut counted = Vec::new();
         for ((holder, basis), of) in &*self.recent() {
-            for Recent { id, instant, persons, .. } in of.iter().filter(|recent| within(recent.written)) {
+            for UnprojectedUsage { id, instant, persons, .. } in
+                of.iter().filter(|recent| within(recent.written))
+            {
                 let (id, holder, basis) = (id.clone(), holder.clone(), basis.clone());
-                counted.push(Counted { id, holder, basis, instant: *instant, persons: *persons });
+                counted.push(UsageDelta { id, holder, basis, instant: *instant, persons: *persons });
             }
         }
         counted
@@ -375,28 +383,28 @@ impl Records {
         records: &Arc<Self>,
         segment: u32,
         from: u64,
-    ) -> Result<Option<(u64, Rest, Vec<Counted>)>, StoreError> {
+    ) -> Result<Option<(u64, Rest, Vec<UsageDelta>)>, StoreError> {
         let of = Arc::clone(records);
-        aside(move || {
+        blocking(move || {
             let mut counted = Vec::new();
             // Who makes an index of it tells of what cannot be read.
             let count =
                 |_, bytes: &[u8]| counted.extend(Entry::skim(bytes).ok().and_then(|(_, usage)| usage));
-            let found = log::scan(&of.log.folder()?, segment, from, STEP, count)?;
+            let found = log::scan(&of.log.folder()?, segment, from, PROJECTION_STEP_BYTES, count)?;
             Ok(found.map(|(to, rest)| (to, rest, counted)))
         })
         .await
     }
 
-    /// Notes what records count, unless somebody else was quicker.
-    async fn note(
+    /// Projects what records count, unless another program was quicker.
+    async fn record_projection(
         records: &Self,
         number: i64,
         from: Option<i64>,
         to: i64,
         ended: bool,
         id: Option<Id>,
-        counted: &[Counted],
+        counted: &[UsageDelta],
     ) -> Result<bool, StoreError> {
         let mut transaction = records.database.begin().await?;
         let known: Option<(i64, bool)> = sqlx::query_as("SELECT noted, ended FROM segment WHERE number = $1")
@@ -424,10 +432,10 @@ impl Records {
         Ok(true)
     }
 
-    /// Takes no more records, and notes what is written.
+    /// Takes no more records, and projects what is written.
     pub(super) async fn close(records: &Arc<Self>) -> Result<(), StoreError> {
         let of = Arc::clone(records);
-        aside(move || {
+        blocking(move || {
             of.log.close();
             of.finder.end();
             Ok(())
@@ -436,18 +444,18 @@ impl Records {
         if records.database.is_closed() {
             return Ok(());
         }
-        Self::note_if_possible(records).await
+        Self::project_if_possible(records).await
     }
 
-    /// Notes all that is in the log. That somebody else holds the database is no error: it can be done at any time.
-    async fn note_if_possible(records: &Arc<Self>) -> Result<(), StoreError> {
+    /// Projects all that is in the log. That somebody else holds the database is no error: it can be done at any time.
+    async fn project_if_possible(records: &Arc<Self>) -> Result<(), StoreError> {
         if records.folder.is_none() {
             return Ok(());
         }
-        match Self::note_all(records).await {
+        match Self::project_all(records).await {
             Err(error @ StoreError::Unavailable(_)) => {
-                tracing::warn!(%error, "what records count could not be noted; it is done when the database lets it");
-                records.told.notify_one();
+                tracing::warn!(%error, "what records count could not be projected; it is done when the database lets it");
+                records.appended.notify_one();
                 Ok(())
             }
             other => other,
@@ -473,12 +481,12 @@ pub(super) fn folder(database: &Path) -> PathBuf {
 }
 
 /// A record that was found; none unless it is as it was written.
-fn read(folder: &Dir, hit: Hit) -> io::Result<Option<Record>> {
+fn read(folder: &Dir, hit: Hit) -> io::Result<Option<AuditRecord>> {
     let bytes = match log::at(folder, hit.place) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         bytes => bytes?,
     };
     // The reader's own error is dropped: it may quote what it could not read.
-    let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+    let record = bytes.and_then(|bytes| serde_json::from_slice::<AuditRecord>(&bytes).ok());
     Ok(record.filter(|record| record.instant == hit.instant))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which file it is, whatever its name.
+//! The id of a file, whatever its name: device and inode.
 
 use std::{io, os::fd::AsFd, path::Path};
 
@@ -11,12 +11,12 @@ use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
 /// has its next change noted to the nanosecond (Linux, Documentation/filesystems/multigrain-ts.rst), and a file system
 /// without a journal writes that to the disk with the change. It doubled what a record takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct FileId {
     device: (u32, u32),
     inode: u64,
 }
 
-impl Identity {
+impl FileId {
     /// Of an open file or folder.
     pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
         Ok(statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::INO)?.into())
@@ -33,7 +33,7 @@ impl Identity {
     }
 }
 
-impl From<Statx> for Identity {
+impl From<Statx> for FileId {
     fn from(told: Statx) -> Self {
         Self { device: (told.stx_dev_major, told.stx_dev_minor), inode: told.stx_ino }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What was in force before, and whether it may come back: by a roll-back, when what took its place expires, or to stand
+//! Revival: which versions that were in force before may come back, by a roll-back, when what took its place expires, or to stand
 //! in for a version in quarantine. What governance has taken out comes back by an approval only.
 
 use paasla_core::{Mode, Policy, Rulebook};
@@ -8,7 +8,7 @@ use paasla_store::{
     governance::version::{PolicyVersion, VersionState, digest_of, version_of},
 };
 
-use super::{Governance, now, vouch};
+use super::{Governance, now, signatures};
 use crate::{
     problem::Problem,
     quarantine::{self, VersionId},
@@ -44,8 +44,8 @@ impl Governance {
             return Ok(None);
         }
         let (keys, signatures) = (self.store.keys().await?, self.store.signatures(&policy.rule).await?);
-        let lost = vouch::lost(&keys, &signatures, &policy.rule, &policy.scope);
-        Ok(lost.map(|Problem { message, .. }| said("key_revoked", policy, &message)))
+        let lost = signatures::lost(&keys, &signatures, &policy.rule, &policy.scope);
+        Ok(lost.map(|Problem { message, .. }| problem("key_revoked", policy, &message)))
     }
 
     /// Everything in an earlier rulebook that must not come back. What is at work now stays allowed whatever became of
@@ -112,8 +112,8 @@ impl Governance {
                 None => return Ok((Some(*policy), None)),
                 Some(problem) => why = why.or(Some(problem)),
             }
-            let known = versions.iter().rev().find(|own| digest_of(&own.policy) == digest_of(&policy));
-            next = known.and_then(|known| known.replaced.clone());
+            let stored = versions.iter().rev().find(|own| digest_of(&own.policy) == digest_of(&policy));
+            next = stored.and_then(|version| version.replaced.clone());
         }
         Ok((None, why))
     }
@@ -139,11 +139,11 @@ fn gone(own: &[&PolicyVersion], policy: &Policy, now: i64) -> Option<Problem> {
         && !own.iter().any(|version| is_good(version))
     {
         let why = format!("version {} was rejected: make a new version of it", rejected.version);
-        return Some(said("version_rejected", policy, &why));
+        return Some(problem("version_rejected", policy, &why));
     }
     if policy.mode == Mode::Enforce && until(own).is_some_and(|until| until <= now) {
         let why = format!("version {} has expired: approve and activate it anew", last.version);
-        return Some(said("version_expired", policy, &why));
+        return Some(problem("version_expired", policy, &why));
     }
     None
 }
@@ -154,7 +154,7 @@ fn until(own: &[&PolicyVersion]) -> Option<i64> {
     good.map(|version| version.expires_at).reduce(|one, other| Some(one?.max(other?))).flatten()
 }
 
-fn said(code: &'static str, policy: &Policy, why: &str) -> Problem {
+fn problem(code: &'static str, policy: &Policy, why: &str) -> Problem {
     let message = format!("the policy `{}` must not come back by itself: {why}", policy.name);
     Problem::new(code, "rulebook", message)
 }

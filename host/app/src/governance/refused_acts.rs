@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Acts that were refused: each leaves a change in the store, as one that was done does. One token may leave so many at
-//! once and then one a minute (a token bucket); what comes beyond that is counted, and the count is noted, so that nobody
-//! fills a disk by being refused.
+//! Refused acts: each leaves a change in the store, as one that was done does. A token bucket limits how many one token
+//! may leave; what comes beyond that is counted, and the count is noted, so that nobody fills a disk by being refused.
 
 use std::{
     collections::BTreeMap,
@@ -14,19 +13,19 @@ use paasla_store::governance::{
     token::Role,
 };
 
-use super::{Deed, Governance, actor::Actor, refusal::Refusal};
+use super::{ActContext, Governance, actor::Actor, refusal::Refusal};
 
 /// How many refused acts of one token are noted at once.
-const BURST: u32 = 50;
+const BURST_ACTS: u32 = 50;
 
 /// How long it takes until one more is.
-const REFILL: Duration = Duration::from_secs(60);
+const REFILL_EVERY: Duration = Duration::from_secs(60);
 
 /// How much of the reason of a refused act is kept, in characters.
-const LONGEST_REASON: usize = 100;
+const MAX_NOTED_REASON_CHARACTERS: usize = 100;
 
 /// How much of the name of what it was to be done to is kept, in bytes.
-const LONGEST_TARGET: usize = 100;
+const MAX_TARGET_BYTES: usize = 100;
 
 /// What may still be noted, for each token.
 #[derive(Debug, Default)]
@@ -43,11 +42,11 @@ struct Bucket {
 
 impl Bucket {
     fn refill(&mut self, now: Instant) {
-        while self.left < BURST && now.saturating_duration_since(self.since) >= REFILL {
+        while self.left < BURST_ACTS && now.saturating_duration_since(self.since) >= REFILL_EVERY {
             self.left = self.left.saturating_add(1);
-            self.since += REFILL;
+            self.since += REFILL_EVERY;
         }
-        if self.left >= BURST {
+        if self.left >= BURST_ACTS {
             self.since = now;
         }
     }
@@ -58,7 +57,7 @@ impl Refusals {
     fn take(&self, actor: &Actor, now: Instant) -> bool {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let whose = actor.token.clone().unwrap_or_default();
-        let fresh = || Bucket { left: BURST, since: now, passed_over: 0, actor: actor.clone() };
+        let fresh = || Bucket { left: BURST_ACTS, since: now, passed_over: 0, actor: actor.clone() };
         let bucket = buckets.entry(whose).or_insert_with(fresh);
         bucket.refill(now);
         match bucket.left.checked_sub(1) {
@@ -85,7 +84,7 @@ impl Refusals {
                 due.push((bucket.actor.clone(), std::mem::take(&mut bucket.passed_over)));
             }
         }
-        buckets.retain(|_, bucket| bucket.left < BURST);
+        buckets.retain(|_, bucket| bucket.left < BURST_ACTS);
         due
     }
 }
@@ -102,22 +101,22 @@ impl Governance {
         let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
         let message =
             format!("this needs one of the roles {}, which your token does not have", roles.join(", "));
-        let deed = Deed { actor, action, target, version: None, reason: "" };
-        self.refused(deed, Refusal::forbidden("role_missing", message)).await
+        let context = ActContext { actor, action, target, version: None, reason: "" };
+        self.refused(context, Refusal::forbidden("role_missing", message)).await
     }
 
     /// Notes an act that was refused. What is refused because the store cannot write is in the log only.
-    pub(crate) async fn refused(&self, deed: Deed<'_>, refusal: Refusal) -> Refusal {
-        if !self.refusals.take(deed.actor, Instant::now()) {
+    pub(crate) async fn refused(&self, context: ActContext<'_>, refusal: Refusal) -> Refusal {
+        if !self.refusals.take(context.actor, Instant::now()) {
             return refusal;
         }
         let problems: Vec<String> = refusal.problems.iter().map(|problem| problem.code.to_owned()).collect();
-        let target = if deed.target.len() <= LONGEST_TARGET { deed.target } else { "" };
-        let (action, token) = (deed.action, deed.actor.token.as_deref());
+        let target = if context.target.len() <= MAX_TARGET_BYTES { context.target } else { "" };
+        let (action, token) = (context.action, context.actor.token.as_deref());
         tracing::warn!(action, token, target, ?problems, "an act of governance is refused");
-        if refusal.status < 500 {
-            let reason: String = deed.reason.trim().chars().take(LONGEST_REASON).collect();
-            self.note_refused(Deed { target, reason: &reason, ..deed }, problems).await;
+        if !refusal.kind.is_the_hosts() {
+            let reason: String = context.reason.trim().chars().take(MAX_NOTED_REASON_CHARACTERS).collect();
+            self.note_refused(ActContext { target, reason: &reason, ..context }, problems).await;
         }
         refusal
     }
@@ -137,22 +136,22 @@ impl Governance {
             let reason = format!("{count} more acts were refused, and not noted one by one");
             let target = actor.token.clone().unwrap_or_default();
             tracing::warn!(token = target, count, "refused acts were not noted one by one");
-            let deed = Deed {
+            let context = ActContext {
                 actor: &actor,
                 action: "acts.refused",
                 target: &target,
                 version: None,
                 reason: &reason,
             };
-            self.note_refused(deed, vec!["too_many_refused".to_owned()]).await;
+            self.note_refused(context, vec!["too_many_refused".to_owned()]).await;
         }
     }
 
-    async fn note_refused(&self, deed: Deed<'_>, problems: Vec<String>) {
-        let change = deed.change(None, None);
+    async fn note_refused(&self, context: ActContext<'_>, problems: Vec<String>) {
+        let change = context.change(None, None);
         let change = NewChange { outcome: ChangeOutcome::Refused, problems, ..change };
         if let Err(error) = self.store.commit(&[], &change).await {
-            tracing::error!(action = deed.action, %error, "a refused act could not be noted");
+            tracing::error!(action = context.action, %error, "a refused act could not be noted");
         }
     }
 }
@@ -166,17 +165,17 @@ mod tests {
         let (refusals, start) = (Refusals::default(), Instant::now());
         let actor = |token: &str| Actor { token: Some(token.to_owned()), ..Actor::host() };
         let take = |token: &str, now| refusals.take(&actor(token), now);
-        for _ in 0..BURST {
+        for _ in 0..BURST_ACTS {
             assert!(take("a", start));
         }
         assert!((0..1_000).all(|_| !take("a", start)), "the burst is over");
         assert!(take("b", start), "nobody else is kept from it");
         assert_eq!(refusals.due(start, false), [], "nor is the count noted before its time");
-        assert_eq!(refusals.due(start + REFILL, false), [(actor("a"), 1_000)]);
-        assert!(!take("a", start + REFILL), "the count has taken its place");
-        assert_eq!(refusals.due(start + REFILL, true), [(actor("a"), 1)], "at the end all are noted");
-        assert!(take("a", start + 3 * REFILL));
-        let later = start + REFILL * (BURST + 10);
+        assert_eq!(refusals.due(start + REFILL_EVERY, false), [(actor("a"), 1_000)]);
+        assert!(!take("a", start + REFILL_EVERY), "the count has taken its place");
+        assert_eq!(refusals.due(start + REFILL_EVERY, true), [(actor("a"), 1)], "at the end all are noted");
+        assert!(take("a", start + 3 * REFILL_EVERY));
+        let later = start + REFILL_EVERY * (BURST_ACTS + 10);
         assert_eq!(refusals.due(later, false), []);
         assert!(refusals.0.lock().unwrap().is_empty(), "who did nothing lately is forgotten");
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a connection waits for, and since when. hyper has one deadline for the head of a request and for the time before
-//! it; but a client that keeps a connection for its next request is not slow.
+//! The phase of a connection: what it waits for, and since when. hyper has one deadline for the head of a request and for
+//! the time before it; but a client that keeps a connection for its next request is not slow.
 
 use std::{
     io,
@@ -30,16 +30,16 @@ enum Phase {
 
 /// The phase of one connection.
 #[derive(Debug, Clone)]
-pub(super) struct Pulse(Arc<State>);
+pub(super) struct PhaseTracker(Arc<State>);
 
 #[derive(Debug)]
 struct State {
     phase: Mutex<(Phase, Instant)>,
-    /// Somebody waits for this connection's place.
+    /// Somebody waits for this connection's slot.
     wanted: Notify,
 }
 
-impl Pulse {
+impl PhaseTracker {
     /// A connection that has just been opened.
     pub(super) fn new() -> Self {
         Self(Arc::new(State { phase: Mutex::new((Phase::Head, Instant::now())), wanted: Notify::new() }))
@@ -55,12 +55,12 @@ impl Pulse {
         self.set(Phase::Next);
     }
 
-    /// Asks for this connection's place. It is given up unless a whole head has come meanwhile.
+    /// Asks for this connection's slot. It is given up unless a whole head has come meanwhile.
     pub(super) fn want(&self) {
         self.0.wanted.notify_one();
     }
 
-    /// For how long this connection has kept its place beyond what it may when others wait for one; none while it may,
+    /// For how long this connection has kept its slot beyond what it may when others wait for one; none while it may,
     /// and while a request is under way. Then waiting for a request is no better than a slow head, and the head of a
     /// request has little time.
     pub(super) fn overrun(&self, settings: &Settings) -> Option<Duration> {
@@ -74,7 +74,7 @@ impl Pulse {
     }
 
     /// Ends when the peer has kept the connection for too long: the head of a request does not get to its end, no
-    /// request comes, or somebody else wants the place.
+    /// request comes, or somebody else wants the slot.
     pub(super) async fn overdue(&self, settings: &Settings) {
         loop {
             let (phase, since) = *self.lock();
@@ -115,14 +115,14 @@ impl Pulse {
     }
 }
 
-/// A stream that notes in its connection's pulse when a head begins, and that an answer is being read.
+/// A stream that notes in its connection's phase when a head begins, and that an answer is being read.
 #[derive(Debug)]
-pub(super) struct Felt<S> {
+pub(super) struct TrackedIo<S> {
     pub(super) stream: S,
-    pub(super) pulse: Pulse,
+    pub(super) phase: PhaseTracker,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Felt<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TrackedIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -131,13 +131,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Felt<S> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.pulse.moved(Phase::Next, Phase::Head);
+            self.phase.moved(Phase::Next, Phase::Head);
         }
         polled
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Felt<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TrackedIo<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -171,10 +171,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Felt<S> {
     }
 }
 
-impl<S> Felt<S> {
+impl<S> TrackedIo<S> {
     fn wrote(&self, polled: &Poll<io::Result<usize>>) {
         if matches!(polled, Poll::Ready(Ok(1..))) {
-            self.pulse.moved(Phase::Next, Phase::Next);
+            self.phase.moved(Phase::Next, Phase::Next);
         }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What comes back: the decision, field by field, and the records.
+//! Schemas of answers: the decision, field by field, and the rows, which are `records` on the wire.
 
 use paasla_core::{Mask, Service, Visibility};
 use paasla_register::Description;
@@ -141,7 +141,7 @@ pub(super) fn of_service(description: &Description, service: &Service, names: &N
         "required": ["decision", "records", "more"],
         "properties": {
             "decision": reference(&decision_name),
-            "records": { "type": "array", "maxItems": service.max_records, "items": reference(&names.record) },
+            "records": { "type": "array", "maxItems": service.max_rows, "items": reference(&names.record) },
             "more": { "type": "boolean", "description": "Whether there is more than was told: ask for fewer" },
         },
     });
