@@ -28,7 +28,7 @@ pub mod since;
 pub mod steps;
 mod turn;
 pub mod view;
-pub mod vouch;
+mod vouch;
 
 use std::{sync::Arc, time::Duration};
 
