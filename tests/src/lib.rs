@@ -8,6 +8,7 @@ pub mod files;
 pub mod given;
 pub mod host;
 pub mod office;
+pub mod sources;
 pub mod wait;
 pub mod world;
 

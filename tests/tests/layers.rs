@@ -10,13 +10,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use paasla_tests::given::root;
+use paasla_tests::{given::root, sources::sources};
 use serde_json::Value;
 
 /// Each room under `host`, with the rooms that it may use. Arrows point down only.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("paasla-core", &[]),
     ("paasla-engine", &["paasla-core", "paasla-rule"]),
+    ("paasla-toolkit", &["paasla-core", "paasla-engine"]),
     ("paasla-register", &["paasla-core"]),
     ("paasla-store", &["paasla-core"]),
     ("paasla-ledger", &["paasla-core"]),
@@ -32,6 +33,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
             "paasla-register",
             "paasla-store",
             "paasla-ledger",
+            "paasla-toolkit",
         ],
     ),
 ];
@@ -66,21 +68,12 @@ fn dependencies() -> Result<BTreeMap<String, (PathBuf, BTreeSet<String>)>> {
 }
 
 /// The files of Rust below a folder, each with its lines that are no comments.
-fn sources(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<String>>> {
-    let (mut all, mut folders) = (BTreeMap::new(), vec![folder.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path)?;
-                let code = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
-                all.insert(path, code.map(str::to_owned).collect());
-            }
-        }
-    }
-    Ok(all)
+fn code(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<String>>> {
+    let of_file = |(path, text): (PathBuf, String)| {
+        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+        (path, lines.map(str::to_owned).collect())
+    };
+    Ok(sources(folder)?.into_iter().map(of_file).collect())
 }
 
 /// What begins in a line and ends in a line that `is_end`, in one line.
@@ -173,7 +166,7 @@ fn meant(path: &str, here: &[String]) -> Vec<String> {
 /// Which files each file of a crate imports from. What only its tests import does not count.
 fn imports(src: &Path) -> Result<BTreeMap<PathBuf, BTreeSet<PathBuf>>> {
     let mut all = BTreeMap::new();
-    for (path, lines) in sources(src)? {
+    for (path, lines) in code(src)? {
         let file = path.strip_prefix(src)?.to_owned();
         if !file.starts_with("bin") && file.file_name().is_some_and(|name| name != "tests.rs") {
             all.insert(file, lines);
@@ -227,7 +220,7 @@ fn arrows_point_down_only() -> Result<()> {
 fn the_app_names_no_http_and_no_sql() -> Result<()> {
     let all = dependencies()?;
     let (folder, _) = all.get("paasla-app").context("there is a crate of that name")?;
-    for (path, lines) in sources(&folder.join("src"))? {
+    for (path, lines) in code(&folder.join("src"))? {
         for word in
             ["StatusCode", "HeaderMap", "HeaderName", "SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM"]
         {
@@ -310,7 +303,7 @@ fn a_type_has_its_methods_in_its_own_file_or_folder() -> Result<()> {
     for room in fs::read_dir(root()?.join("host"))? {
         let src = room?.path().join("src");
         let (mut homes, mut blocks) = (BTreeMap::<String, Vec<PathBuf>>::new(), Vec::new());
-        for (path, lines) in sources(&src)? {
+        for (path, lines) in code(&src)? {
             let file = path.strip_prefix(&src)?;
             for (place, line) in lines.iter().enumerate() {
                 if let Some(name) = defined(line) {

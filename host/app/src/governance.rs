@@ -26,7 +26,7 @@ pub mod rules;
 pub mod schedule;
 pub mod seed;
 mod sight;
-pub mod signatures;
+mod signatures;
 pub mod since;
 pub mod view;
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use paasla_app::{App, Parts};
-use paasla_engine::{CodeCache, Compiler, Engine};
+use paasla_engine::{CodeCache, Engine};
 use paasla_ledger::LedgerConfig;
 use paasla_register::{Description, SqliteConfig, SqliteRegister};
 use paasla_store::Store;
+use paasla_toolkit::engine::compiler;
 
 use crate::{
     config::{Cache, Config},
@@ -39,20 +40,6 @@ pub(crate) fn engine(config: &Config, secret: &[u8], gives_way: bool) -> Result<
     let cache = CodeCache::open(folder, secret, *bytes)
         .with_context(|| format!("the cache {} cannot be opened", folder.display()))?;
     Ok(Engine::new(config.engine.clone())?.with_compiler(compiler(gives_way)?).with_cache(cache))
-}
-
-/// The words that start this program as a compiler: from standard input to standard output, and behind other work.
-pub(crate) const COMPILER: &str = "compile-worker";
-pub(crate) const GIVE_WAY: &str = "--give-way";
-
-/// This program again, as a compiler: what looks at untrusted bytes has a process of its own.
-///
-/// # Errors
-/// When this program cannot be found.
-pub(crate) fn compiler(gives_way: bool) -> Result<Compiler> {
-    let program = std::env::current_exe().context("this program cannot find itself")?;
-    let arguments = std::iter::once(COMPILER).chain(gives_way.then_some(GIVE_WAY));
-    Ok(Compiler::Worker { program, arguments: arguments.map(Into::into).collect() })
 }
 
 /// The whole app, with the rulebook that the store holds. `gives_way` as for [`engine`]; `accept_loss` says why records

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `paasla key`: keys that sign rules, and the host's list of those whose signatures count.
 
-pub(crate) mod pair;
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use paasla_core::{ClientId, Scope};
+use paasla_toolkit::pair::{KeyPair, public_key};
 use serde_json::json;
 
 use crate::{
     client::{Remote, segment},
     names, show,
 };
-use pair::{KeyPair, public_key};
 
 /// Commands for keys.
 #[derive(Debug, Subcommand)]
@@ -163,11 +161,4 @@ fn clients_of(key: &serde_json::Value) -> String {
 
 fn services_of(key: &serde_json::Value) -> String {
     show::texts(key, "/scope/services", "all")
-}
-
-/// A key's file for its public half.
-fn beside(private: &Path) -> PathBuf {
-    let mut name = private.as_os_str().to_owned();
-    name.push(".pub");
-    PathBuf::from(name)
 }

@@ -6,7 +6,6 @@
 //! as soon as it can be written again.
 
 use std::{
-    env,
     fs::File,
     io::{self, Write},
     os::fd::AsFd as _,
@@ -18,21 +17,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context as _, Result};
 use paasla_app::LostLines;
-use tracing_subscriber::EnvFilter;
-
-use crate::failure::usage;
+use paasla_toolkit::log;
 
 /// What may wait for whoever reads the log.
 const MAX_QUEUED_LINES: usize = 8_192;
 
 /// How long the last lines of a program that ends may take to be written.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// The variable that says what is logged.
-const VARIABLE: &str = "PAASLA_LOG";
 
 /// The queue of a host that serves.
 static QUEUE: OnceLock<Queue> = OnceLock::new();
@@ -42,22 +35,14 @@ static QUEUE: OnceLock<Queue> = OnceLock::new();
 /// # Errors
 /// When `PAASLA_LOG` is wrong, or there is no thread for the log.
 pub(crate) fn start(queued: bool) -> Result<()> {
-    let filter = filter(env::var_os(VARIABLE))?;
+    let filter = log::filter()?;
     let stderr = Stderr::open();
-    // As NO_COLOR, CLICOLOR, TERM and what standard error is say.
-    let colours = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_target(false)
-        // They would go to standard error, by a macro that panics where that cannot be written.
-        .log_internal_errors(false);
     if queued {
         let queue = Queue::start(stderr).context("no thread could be started that writes the log")?;
         let queue = QUEUE.get_or_init(|| queue);
-        builder.with_writer(move || queue.line()).init();
+        log::start(filter, move || queue.line());
     } else {
-        builder.with_writer(move || stderr.clone()).init();
+        log::start(filter, move || stderr.clone());
     }
     Ok(())
 }
@@ -75,23 +60,6 @@ pub(crate) fn end(words: &str) {
             let _ = Stderr::open().write_all(words.as_bytes());
         }
     }
-}
-
-/// What is logged. A name that is no level would be taken for a part of the program, and nothing be logged at all.
-fn filter(said: Option<std::ffi::OsString>) -> Result<EnvFilter> {
-    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    let Some(said) = said.filter(|said| !said.is_empty()) else { return Ok(EnvFilter::new("info")) };
-    let remedy =
-        format!("{VARIABLE} takes a level ({}) or a list like `info,hyper=debug`", LEVELS.join(", "));
-    let Some(said) = said.to_str() else {
-        return Err(usage(format!("{VARIABLE} is not in UTF-8. {remedy}")));
-    };
-    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
-    let unknown = said.split(',').map(str::trim).find(|part| !part.contains(['=', '[']) && !is_level(part));
-    if let Some(unknown) = unknown {
-        return Err(usage(format!("{VARIABLE} is wrong: `{unknown}` is no level. {remedy}")));
-    }
-    EnvFilter::builder().parse(said).map_err(|error| usage(format!("{VARIABLE} is wrong: {error}. {remedy}")))
 }
 
 /// Standard error without the lock that `std` has all threads take for it: a line is written in one call, and the kernel
@@ -254,19 +222,6 @@ mod tests {
     };
 
     use super::*;
-
-    #[test]
-    fn a_wrong_filter_is_told_with_what_is_right() {
-        for right in ["info", "WARN", "off", "info,hyper=debug", "paasla_http=trace", "[request]=debug"] {
-            filter(Some(right.into())).unwrap();
-        }
-        filter(None).unwrap();
-        filter(Some("".into())).unwrap();
-        for wrong in ["[[[", "infos", "info,verbose", "info,", "paasla=loud", "3"] {
-            let error = format!("{:#}", filter(Some(wrong.into())).unwrap_err());
-            assert!(error.contains("PAASLA_LOG") && error.contains("info,hyper=debug"), "{wrong}: {error}");
-        }
-    }
 
     /// Takes so many bytes, and then none until it is given room.
     #[derive(Clone, Default)]

@@ -7,12 +7,10 @@ mod client;
 mod config;
 mod effect;
 mod failure;
-mod files;
 mod host;
 mod key;
 mod log;
 mod names;
-mod out;
 mod policy;
 mod proposal;
 mod records;
@@ -32,6 +30,7 @@ use std::{ffi::OsString, io::Write, process::ExitCode};
 use anyhow::{Context as _, Result};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use failure::{Failure, Kind};
+use paasla_toolkit::{engine, files, out};
 
 /// Pääsla: a gatehouse between institutions and a register of personal data.
 #[derive(Debug, Parser)]
@@ -82,14 +81,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let line: Vec<OsString> = std::env::args_os().collect();
-    // No command of its own: the host starts this program again by itself, and nobody else does.
-    if line.get(1).is_some_and(|first| first == host::COMPILER) {
-        if line.get(2).is_some_and(|second| second == host::GIVE_WAY) {
-            paasla_engine::give_way();
-        }
-        #[expect(clippy::disallowed_methods, reason = "what is compiled must arrive")]
-        let out = std::io::stdout();
-        return paasla_engine::run_compiler(std::io::stdin().lock(), out.lock());
+    if let Some(done) = engine::compile(&line) {
+        return done;
     }
     let json = line.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let command = match Arguments::try_parse_from(&line) {

@@ -4,23 +4,10 @@
 use std::io::Write as _;
 
 use anyhow::Result;
+pub(crate) use paasla_toolkit::show::{one, plain};
 use serde_json::Value;
 
 use crate::{out::out, when};
-
-/// Prints one thing: as JSON, or as text.
-///
-/// # Errors
-/// When standard output takes no more.
-pub(crate) fn one(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) -> Result<()> {
-    let mut out = out();
-    if json {
-        writeln!(out, "{value}")?;
-    } else {
-        writeln!(out, "{}", text(value).trim_end())?;
-    }
-    Ok(())
-}
 
 /// Prints a list: as JSON, one object a line, or as a table with these heads. `none` is said when there is nothing.
 ///
@@ -95,15 +82,6 @@ pub(crate) fn instant(value: &Value, place: &str) -> String {
             text.parse().map_or(text, when::shown)
         }
     }
-}
-
-/// The same text without what could move a terminal's cursor or turn the direction of writing: it came from elsewhere.
-pub(crate) fn plain(text: &str) -> String {
-    let unseen = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
-    };
-    text.chars().map(|c| if unseen(c) { '\u{FFFD}' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod register;
 pub mod rulebook;
 pub mod ruling;
 pub mod service;
+pub mod signature;
 pub mod term;
 pub mod text;
 pub mod value;
@@ -43,6 +44,7 @@ pub use rulebook::{
 };
 pub use ruling::{Cap, Condition, Exception, Narrowing, Obligation, RowRuling, Ruling, Test};
 pub use service::Service;
+pub use signature::signed_text;
 pub use term::{Concept, Term, Vocabulary};
 pub use value::{Attribute, Value};
 pub use visibility::{Mask, Visibility};

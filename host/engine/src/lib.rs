@@ -15,6 +15,7 @@ mod load;
 mod policy;
 mod priority;
 mod sandbox;
+mod system;
 
 pub use cases::{
     runner::{CaseRunner, Outcome, RunnerError, run_cases},

@@ -4,17 +4,14 @@
 
 use std::io;
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use crate::system;
 
-/// How much lower the priority is (`nice`).
-const NICE: i32 = 10;
-
-/// Lowers the priority of this thread.
+/// Lowers the priority of this thread, where threads have one.
 ///
 /// # Errors
 /// When the system does not let it.
 pub fn lower_priority() -> io::Result<()> {
-    Ok(rustix::process::setpriority_process(None, NICE)?)
+    system::lower_priority()
 }
 
 /// Lowers the priority of this thread, and keeps it off half of the processors: who wakes up on one that is busy waits a
@@ -22,14 +19,5 @@ pub fn lower_priority() -> io::Result<()> {
 /// is done all the same.
 pub fn give_way() {
     let _ = lower_priority();
-    keep_half_free();
-}
-
-fn keep_half_free() {
-    let Ok(all) = sched_getaffinity(None) else { return };
-    let own = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu));
-    let skipped = usize::try_from(all.count()).unwrap_or(1) / 2;
-    let mut half = CpuSet::new();
-    own.skip(skipped).for_each(|cpu| half.set(cpu));
-    let _ = sched_setaffinity(None, &half);
+    system::keep_half_free();
 }

@@ -30,7 +30,7 @@ use crate::{blocking::background, problem::Problem};
 pub struct NewSignature {
     /// The key's id.
     pub key: String,
-    /// The signature (Ed25519, RFC 8032) on [`signatures::signed_text`], in hex.
+    /// The signature (Ed25519, RFC 8032) on [`paasla_core::signed_text`], in hex.
     pub signature: String,
     /// The rule that it is on, as `paasla rule sign` writes it down; must be the one that is brought.
     #[serde(default, skip_serializing_if = "Option::is_none")]

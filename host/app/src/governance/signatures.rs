@@ -2,16 +2,10 @@
 //! Signatures on rules: which keys vouch for a rule, and for what.
 
 use ed25519_dalek::{Signature as Bytes, VerifyingKey};
-use paasla_core::{Scope, Vouching};
+use paasla_core::{Scope, Vouching, signed_text};
 use paasla_store::governance::{act::Signature, key::TrustKey};
 
 use crate::problem::Problem;
-
-/// What is signed: the domain and the digest, so that a signature on a rule is never taken for one on anything else.
-#[must_use]
-pub fn signed_text(rule: &str) -> String {
-    format!("paasla-rule-v1\nsha256:{rule}\n")
-}
 
 /// Checks a signature with a key: Ed25519 (RFC 8032), strictly.
 pub(crate) fn verifies(key: &TrustKey, rule: &str, signature: &str) -> bool {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use paasla_core::{ClientId, Limits, Scope};
+use paasla_toolkit::quick::Consent;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,9 +15,7 @@ use crate::{
     client::Remote,
     failure::{Kind, of_kind, usage},
     files::read_text,
-    names,
-    rule::quick::Consent,
-    show,
+    names, show,
 };
 
 #[derive(Debug, Args)]

@@ -16,8 +16,8 @@ use std::{fmt, str::FromStr};
 use anyhow::{Context as _, Result};
 use oci_client::Reference;
 use paasla_engine::Rule;
+use paasla_toolkit::signature::SignatureFile;
 
-use super::signature::SignatureFile;
 use crate::{client::is_loopback, failure::usage, show::plain};
 use artefact::Manifest;
 use registry::Registry;

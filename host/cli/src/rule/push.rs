@@ -7,14 +7,15 @@ use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
 use paasla_engine::{digest_of, travelling::CaseFiles};
-use serde_json::{Value, json};
-
-use super::{
+use paasla_toolkit::{
     build::cases,
-    oci::{self, Place},
+    engine::{engine, load},
     quick::Consent,
     signature::signatures,
 };
+use serde_json::{Value, json};
+
+use super::oci::{self, Place};
 use crate::{
     client::Remote,
     failure::{not_found, usage},
@@ -117,7 +118,7 @@ fn to_registry(arguments: &Push, place: &str, file: &Path) -> Result<()> {
     let component = read(file)?;
     arguments.consent.check_file(&component, file)?;
     let signatures = signatures(file, &digest_of(&component), &arguments.signatures)?;
-    let rule = super::load(&super::engine()?, &component, &file.display().to_string())?;
+    let rule = load(&engine()?, &component, &file.display().to_string())?;
     let pushed = oci::push(&place, &component, &rule, &signatures)?;
     let count = signatures.len();
     let told =

@@ -4,10 +4,8 @@
 //! an entry that was changed, or put under another's name, is not there.
 
 use std::{
-    fs::DirBuilder,
     hash::{BuildHasher as _, Hash, Hasher, RandomState},
     io::{self, Read as _, Write as _},
-    os::unix::fs::DirBuilderExt as _,
     path::Path,
     process,
     time::{Duration, SystemTime},
@@ -19,6 +17,8 @@ use cap_std::{
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
+
+use crate::system::make_private_folder;
 
 /// Bytes of the code of authentication, at the start of an entry.
 const TAG: usize = 32;
@@ -82,7 +82,7 @@ impl CodeCache {
     /// # Errors
     /// When the folder cannot be made or opened.
     pub fn open(folder: &Path, secret: &[u8], most_bytes: u64) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        make_private_folder(folder)?;
         let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
         let key = Key(code(secret, &[b"paasla: cache of compiled code"])?);
         Ok(Self { folder, key, most_bytes })

@@ -7,17 +7,16 @@ use std::{
     ffi::OsString,
     io::{self, BufRead as _, BufReader, Read, Write},
     path::Path,
-    process::{Child, Command, ExitCode, Stdio},
+    process::{Child, ExitCode, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
 };
 
-use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::compile::{Code, Form, Job, compile};
-use crate::{config::EngineConfig, error::LoadError, sandbox::wasm_config::base};
+use crate::{config::EngineConfig, error::LoadError, sandbox::wasm_config::base, system};
 
 /// Bytes of the line before the machine code, at most, besides the component's own names, which JSON may write six
 /// times as long.
@@ -81,21 +80,12 @@ fn most_input(config: &EngineConfig) -> u64 {
     config.component.bytes.saturating_add(config.setup.memory_bytes.saturating_mul(2))
 }
 
-/// Gives up what a compiler does not need: more memory and time than its limits, files, a core dump.
+/// Gives up more memory and time than a compiler may have, and what it does not need.
 fn limit(config: &EngineConfig) -> io::Result<()> {
     let limits = &config.component;
     // Seconds of all its threads together: the parent's clock is the one that counts, this is for an orphan.
     let seconds = limits.compile_ms.div_ceil(1000).saturating_mul(64);
-    for (resource, most) in [
-        (Resource::As, limits.compile_bytes),
-        (Resource::Cpu, seconds),
-        (Resource::Fsize, 0),
-        (Resource::Core, 0),
-        (Resource::Nofile, 64),
-    ] {
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
-    }
-    Ok(())
+    system::limit_worker(limits.compile_bytes, seconds)
 }
 
 /// Lets a worker do a job.
@@ -110,14 +100,12 @@ pub(crate) fn ask(
     let order = Order { job: job.clone(), config: config.clone() };
     let order = serde_json::to_vec(&order).map_err(|error| host("could not be told", error.into()))?;
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    let mut child = Command::new(program)
+    let mut child = system::bare(program)
         .args(arguments)
-        .env_clear()
         // Every thread, and every arena of an allocator's, takes address space: no more of them on a machine of many
         // processors, or the limit would mean something else there.
         .env("RAYON_NUM_THREADS", threads.to_string())
         .env("MALLOC_ARENA_MAX", "2")
-        .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

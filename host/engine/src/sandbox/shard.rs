@@ -8,11 +8,13 @@
 
 use std::{io, iter, thread, time::Duration};
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu};
 use wasmtime::PoolingAllocatorMetrics;
 
 use super::wasm_config::{base, pooled};
-use crate::config::EngineConfig;
+use crate::{
+    config::EngineConfig,
+    system::{MOST_PROCESSORS, own_processors, processor},
+};
 
 /// How often the backstop clock ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -58,7 +60,7 @@ impl Shards {
         let mut parts = parts(config.instances, count);
         let first = Shard::pooled(config, parts.next().unwrap_or(config.instances))?;
         let others = parts.map(|part| Shard::pooled(config, part)).collect::<wasmtime::Result<Vec<_>>>()?;
-        let homes = homes(&sched_getaffinity(None).unwrap_or_default(), others.len().saturating_add(1));
+        let homes = homes(&own_processors(), others.len().saturating_add(1));
         Ok(Self { first, others, homes })
     }
 
@@ -85,7 +87,7 @@ impl Shards {
 
     /// What there is in each shard, beginning with the shard of this processor.
     pub(crate) fn home_first<'t, T>(&self, each: &'t [T]) -> impl Iterator<Item = &'t T> {
-        let home = if self.others.is_empty() { None } else { self.homes.get(sched_getcpu()) };
+        let home = if self.others.is_empty() { None } else { self.homes.get(processor()) };
         let (before, rest) = each.split_at_checked(home.copied().unwrap_or(0)).unwrap_or((&[], each));
         rest.iter().chain(before)
     }
@@ -137,15 +139,15 @@ fn parts(instances: u32, count: u32) -> impl Iterator<Item = u32> {
     (0..count).map(move |number| each + u32::from(number < left))
 }
 
-/// The shards of the processors that this process may run on: one after the other, in turn.
-fn homes(may: &CpuSet, shards: usize) -> Vec<usize> {
+/// The shards of the processors, of which this process may run on some: those one after the other, in turn.
+fn homes(own: &[usize], shards: usize) -> Vec<usize> {
     let mut before = 0;
     let of_one = |processor| {
         let home = before % shards;
-        before += usize::from(may.is_set(processor));
+        before += usize::from(own.binary_search(&processor).is_ok());
         home
     };
-    (0..CpuSet::MAX_CPU).map(of_one).collect()
+    (0..MOST_PROCESSORS).map(of_one).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use oci_client::{
     },
     secrets::RegistryAuth,
 };
+use paasla_toolkit::signature::{LARGEST as LARGEST_SIGNATURE, SignatureFile};
 
 use super::{
     Place,
@@ -22,7 +23,6 @@ use super::{
 use crate::{
     client::choose_cryptography,
     failure::{Failure, Kind, invalid, not_found, usage},
-    rule::signature::{LARGEST as LARGEST_SIGNATURE, SignatureFile},
     show::plain,
 };
 

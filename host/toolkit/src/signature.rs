@@ -10,36 +10,36 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use paasla_app::governance::signatures::signed_text;
+use paasla_core::signed_text;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::invalid,
     files::{folder_of, read_text, write_whole},
-    key::pair::KeyPair,
+    pair::KeyPair,
 };
 
 /// How the name of such a file ends.
 const ENDING: &str = ".sig.json";
 
 /// The largest such file, in bytes.
-pub(crate) const LARGEST: usize = 4096;
+pub const LARGEST: usize = 4096;
 
 /// One key's signature on one rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SignatureFile {
+pub struct SignatureFile {
     /// The rule: SHA-256 of its component, lower-case hex.
-    pub(crate) rule: String,
+    pub rule: String,
     /// The key's id.
-    pub(crate) key: String,
+    pub key: String,
     /// The signature (Ed25519, RFC 8032), in hex.
-    pub(crate) signature: String,
+    pub signature: String,
 }
 
 impl SignatureFile {
     /// Signs a rule.
-    pub(crate) fn by(pair: &KeyPair, rule: &str) -> Self {
+    pub fn by(pair: &KeyPair, rule: &str) -> Self {
         Self { rule: rule.to_owned(), key: pair.id(), signature: pair.sign(&signed_text(rule)) }
     }
 
@@ -47,7 +47,7 @@ impl SignatureFile {
     ///
     /// # Errors
     /// When it is none.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > LARGEST {
             return Err(invalid(format!("a file of a signature has at most {LARGEST} bytes")));
         }
@@ -68,7 +68,7 @@ impl SignatureFile {
     ///
     /// # Errors
     /// When it cannot be read, or is none.
-    pub(crate) fn read(file: &Path) -> Result<Self> {
+    pub fn read(file: &Path) -> Result<Self> {
         Self::parse(read_text(file)?.as_bytes())
             .with_context(|| format!("the signature {} is wrong", file.display()))
     }
@@ -77,12 +77,12 @@ impl SignatureFile {
     ///
     /// # Errors
     /// Never, as far as is known.
-    pub(crate) fn text(&self) -> Result<String> {
+    pub fn text(&self) -> Result<String> {
         Ok(format!("{}\n", serde_json::to_string(self)?))
     }
 
     /// Where it lies beside a component.
-    pub(crate) fn place(&self, component: &Path) -> PathBuf {
+    pub fn place(&self, component: &Path) -> PathBuf {
         let mut name = component.as_os_str().to_owned();
         name.push(format!(".{}{ENDING}", self.key.chars().take(12).collect::<String>()));
         PathBuf::from(name)
@@ -92,7 +92,7 @@ impl SignatureFile {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn write(&self, file: &Path) -> Result<()> {
+    pub fn write(&self, file: &Path) -> Result<()> {
         write_whole(file, self.text()?.as_bytes())
     }
 }
@@ -102,7 +102,7 @@ impl SignatureFile {
 ///
 /// # Errors
 /// When one of the files is no signature, or one that was named is on another rule.
-pub(crate) fn signatures(component: &Path, rule: &str, named: &[PathBuf]) -> Result<Vec<SignatureFile>> {
+pub fn signatures(component: &Path, rule: &str, named: &[PathBuf]) -> Result<Vec<SignatureFile>> {
     let mut found: Vec<SignatureFile> = Vec::new();
     let mut take = |signature: SignatureFile| {
         if !found.iter().any(|known| known.key == signature.key) {

@@ -16,7 +16,7 @@ const OF_EXPORT: &str = "paasla:rule/";
 type Import = (String, String);
 
 /// Why a module cannot become a rule, as far as that can be seen from what it imports. `manifest` is its crate's.
-pub(super) fn why(module: &[u8], manifest: &Path) -> Option<String> {
+pub(crate) fn why(module: &[u8], manifest: &Path) -> Option<String> {
     let (imports, has_export) = look(module);
     if let Some(first) = imports.first() {
         let told: Vec<String> =
@@ -95,7 +95,7 @@ struct Graph {
 fn graph(manifest: &Path) -> Option<Graph> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--offline", "--filter-platform"])
-        .args([super::toolchain::TARGET, "--manifest-path"])
+        .args([crate::toolchain::TARGET, "--manifest-path"])
         .arg(manifest)
         .output()
         .ok()?;

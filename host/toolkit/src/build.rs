@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `paasla rule build`: from a Rust crate to a component without imports, with its cases inside.
+//! Building: from a Rust crate to a component without imports, with its cases inside.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -15,36 +15,34 @@ use paasla_engine::{
 use serde::Deserialize;
 use wit_component::ComponentEncoder;
 
-use super::{
+use crate::{
+    failure::{invalid, not_found},
+    files::{read_text, write_whole},
     imports::why,
     quick,
     toolchain::{TARGET, Toolchain},
 };
-use crate::{
-    failure::{invalid, not_found},
-    files::{read_text, write_whole},
-};
 
 /// A rule that was built.
 #[derive(Debug, Clone, serde::Serialize)]
-pub(crate) struct Built {
+pub struct Built {
     /// The crate's name.
-    pub(crate) name: String,
+    pub name: String,
     /// The component.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// SHA-256 of its bytes.
-    pub(crate) digest: String,
+    pub digest: String,
     /// Its size in bytes.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// Whether it is a quick build.
-    pub(crate) quick: bool,
+    pub quick: bool,
     #[serde(skip)]
     component: Vec<u8>,
 }
 
 impl Built {
     /// The component, which is in no file yet.
-    pub(crate) fn component(&self) -> &[u8] {
+    pub fn component(&self) -> &[u8] {
         &self.component
     }
 
@@ -52,7 +50,7 @@ impl Built {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn write(&self) -> Result<()> {
+    pub fn write(&self) -> Result<()> {
         write_whole(&self.path, &self.component)
     }
 }
@@ -100,7 +98,7 @@ const QUICK: [&str; 5] = [
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Profile {
+pub enum Profile {
     /// What is signed and put in force: fast, and the same bytes anywhere.
     Rule,
     /// What is tried out.
@@ -121,15 +119,13 @@ impl Profile {
 ///
 /// # Errors
 /// When no toolchain is there, or the crate cannot be compiled or made a component.
-pub(crate) fn build(
+pub fn build(
     folder: &Path,
     target_folder: Option<&Path>,
     out: Option<&Path>,
     profile: Profile,
 ) -> Result<Built> {
-    let manifest = folder.join("Cargo.toml");
-    let manifest = manifest
-        .canonicalize()
+    let manifest = place_of(&folder.join("Cargo.toml"))
         .map_err(|_| not_found(format!("{} holds no rule: there is no Cargo.toml", folder.display())))?;
     let toolchain = Toolchain::find()?;
     tracing::info!(toolchain = toolchain.name(), rule = %folder.display(), "building");
@@ -157,7 +153,7 @@ pub(crate) fn build(
     let mut command = cargo("rustc", profile, &manifest, &target_folder);
     command.args(["--lib", "--crate-type", "cdylib"]);
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     let mut remap = vec![(metadata.workspace_root.clone(), "rule")];
     remap.extend(home.map(|home| (home, "cargo")));
     toolchain.apply(&mut command, &remap);
@@ -188,6 +184,12 @@ pub(crate) fn build(
     };
     let (digest, bytes) = (digest_of(&component), component.len());
     Ok(Built { name: package.name.clone(), path, digest, bytes, quick, component })
+}
+
+/// Where a manifest is, as cargo says it: without links, and on Windows without the `\\\\?\\` that `canonicalize` begins with.
+fn place_of(manifest: &Path) -> io::Result<PathBuf> {
+    let whole = manifest.canonicalize()?;
+    if cfg!(windows) { std::path::absolute(manifest) } else { Ok(whole) }
 }
 
 /// A cargo command for the rule's profile and target.
@@ -227,7 +229,7 @@ fn componentise(core: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// The files of cases in a folder, by name, as they are: they travel in the component. None when there is no folder.
-pub(super) fn cases(folder: &Path) -> Result<CaseFiles> {
+pub fn cases(folder: &Path) -> Result<CaseFiles> {
     if !folder.is_dir() {
         return Ok(CaseFiles::new());
     }

@@ -15,7 +15,7 @@ use crate::failure::{Failure, Kind, invalid};
 ///
 /// # Errors
 /// When the folder cannot be made or the file not be written.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = folder_of(path);
     fs::create_dir_all(folder).with_context(|| format!("{} could not be made", folder.display()))?;
     let mut file = tempfile::NamedTempFile::new_in(folder)
@@ -26,7 +26,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// The folder that a file is in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 ///
 /// # Errors
 /// When it cannot be read; says which.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| {
         let kind = if error.kind() == ErrorKind::NotFound { Kind::NotFound } else { Kind::Failed };
         Failure::new(kind, format!("{} cannot be read: {error}", path.display())).into()
@@ -45,7 +45,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// When it cannot be read, or is no text; says which.
-pub(crate) fn read_text(path: &Path) -> Result<String> {
+pub fn read_text(path: &Path) -> Result<String> {
     let bytes = read(path)?;
     let text = bytes.strip_prefix(MARK).unwrap_or(&bytes);
     if [&b"\xff\xfe"[..], b"\xfe\xff"].iter().any(|mark| text.starts_with(mark)) {

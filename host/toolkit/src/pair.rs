@@ -6,7 +6,6 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -20,14 +19,13 @@ use ed25519_dalek::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::beside;
 use crate::{
     failure::{Failure, Kind, invalid},
     files::{folder_of, read_text},
 };
 
 /// A private key with its public key. Its bytes are wiped when it goes.
-pub(crate) struct KeyPair(SigningKey);
+pub struct KeyPair(SigningKey);
 
 /// Shows the id, never the key.
 impl fmt::Debug for KeyPair {
@@ -41,7 +39,7 @@ impl KeyPair {
     ///
     /// # Errors
     /// When the system has none.
-    pub(crate) fn generate() -> Result<Self> {
+    pub fn generate() -> Result<Self> {
         let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed).map_err(|error| anyhow!("no random bytes: {error}"))?;
         let key = SigningKey::from_bytes(&seed);
@@ -53,7 +51,7 @@ impl KeyPair {
     ///
     /// # Errors
     /// When it cannot be read, or is none. Says nothing of what is in the file.
-    pub(crate) fn read(file: &Path) -> Result<Self> {
+    pub fn read(file: &Path) -> Result<Self> {
         let text = read_text(file)?;
         if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
             let why =
@@ -69,11 +67,12 @@ impl KeyPair {
         Ok(Self(key))
     }
 
-    /// Writes both keys: the private one readable by its owner alone. Nothing is overwritten. Gives the public one's file.
+    /// Writes both keys: the private one readable by its owner alone, where there are permissions. Nothing is overwritten.
+    /// Gives the public one's file.
     ///
     /// # Errors
     /// When one of the files is there already, or cannot be written; then neither is left.
-    pub(crate) fn write(&self, private: &Path) -> Result<PathBuf> {
+    pub fn write(&self, private: &Path) -> Result<PathBuf> {
         let public = beside(private);
         // Version 1 of PKCS#8, without the public key: OpenSSL does not read version 2.
         let bytes = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
@@ -98,37 +97,48 @@ impl KeyPair {
     }
 
     /// The id of the key: SHA-256 of the public key's 32 bytes, lower-case hex.
-    pub(crate) fn id(&self) -> String {
+    pub fn id(&self) -> String {
         hex::encode(Sha256::digest(self.0.verifying_key().as_bytes()))
     }
 
     /// Signs (Ed25519, RFC 8032); gives hex.
-    pub(crate) fn sign(&self, text: &str) -> String {
+    pub fn sign(&self, text: &str) -> String {
         hex::encode(self.0.sign(text.as_bytes()).to_bytes())
     }
 
     /// Its public half.
     #[cfg(test)]
-    pub(crate) fn public(&self) -> VerifyingKey {
+    pub fn public(&self) -> VerifyingKey {
         self.0.verifying_key()
     }
 }
 
-/// Makes a file that is not there yet.
+/// A key's file for its public half.
+fn beside(private: &Path) -> PathBuf {
+    let mut name = private.as_os_str().to_owned();
+    name.push(".pub");
+    PathBuf::from(name)
+}
+
+/// Makes a file that is not there yet. Where there are permissions, it has these.
 fn make(file: &Path, mode: u32) -> Result<File> {
     let folder = folder_of(file);
     fs::create_dir_all(folder).with_context(|| format!("{} could not be made", folder.display()))?;
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(file).map_err(|error| {
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                let why = format!(
-                    "{} is there already, and a key is never overwritten: choose another name",
-                    file.display()
-                );
-                Failure::new(Kind::Conflict, why).into()
-            }
-            _ => anyhow!("{} could not be made: {error}", file.display()),
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    options.open(file).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            let why = format!(
+                "{} is there already, and a key is never overwritten: choose another name",
+                file.display()
+            );
+            Failure::new(Kind::Conflict, why).into()
         }
+        _ => anyhow!("{} could not be made: {error}", file.display()),
     })
 }
 
@@ -136,7 +146,7 @@ fn make(file: &Path, mode: u32) -> Result<File> {
 ///
 /// # Errors
 /// When it cannot be read, or is none.
-pub(crate) fn public_key(file: &Path) -> Result<VerifyingKey> {
+pub fn public_key(file: &Path) -> Result<VerifyingKey> {
     let text = read_text(file)?;
     if text.contains("PRIVATE KEY") {
         return Err(invalid(format!(
@@ -158,8 +168,6 @@ pub(crate) fn public_key(file: &Path) -> Result<VerifyingKey> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use ed25519_dalek::Signature;
 
     use super::*;
@@ -171,7 +179,11 @@ mod tests {
         let pair = KeyPair::generate().unwrap();
         let public = pair.write(&file).unwrap();
         assert_eq!(public, folder.path().join("keys/mari.pem.pub"));
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
         let again = KeyPair::read(&file).unwrap();
         let read = public_key(&public).unwrap();
         assert_eq!((again.id(), read), (pair.id(), pair.public()));

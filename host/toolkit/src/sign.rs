@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `paasla rule sign`: says with a private key that a rule may be used.
+//! `sign`: says with a private key that a rule may be used.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,18 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::{quick::Consent, signature::SignatureFile};
-use crate::{files::read, key::pair::KeyPair, show};
+use crate::{
+    engine::{engine, load},
+    files::read,
+    pair::KeyPair,
+    quick::Consent,
+    show,
+    signature::SignatureFile,
+};
 
+/// What `sign` is told.
 #[derive(Debug, Args)]
-pub(crate) struct Sign {
+pub struct Sign {
     /// The component.
     #[arg(value_name = "FILE.wasm")]
     file: PathBuf,
@@ -29,10 +36,10 @@ pub(crate) struct Sign {
     json: bool,
 }
 
-pub(super) fn run(Sign { file, key, out, consent, json }: &Sign) -> Result<()> {
+pub(crate) fn run(Sign { file, key, out, consent, json }: &Sign) -> Result<()> {
     let component = read(file)?;
     // Whoever signs vouches for it: what is no rule, or none that should be in force, is told before.
-    let rule = super::load(&super::engine()?, &component, &file.display().to_string())?;
+    let rule = load(&engine()?, &component, &file.display().to_string())?;
     consent.check_file(&component, file)?;
     let signature = SignatureFile::by(&KeyPair::read(key)?, &rule.digest);
     let place = out.clone().unwrap_or_else(|| signature.place(file));

@@ -5,9 +5,10 @@ use std::io::{self, ErrorKind, StdoutLock, Write};
 
 /// Standard output, locked.
 #[derive(Debug)]
-pub(crate) struct Out(StdoutLock<'static>);
+pub struct Out(StdoutLock<'static>);
 
-pub(crate) fn out() -> Out {
+/// Takes it.
+pub fn out() -> Out {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that knows what a reader that has gone means"
@@ -37,7 +38,7 @@ fn without_reader<T>(done: io::Result<T>, otherwise: T) -> io::Result<T> {
 ///
 /// # Errors
 /// When it was not written.
-pub(crate) fn hand_over(text: &str) -> io::Result<()> {
+pub fn hand_over(text: &str) -> io::Result<()> {
     let mut out = out();
     writeln!(out.0, "{text}")?;
     out.0.flush()

@@ -112,7 +112,8 @@ impl Toolchain {
         {
             command.env_remove(inherited);
         }
-        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "));
+        // Not by spaces: a folder's name may have one.
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     }
 }
 

@@ -16,7 +16,7 @@ const SECTION: &str = "paasla:quick-build";
 
 /// Consent to a quick build.
 #[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Consent {
+pub struct Consent {
     /// Take a rule that was built with --quick, too.
     #[arg(long)]
     quick_build_is_fine: bool,
@@ -27,7 +27,7 @@ impl Consent {
     ///
     /// # Errors
     /// When it is one.
-    pub(crate) fn check(self, component: &[u8], what: &str) -> Result<()> {
+    pub fn check(self, component: &[u8], what: &str) -> Result<()> {
         if self.quick_build_is_fine || !is_quick(component) {
             return Ok(());
         }
@@ -40,13 +40,13 @@ impl Consent {
     ///
     /// # Errors
     /// When it is one.
-    pub(crate) fn check_file(self, component: &[u8], file: &Path) -> Result<()> {
+    pub fn check_file(self, component: &[u8], file: &Path) -> Result<()> {
         self.check(component, &file.display().to_string())
     }
 }
 
 /// Marks a component.
-pub(crate) fn mark(component: &mut Vec<u8>) {
+pub fn mark(component: &mut Vec<u8>) {
     CustomSection { name: SECTION.into(), data: b"".into() }.append_to_component(component);
 }
 
