@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The programs that judge OpenAPI documents in tests: openapi-spec-validator and schemathesis (Python), redocly and
-//! spectral (Node). They go under the target folder, in the versions that `tests/openapi` names.
+//! Other people's programs that tests need: openapi-spec-validator and schemathesis (Python), redocly and spectral (Node) judge
+//! OpenAPI documents; componentize-py makes Python's types of the rule interface. They go under the target folder, in the
+//! versions that `tests/openapi` names.
 
 use std::{
     fs,

@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod docs;
 mod fuzz;
 mod judges;
 mod out;
@@ -31,6 +32,8 @@ struct Arguments {
 enum Command {
     /// Build everything, make a synthetic register, and serve it until Ctrl-C.
     Demo(demo::Demo),
+    /// Make a book of the documentation, and look whether every link in it leads somewhere.
+    Docs,
     /// Fuzz the engine for a while, from the seeds in `fuzz/seeds` and from what earlier runs found.
     Fuzz(fuzz::Fuzz),
     /// Run the whole test suite.
@@ -52,6 +55,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Docs => docs::run(),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Test { rest } => test::run(&rest),
         Command::Tools => tools::ensure().and_then(|()| {
