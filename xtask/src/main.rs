@@ -6,6 +6,7 @@ mod demo;
 mod fuzz;
 mod judges;
 mod out;
+mod progress;
 mod register;
 mod rules;
 mod scenario;
