@@ -32,6 +32,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
             "paasla-register",
             "paasla-store",
             "paasla-ledger",
+            "paasla-demo",
         ],
     ),
 ];

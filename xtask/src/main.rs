@@ -5,7 +5,6 @@ mod bench;
 mod demo;
 mod fuzz;
 mod judges;
-mod out;
 mod progress;
 mod register;
 mod rules;
@@ -19,6 +18,7 @@ mod workspace;
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use paasla_tests::out;
 
 /// Set-up and chores of the Pääsla workspace.
 #[derive(Debug, Parser)]
