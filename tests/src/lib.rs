@@ -2,6 +2,7 @@
 //! The harness of the whole-system tests: the real program, real sockets, real databases. `cargo xtask` lives by the same,
 //! and what the demo needs of it is in `paasla-demo`.
 
+pub mod archive;
 pub mod disk;
 pub mod given;
 pub mod office;

@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod dist;
 mod fuzz;
 mod judges;
 mod progress;
@@ -32,6 +33,8 @@ struct Arguments {
 enum Command {
     /// Build everything, make a synthetic register, and serve it until Ctrl-C.
     Demo(demo::Demo),
+    /// Pack program, rules and demo in one archive, for a machine without Rust.
+    Dist(dist::Dist),
     /// Fuzz the engine for a while, from the seeds in `fuzz/seeds` and from what earlier runs found.
     Fuzz(fuzz::Fuzz),
     /// Run the whole test suite.
@@ -53,6 +56,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Dist(arguments) => dist::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Test { rest } => test::run(&rest),
         Command::Tools => tools::ensure().and_then(|()| {
