@@ -172,18 +172,22 @@ fn a_demo_waits_says_how_to_ask_and_takes_its_host_along() -> Result<()> {
 
 #[test]
 fn without_its_files_it_says_which_and_what_to_do() -> Result<()> {
-    let unpacked = Unpacked::new()?;
-    let away = unpacked.whole.path().join("away");
-    fs::rename(unpacked.folder.join("share/paasla"), &away)?;
-    let output = unpacked.demo()?.arg("--check").output()?;
+    let given = Given::empty()?;
+    let parts = parts(&given)?;
+    let folder = tempfile::tempdir()?;
+    let demo = |arguments: &[&str]| {
+        let mut command = Command::new(&parts.paasla);
+        command.args(["demo", "--check"]).args(arguments).current_dir(folder.path()).output()
+    };
+    let output = demo(&[])?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(output.status.code() == Some(5), "{}: {said}", output.status);
     for part in ["share/paasla/examples/control", "--from", "cargo xtask demo"] {
         ensure!(said.contains(part), "`{part}` is not in this: {said}");
     }
-    ensure!(!unpacked.data().exists(), "a data folder was made all the same");
-    let text = printed(unpacked.demo()?.arg("--check").arg("--from").arg(&away).output()?)?;
-    ensure_shows_three_answers(&text)
+    ensure!(fs::read_dir(folder.path())?.count() == 0, "a data folder was made all the same");
+    parts.lay_out(&folder.path().join("files"))?;
+    ensure_shows_three_answers(&printed(demo(&["--from", "files", "--data", "data"])?)?)
 }
 
 /// Who packs the same twice has the same twice.

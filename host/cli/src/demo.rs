@@ -21,7 +21,7 @@ pub(crate) struct Demo {
     /// Keep everything in this folder, also for the next time.
     #[arg(long, value_name = "FOLDER", default_value = "demo-data")]
     data: PathBuf,
-    /// The folder with the demo's files. [default: share/paasla beside the folder of this program]
+    /// Where the demo's files are. [default: share/paasla of the archive]
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
     /// Ask three queries, say whether each was answered as it should be, and stop.
