@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The harness of the whole-system tests: the real program, real sockets, real databases. `cargo xtask demo` lives by
-//! the same.
+//! The harness of the whole-system tests: the real program, real sockets, real databases. `cargo xtask` lives by the same,
+//! and what the demo needs of it is in `paasla-demo`.
 
-pub mod ask;
+pub mod archive;
 pub mod disk;
-pub mod files;
 pub mod given;
-pub mod host;
 pub mod office;
 pub mod sources;
 pub mod wait;
-pub mod world;
 
-pub use ask::{Ask, Got};
 pub use disk::Disk;
 pub use given::Given;
-pub use host::{Home, Host};
 pub use office::Office;
+pub use paasla_demo::{
+    Ask, Claim, Client, Got, Home, Host, Parts, Persons, Stage, World, ask, files, host, out, show, world,
+};
 pub use wait::{LONG, within};
-pub use world::{Client, Persons, World};

@@ -34,6 +34,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
             "paasla-store",
             "paasla-ledger",
             "paasla-toolkit",
+            "paasla-demo",
         ],
     ),
 ];

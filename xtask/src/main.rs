@@ -3,10 +3,11 @@
 
 mod bench;
 mod demo;
+mod dist;
 mod docs;
 mod fuzz;
 mod judges;
-mod out;
+mod progress;
 mod register;
 mod rules;
 mod scenario;
@@ -19,6 +20,7 @@ mod workspace;
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use paasla_tests::out;
 
 /// Set-up and chores of the Pääsla workspace.
 #[derive(Debug, Parser)]
@@ -34,6 +36,8 @@ enum Command {
     Demo(demo::Demo),
     /// Make a book of the documentation, and look whether every link in it leads somewhere.
     Docs,
+    /// Pack program, rules and demo in one archive, for a machine without Rust.
+    Dist(dist::Dist),
     /// Fuzz the engine for a while, from the seeds in `fuzz/seeds` and from what earlier runs found.
     Fuzz(fuzz::Fuzz),
     /// Run the whole test suite.
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Docs => docs::run(),
+        Command::Dist(arguments) => dist::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Test { rest } => test::run(&rest),
         Command::Tools => tools::ensure().and_then(|()| {

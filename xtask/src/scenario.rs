@@ -10,10 +10,9 @@ mod visible;
 use std::fmt::Display;
 
 use anyhow::{Result, bail};
-use paasla_tests::{Ask, Got, World, ask};
+use paasla_tests::{Ask, Got, Stage, World, ask};
 
 use crate::{
-    demo::Stage,
     out::say,
     table::{self, Column},
 };

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cargo xtask test`: everything that the tests need, then all of them.
 
-use std::{ffi::OsString, fs, process::Stdio};
+use std::{ffi::OsString, process::Stdio};
 
 use anyhow::Result;
-use paasla_tests::Home;
 
 use crate::{
-    judges,
+    demo, judges,
     out::step,
-    register, rules, tools,
-    workspace::{Workspace, finish, program},
+    tools,
+    workspace::{Workspace, finish},
 };
 
 /// How many people the tests' register holds.
@@ -22,37 +21,22 @@ const PEOPLE: u32 = 2_000;
 /// When something is missing, does not build, or a test fails.
 pub(crate) fn run(rest: &[OsString]) -> Result<()> {
     let workspace = Workspace::find()?;
-    tools::ensure()?;
     tools::offer_registry();
     let judges = judges::offer(&workspace);
-    step("build", "the host and the generator of the register");
-    let programs = workspace.build(&["paasla", "population-register"])?;
-    let paasla = program(&programs, "paasla")?;
-    let components = rules::build(&workspace, paasla)?;
     let folder = workspace.target.join("paasla-test");
-    fs::create_dir_all(&folder)?;
-    let generator = program(&programs, "population-register")?;
-    let register = register::make(&workspace, generator, &folder, PEOPLE, 1)?;
-    let examples = workspace.root.join("examples");
-    let home = Home {
-        paasla: paasla.to_owned(),
-        cache: None,
-        folder: folder.clone(),
-        examples,
-        log_level: "info",
-        serve_with: Vec::new(),
-    };
+    let parts = demo::build(&workspace, &[], &folder, (PEOPLE, 1))?;
+    let home = parts.home(&folder);
     step("seed", "a control database, of which each test has its own copy");
     home.forget()?;
-    home.seed(&register.file, &components)?;
+    home.seed(&parts.register, &parts.rules)?;
 
     let with = |arguments: &[&str]| {
         let mut command = workspace.cargo();
         command.args(arguments);
         command
-            .env("PAASLA_BIN", paasla)
+            .env("PAASLA_BIN", &parts.paasla)
             .env("PAASLA_JUDGES", &judges)
-            .env("PAASLA_RULES", &components)
+            .env("PAASLA_RULES", &parts.rules)
             .env("PAASLA_TEST_REGISTER", &folder);
         command
     };

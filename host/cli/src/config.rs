@@ -156,7 +156,7 @@ impl Config {
     pub(crate) fn read(file: &Path) -> Result<Self> {
         if !file.is_file() {
             let why = format!("there is no configuration at {}", file.display());
-            let remedy = "name one with --config; docs/reference/configuration.md says what is in it, and `cargo xtask \
+            let remedy = "name one with --config; docs/reference/configuration.md says what is in it, and `paasla \
                           demo` leaves one at demo-data/paasla.toml";
             return Err(Failure::new(Kind::NotFound, why).remedy(remedy).into());
         }

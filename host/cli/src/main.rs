@@ -5,6 +5,7 @@ mod admin;
 mod backup;
 mod client;
 mod config;
+mod demo;
 mod effect;
 mod failure;
 mod host;
@@ -42,6 +43,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show queries and answers on a register of synthetic people, and serve it until Ctrl-C.
+    Demo(demo::Demo),
     /// Serve queries until told to stop.
     Serve(serve::Serve),
     /// Put control data from readable files into the store, as a new generation.
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         }
     };
     let done = log::start(matches!(command, Command::Serve(_))).and_then(|()| match command {
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),

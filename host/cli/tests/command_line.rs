@@ -29,6 +29,7 @@ fn transcript(commands: &[&str]) -> String {
 fn what_it_says_of_itself() {
     insta::assert_snapshot!(transcript(&[
         "--help",
+        "demo --help",
         "rule --help",
         "rule test --help",
         "rule sign --help",

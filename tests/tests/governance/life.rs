@@ -69,7 +69,7 @@ fn from_upload_to_retirement_with_a_record_of_every_step() -> Result<()> {
         .filter(|(action, _)| !action.starts_with("token.") && action != "key.add")
         .collect();
     let expected = [
-        ("rulebook.seed", "cargo xtask"),
+        ("rulebook.seed", "demo"),
         ("rule.upload", "mari"),
         ("policy.create", "mari"),
         ("policy.shadow", "mari"),

@@ -30,7 +30,7 @@ pub struct Home {
     pub cache: Option<PathBuf>,
     /// The folder for configuration, control database, secret and log.
     pub folder: PathBuf,
-    /// The folder `examples` of the workspace.
+    /// The folder with the example's control data and its register's description.
     pub examples: PathBuf,
     /// What the host logs: `info`, `debug`.
     pub log_level: &'static str,
@@ -101,7 +101,7 @@ impl Home {
         // A basic string of TOML is written as one of JSON is.
         let quoted = |path: PathBuf| serde_json::to_string(&path.to_string_lossy());
         let config = format!(
-            "# Written by `cargo xtask`.\n[register]\ndescription = {}\ndatabase = {}\n\n\
+            "# Written for the demo, at each start anew.\n[register]\ndescription = {}\ndatabase = {}\n\n\
              [store]\ndatabase = \"control.sqlite\"\n\n[secrets]\nfile = \"secret.hex\"\n\n\
              [cache]\nfolder = {}\n",
             quoted(self.examples.join("population-register/register.toml"))?,
@@ -111,7 +111,7 @@ impl Home {
         files::write_text(&self.config(), &config)?;
         let mut command = self.command("seed");
         command.arg("--from").arg(self.examples.join("control")).arg("--rules").arg(rules);
-        command.args(["--by", "cargo xtask", "--reason", "the example's control data"]);
+        command.args(["--by", "demo", "--reason", "the example's control data"]);
         // Where something is there already, at once: nobody is there to confirm it.
         command.arg("--emergency");
         let output = command.output().context("`paasla seed` could not be started")?;

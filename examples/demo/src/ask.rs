@@ -4,6 +4,8 @@
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
+use crate::pretty::json_at;
+
 /// An official, as `X-Road-UserId` names one. The code is a published test code.
 pub const OFFICIAL: &str = "EE60001017869";
 /// Where today's clients of the population register ask, below the base URL.
@@ -129,15 +131,16 @@ impl Ask {
         for (name, value) in std::iter::once(&json).chain(&self.headers) {
             line.push_str(&format!("  -H '{name}: {value}' \\\n"));
         }
-        line + &format!("  -d '{}'", self.body)
+        line + &format!("  -d '{}'", json_at(&self.body, "  -d '".len(), 2))
     }
 }
 
-/// A client for HTTP that takes every status for an answer.
+/// A client for HTTP on this machine that takes every status for an answer. It goes through no proxy.
 #[must_use]
 pub fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
+        .proxy(None)
         .timeout_global(Some(std::time::Duration::from_secs(300)))
         .build();
     config.new_agent()

@@ -6,18 +6,20 @@ use std::{
     io::{self, Write as _},
 };
 
+use crate::pretty::wrap;
+
 /// One line on standard output.
-pub(crate) fn say(line: impl Display) {
+pub fn say(line: impl Display) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// One line on standard error.
-pub(crate) fn complain(line: impl Display) {
+pub fn complain(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// The beginning of a step.
-pub(crate) fn step(name: &str, what: impl Display) {
-    say(format_args!("==> {name}: {what}"));
+pub fn step(name: &str, what: impl Display) {
+    say(wrap(&format!("==> {name}: {what}"), "    "));
 }
