@@ -264,7 +264,7 @@ fn status_in(line: &str) -> Option<String> {
 #[test]
 fn no_http_status_below_the_doors() -> Result<()> {
     let src = |room: &str| Ok::<_, anyhow::Error>(root()?.join("host").join(room).join("src"));
-    for (path, lines) in sources(&src("app")?)?.into_iter().chain(sources(&src("core")?)?) {
+    for (path, lines) in code(&src("app")?)?.into_iter().chain(code(&src("core")?)?) {
         if path.file_name().is_some_and(|name| name == "tests.rs") {
             continue;
         }
