@@ -84,46 +84,79 @@ fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// Copies the pages of `docs/`, and every file of the repository that they lead to, where they stand to each other as they do
-/// in the repository. mdBook shows what its table of contents names, so pages outside `docs/` are added to it.
+/// in the repository. mdBook shows what its table of contents names, so pages outside `docs/` are added to it. Of a folder that
+/// a page leads to, there is a page with its files.
 fn gather(root: &Path, source: &Path) -> Result<()> {
     let summary =
         fs::read_to_string(root.join(DOCS).join(SUMMARY)).context("docs/SUMMARY.md cannot be read")?;
+    let mut pages = BTreeSet::new();
     let mut seen = BTreeSet::new();
     let mut next: Vec<PathBuf> =
         links::of_markdown(&summary).into_iter().map(|target| Path::new(DOCS).join(target)).collect();
-    while let Some(page) = next.pop() {
-        if !seen.insert(page.clone()) {
+    while let Some(place) = next.pop() {
+        if !seen.insert(place.clone()) {
             continue;
         }
-        let (from, to) = (root.join(&page), source.join(&page));
-        fs::create_dir_all(to.parent().context("a page is in a folder")?)?;
-        fs::copy(&from, &to).with_context(|| format!("{} cannot be copied", from.display()))?;
-        if !is_page(&page) {
+        let from = root.join(&place);
+        if from.is_dir() {
+            let page = place.join("README.md");
+            if root.join(&page).is_file() {
+                next.push(page);
+            } else {
+                write(&source.join(&page), &listed(&from, &place)?)?;
+                pages.insert(page);
+            }
             continue;
         }
         let text = fs::read_to_string(&from).with_context(|| format!("{} cannot be read", from.display()))?;
-        for target in links::of_markdown(&text) {
-            let target = links::joined(page.parent().unwrap_or(Path::new("")), &target);
+        write(&source.join(&place), &text)?;
+        if place.extension().is_some_and(|extension| extension == "md") {
+            let folder = place.parent().unwrap_or(Path::new(""));
+            let targets = links::of_markdown(&text).into_iter().map(|target| links::joined(folder, &target));
             // What is not there is found with the other links, in the book.
-            if root.join(&target).is_file() {
-                next.push(target);
-            }
+            next.extend(targets.filter(|target| root.join(target).exists()));
+            pages.insert(place);
         }
     }
-    fs::write(source.join(SUMMARY), contents(&summary, &seen)?)?;
-    Ok(())
+    write(&source.join(SUMMARY), &contents(&summary, &pages)?)
+}
+
+/// Writes a page. What the repository calls README.md, and shows with its folder, a book calls index.md.
+fn write(to: &Path, text: &str) -> Result<()> {
+    let is_readme = to.file_name().is_some_and(|name| name == "README.md");
+    let to = if is_readme { to.with_file_name("index.md") } else { to.to_owned() };
+    fs::create_dir_all(to.parent().context("a page is in a folder")?)?;
+    let text = text.replace("README.md)", "index.md)").replace("README.md#", "index.md#");
+    fs::write(&to, text).with_context(|| format!("{} cannot be written", to.display()))
+}
+
+/// A page with the files of a folder, those of Rust with what their first line says.
+fn listed(folder: &Path, name: &Path) -> Result<String> {
+    let mut page = format!("# {}\n\n", name.display());
+    let mut folders = vec![folder.to_owned()];
+    let mut lines = BTreeSet::new();
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).with_context(|| format!("{} cannot be read", next.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let first = text.lines().find_map(|line| line.strip_prefix("//! ")).unwrap_or_default();
+            lines.insert(format!("- `{}` {first}\n", path.strip_prefix(folder)?.display()));
+        }
+    }
+    page.extend(lines);
+    Ok(page)
 }
 
 /// The table of contents for the whole book.
 fn contents(summary: &str, pages: &BTreeSet<PathBuf>) -> Result<String> {
     let mut contents = summary.replace("](", &format!("]({DOCS}/"));
-    contents.push_str("- Elsewhere in the repository\n");
-    for page in pages.iter().filter(|page| is_page(page) && !page.starts_with(DOCS)) {
+    contents.push_str("- [Elsewhere in the repository]()\n");
+    for page in pages.iter().filter(|page| !page.starts_with(DOCS)) {
         writeln!(contents, "  - [{0}]({0})", page.display())?;
     }
     Ok(contents)
-}
-
-fn is_page(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "md")
 }

@@ -80,7 +80,7 @@ pub(super) fn broken(book: &Path) -> Result<Vec<String>> {
             };
             let is_there = match places.get(to.as_path()) {
                 Some(places) => place.is_none_or(|place| place.is_empty() || places.contains(place)),
-                None => book.join(&to).is_file(),
+                None => book.join(&to).is_file() || book.join(&to).join("index.html").is_file(),
             };
             if !is_there {
                 broken.push(format!("{}: {target}", page.display()));
