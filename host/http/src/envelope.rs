@@ -96,7 +96,8 @@ fn official(headers: &HeaderMap, problems: &mut Problems) -> Option<String> {
 
 fn represented(headers: &HeaderMap, problems: &mut Problems) -> Option<String> {
     let parts = identifier(headers, PARTY, problems)?;
-    let fits = |part: &String| !part.is_empty() && !part.chars().any(|c| c == '/' || text::is_invisible(c));
+    let fits =
+        |part: &String| !text::is_blank(part) && !part.chars().any(|c| c == '/' || text::is_invisible(c));
     if parts.len() > 2 || !parts.iter().all(fits) {
         let message = "the header X-Road-Represented-Party must be [partyClass/]partyCode";
         problems.add("header_invalid", PARTY, message);

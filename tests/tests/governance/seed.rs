@@ -123,3 +123,22 @@ fn what_a_running_host_cannot_put_to_work_stands_in_nobodys_way() -> Result<()> 
     ensure!(office.lives(POLICY)? == [(1, "retired".to_owned())], "what was due is done now");
     scene.host.stop()
 }
+
+/// A name is the same to files as to the admin API: what no command could name afterwards does not come in.
+#[test]
+fn a_policy_of_a_file_is_called_as_one_that_is_created() -> Result<()> {
+    let mut given = Given::seeded()?;
+    let policies = given.own_control()?.join("policies");
+    let text = fs::read_to_string(policies.join("minors.toml"))?;
+    ensure!(text.contains("name = \"minors\""), "{text}");
+    for (nth, name) in ["-minors", "grant", "Minors"].into_iter().enumerate() {
+        let file = policies.join(format!("more-{nth}.toml"));
+        fs::write(file, text.replacen("name = \"minors\"", &format!("name = \"{name}\""), 1))?;
+    }
+    let (done, told) = seed(&given, &[])?;
+    ensure!(!done, "{told}");
+    for name in ["-minors", "grant", "Minors"] {
+        ensure!(told.contains(&format!("policy `{name}`: a policy's name has 1 to 60 characters")), "{told}");
+    }
+    Ok(())
+}

@@ -199,6 +199,10 @@ impl Governance {
     }
 }
 
+/// What a policy may be called.
+pub(super) const NAME_RULE: &str = "a policy's name has 1 to 60 characters of `a-z 0-9 -`, begins with a letter or a digit, and is \
+                                    not `grant` or `host`";
+
 /// A policy's name stands in URLs, records and file names.
 pub(super) fn check_spelling(name: &str) -> Result<(), Refusal> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -208,9 +212,7 @@ pub(super) fn check_spelling(name: &str) -> Result<(), Refusal> {
     {
         return Ok(());
     }
-    let message = "a policy's name has 1 to 60 characters of `a-z 0-9 -`, begins with a letter or a digit, and is not \
-                   `grant` or `host`";
-    Err(Refusal::invalid("name_invalid", "/name", message))
+    Err(Refusal::invalid("name_invalid", "/name", NAME_RULE))
 }
 
 /// Why a policy cannot be put to work, each problem at its place.

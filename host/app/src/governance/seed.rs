@@ -11,7 +11,12 @@ use paasla_store::{
     governance::{proposal::Effect, version::version_of},
 };
 
-use super::{plan::sort_out, refusal::Refusal};
+use super::{
+    plan::sort_out,
+    policies::{NAME_RULE, check_spelling},
+    refusal::Refusal,
+};
+use crate::problem::Problem;
 
 /// A rulebook that files and governance make together.
 #[derive(Debug)]
@@ -26,8 +31,8 @@ pub struct Combined {
 /// replaced; and what a rulebook held before and the one at work does not stays out, unless it is named.
 ///
 /// # Errors
-/// When there are files for policies that came through governance, a name to be brought back fits nothing, or the store
-/// cannot be read.
+/// When a policy of the files has a name that no policy may have, there are files for policies that came through governance, a
+/// name to be brought back fits nothing, or the store cannot be read.
 pub async fn combine(
     store: &dyn Store,
     now: &Rulebook,
@@ -35,6 +40,7 @@ pub async fn combine(
     replace_policies: bool,
     bring_back: &[String],
 ) -> Result<Combined, Refusal> {
+    check_names(&files.policies)?;
     let here = now.objects();
     let before = store.held_before().await?;
     let gone: BTreeSet<ObjectId> =
@@ -49,6 +55,15 @@ pub async fn combine(
         quarantines: Vec::new(),
     };
     Ok(Combined { rulebook, effect })
+}
+
+/// A policy of a file is called as one that is created is.
+fn check_names(policies: &[Policy]) -> Result<(), Refusal> {
+    let wrong = policies.iter().filter(|policy| check_spelling(&policy.name).is_err());
+    let problem = |policy: &Policy| {
+        Problem::new("name_invalid", "policies", format!("policy `{}`: {NAME_RULE}", policy.name))
+    };
+    Refusal::all(wrong.map(problem).collect())
 }
 
 /// The policies at work that came through governance, which files know nothing of: they stay.

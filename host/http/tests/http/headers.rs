@@ -121,7 +121,7 @@ async fn the_other_headers_are_read_or_ignored() {
     for wrong in ["49001010093", ""] {
         assert_eq!(codes(good().with("X-Road-Request-Id", wrong)).await, ["header_invalid"]);
     }
-    for party in ["a/b/49001010093", "/49001010093", "a%2F49001010093"] {
+    for party in ["a/b/49001010093", "/49001010093", "a%2F49001010093", "COM/%20", "%C2%A0/1234"] {
         assert_eq!(
             codes(good().with("X-Road-Represented-Party", party)).await,
             ["header_invalid"],
