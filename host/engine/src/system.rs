@@ -12,11 +12,11 @@ use std::{fs::DirBuilder, io, path::Path, process::Command};
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    MOST_PROCESSORS, keep_half_free, limit_worker, lower_priority, own_processors, processor,
+    MOST_PROCESSORS, keep_half_free, limit_worker, lower_priority, own_processors, processor, processor_time,
 };
 #[cfg(not(target_os = "linux"))]
 pub(crate) use plain::{
-    MOST_PROCESSORS, keep_half_free, limit_worker, lower_priority, own_processors, processor,
+    MOST_PROCESSORS, keep_half_free, limit_worker, lower_priority, own_processors, processor, processor_time,
 };
 
 /// Makes a folder, and those that it is in. Where there are permissions, what is made is its owner's alone.
@@ -63,6 +63,19 @@ mod tests {
         plain::lower_priority().unwrap();
         plain::keep_half_free();
         plain::limit_worker(1, 1).unwrap();
+        assert_eq!(plain::processor_time(std::process::id()), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_tells_how_long_a_process_has_worked() {
+        let own = || super::processor_time(std::process::id()).unwrap();
+        let before = own();
+        while own() == before {
+            std::hint::spin_loop();
+        }
+        assert!(own() > before);
+        assert_eq!(super::processor_time(u32::MAX), None, "there is no such process");
     }
 
     /// Where there are permissions.

@@ -8,9 +8,9 @@ use std::{
     io::{self, BufRead as _, BufReader, Read, Write},
     path::Path,
     process::{Child, ExitCode, Stdio},
-    sync::mpsc,
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,10 @@ use crate::{config::EngineConfig, error::LoadError, sandbox::wasm_config::base, 
 const LINE: u64 = 64 << 10;
 /// Threads that one worker compiles with, at most.
 const MOST_THREADS: usize = 4;
+/// How many times the time to compile a worker may take where others keep it from the processor.
+const MOST_WAITS: u32 = 6;
+/// How often it is looked whether a worker has had its time, at most.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// What a worker says when it ends before it could answer, at most.
 const LAST_WORDS: u64 = 4_096;
 
@@ -151,7 +155,8 @@ struct Said {
     words: String,
 }
 
-/// Sends the job and waits for the answer; none if it takes too long.
+/// Sends the job and waits for the answer; none if it takes too long: its time counts while it has a processor, or a machine
+/// that is busy with other things would make a component unfit.
 fn talk(
     child: &mut Child,
     config: &EngineConfig,
@@ -182,12 +187,57 @@ fn talk(
             };
             let _ = send.send(read());
         });
-        let said = answered.recv_timeout(Duration::from_millis(config.component.compile_ms));
+        let said = answer_within(&answered, Duration::from_millis(config.component.compile_ms), child.id());
         // The threads end when the pipes do.
         let _ = child.kill();
-        match said {
-            Ok(said) => said.map(Some),
-            Err(_) => Ok(None),
-        }
+        said.transpose()
     })
+}
+
+/// What a worker sends while its time is not over.
+fn answer_within<T>(answered: &mpsc::Receiver<T>, limit: Duration, worker: u32) -> Option<T> {
+    let began = Instant::now();
+    let mut wait = limit;
+    loop {
+        match answered.recv_timeout(wait) {
+            Ok(said) => return Some(said),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let worked = system::processor_time(worker);
+        if is_over(worked, began.elapsed(), limit) {
+            return None;
+        }
+        wait = limit.saturating_sub(worked.unwrap_or_default()).max(LOOK_AGAIN);
+    }
+}
+
+/// Whether a worker's time is over: what it has worked counts, where the system tells that, and what it has taken, where others
+/// keep it from the processor for many times as long.
+fn is_over(worked: Option<Duration>, taken: Duration, limit: Duration) -> bool {
+    worked.unwrap_or(taken) >= limit || taken >= limit.saturating_mul(MOST_WAITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_others_keep_from_the_processor_has_more_time_and_not_for_ever() {
+        let seconds = Duration::from_secs;
+        assert!(!is_over(Some(seconds(3)), seconds(25), seconds(20)), "it has hardly had a processor");
+        assert!(is_over(Some(seconds(20)), seconds(25), seconds(20)));
+        assert!(is_over(Some(seconds(3)), seconds(120), seconds(20)));
+        assert!(is_over(None, seconds(20), seconds(20)), "where nobody can tell, time is time");
+    }
+
+    #[test]
+    fn who_is_gone_without_a_word_is_not_waited_for() {
+        let (send, answered) = mpsc::channel::<()>();
+        drop(send);
+        assert_eq!(answer_within(&answered, Duration::from_secs(600), std::process::id()), None);
+        let (send, answered) = mpsc::channel();
+        send.send(7).unwrap();
+        assert_eq!(answer_within(&answered, Duration::from_secs(600), std::process::id()), Some(7));
+    }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How Linux does it.
 
-use std::io;
+use std::{fs, io, time::Duration};
 
 use rustix::{
     process::{Resource, Rlimit, setpriority_process, setrlimit},
@@ -39,6 +39,17 @@ pub(crate) fn keep_half_free() {
     let mut half = CpuSet::new();
     own.iter().skip(own.len() / 2).for_each(|processor| half.set(*processor));
     let _ = sched_setaffinity(None, &half);
+}
+
+/// How long a process that is there has had a processor, all its threads together. None where the system does not say.
+pub(crate) fn processor_time(process: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before it may hold anything (proc(5)): what follows begins with the third field.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    let ticks = times.next()?.ok()?.saturating_add(times.next()?.ok()?);
+    let second = rustix::param::clock_ticks_per_second().max(1);
+    Some(Duration::from_millis(ticks.saturating_mul(1000) / second))
 }
 
 /// Gives up, for this process, what a compiler does not need: more address space and processor time than this, files, a

@@ -5,6 +5,7 @@
 use std::{
     io,
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 /// Every number that stands for a processor is lower.
@@ -34,6 +35,11 @@ pub(crate) fn lower_priority() -> io::Result<()> {
 
 /// Does nothing: a thread runs where the system wants.
 pub(crate) fn keep_half_free() {}
+
+/// None: how long a process has worked is not told.
+pub(crate) fn processor_time(_process: u32) -> Option<Duration> {
+    None
+}
 
 /// Does nothing: a compiler is ended when its time is over, and has no other limit.
 ///
