@@ -60,7 +60,8 @@ impl KeyPair {
         }
         let key = SigningKey::from_pkcs8_pem(text.trim()).map_err(|_| {
             invalid(format!(
-                "{} is no Ed25519 private key (PKCS#8 in PEM): `paasla key generate` makes one",
+                "{} is no Ed25519 private key (PKCS#8 in PEM): `paasla key generate` makes one, and so does \
+                 `openssl genpkey -algorithm ed25519`",
                 file.display()
             ))
         })?;

@@ -4,10 +4,15 @@
 use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use paasla_tests::given::{clone_to, rule_target};
+use paasla_engine::travelling::{CaseFiles, with_cases};
+use paasla_tests::{
+    Office,
+    given::{clone_to, rule_target},
+    office::{digest, policy},
+};
 use serde_json::{Value, json};
 
-use super::scene::{POLICY, Scene, paasla, small, soon, without_names};
+use super::scene::{POLICY, Scene, paasla, refuses, small, soon, without_names};
 
 fn scene() -> Result<Scene> {
     let mut given = small()?;
@@ -46,6 +51,37 @@ fn a_rule_is_at_work_after_it_was_saved() -> Result<()> {
     ensure!(
         changes.iter().any(|change| change["action"] == "policy.drop-in" && change["who"] == "drop folder")
     );
+    scene.host.stop()
+}
+
+/// The folder shows what a rule does, whatever becomes of its cases. That makes it no rule whose cases have passed.
+#[test]
+fn a_rule_from_the_folder_gets_no_policy_by_governance_before_its_cases_have_passed() -> Result<()> {
+    let scene = scene()?;
+    let (office, folder) = (&scene.office, scene.given.home.folder.join("drop"));
+    let good = scene.component("minimisation")?;
+    let wrong = json!({ "cases": [{
+        "name": "it says what it does not", "expect": { "refuse": "minimisation.invented" },
+        "settings": without_names(), "query": { "purpose": "services:SocialAssistanceManagement", "fields": [] },
+    }] });
+    let bad = with_cases(&good, &CaseFiles::from([("wrong.json".to_owned(), wrong.to_string())]));
+    fs::write(folder.join(format!("{POLICY}.toml")), settings("enforce")?)?;
+    for component in [&bad, &good] {
+        fs::write(folder.join(format!("{POLICY}.wasm")), component)?;
+        let rule = digest(component);
+        soon(|| Ok(office.see("/rulebook")?["policies"].to_string().contains(&rule)))?;
+        let created =
+            || office.post(&office.author, "/policies", &policy("own", &rule, &without_names(), &json!({})));
+        refuses(&created()?, 422, "rule_untested", "/rule")?;
+        let pushed = office.post(&office.author, "/rules", &Office::upload(component, Some(&office.key)))?;
+        if component == &bad {
+            refuses(&pushed, 422, "case_failed", "/cases")?;
+            refuses(&created()?, 422, "rule_untested", "/rule")?;
+        } else {
+            ensure!(pushed.status == 200 && pushed.json["state"] == "tested", "{}", pushed.text);
+            ensure!(created()?.status == 201, "{}", created()?.text);
+        }
+    }
     scene.host.stop()
 }
 

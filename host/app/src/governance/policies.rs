@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use paasla_core::{Limits, Mode, Policy, Rulebook, Scope, Vouching};
-use paasla_engine::ActivateError;
+use paasla_engine::{ActivateError, travelling::cases_in};
 use paasla_store::governance::{
     act::Act,
     version::{PolicyVersion, VersionState, digest_of},
@@ -68,6 +68,7 @@ impl Governance {
     async fn create(&self, context: ActContext<'_>, new: NewPolicy) -> Result<PolicyView, Refusal> {
         context.check_reason()?;
         let NewPolicy { name, rule, settings, scope, limits } = new;
+        self.check_tested(&rule).await?;
         let vouched_by = self.vouching(context.actor, &rule).await?;
         let policy = Policy { name, rule, settings, scope, limits, mode: Mode::Enforce, vouched_by };
         context.actor.check_scope(&policy.scope)?;
@@ -107,6 +108,20 @@ impl Governance {
             context.of(version.version).change(versions.last().map(PolicyVersion::digest), Some(digest));
         self.store.commit(&[Act::NewVersion(version.clone())], &change).await?;
         Ok(view(&active, &version))
+    }
+
+    /// The drop folder takes a rule whatever becomes of its cases. Such a rule gets no policy by governance before they have
+    /// passed here.
+    async fn check_tested(&self, rule: &str) -> Result<(), Refusal> {
+        if self.store.admission(rule).await?.is_none_or(|admission| admission.cases > 0) {
+            return Ok(());
+        }
+        let Some(stored) = self.store.rule(rule).await? else { return Ok(()) };
+        if cases_in(&stored.bytes).is_ok_and(|cases| cases.is_empty()) {
+            return Ok(());
+        }
+        let message = "the rule came in without a run of its cases: bring it in with `paasla rule push`, which runs them";
+        Err(Refusal::invalid("rule_untested", "/rule", message))
     }
 
     /// A name belongs to whom it belonged first: an institution must not take the place of a policy of the ministry, for

@@ -133,8 +133,11 @@ impl Governance {
         context.check_reason()?;
         let NewRule { component, cases, signatures } = new;
         let mut acts: Vec<Act> = Vec::new();
-        // A rule that was admitted is there: the store refuses an admission without it.
-        if self.store.admission(digest).await?.is_none() {
+        let mut passed = None;
+        // A rule that was admitted is there: the store refuses an admission without it. One that came in through the drop
+        // folder or with a seed is there too, and none of its cases was run: that is made up for.
+        let known = self.store.admission(digest).await?;
+        if known.as_ref().is_none_or(|admission| admission.cases == 0) {
             let (fresh, mut problems) = self.signed(context.actor, digest, &signatures).await?;
             let is_signed = !fresh.is_empty() || !self.store.signatures(digest).await?.is_empty();
             // Cases are run for nobody who must have a signature and has none that counts.
@@ -160,6 +163,7 @@ impl Governance {
                 also_by: Vec::new(),
                 also_for: Vec::new(),
             };
+            passed = (admission.cases > 0).then_some(admission.cases);
             acts.push(Act::PutRule(stored, admission));
         }
         let _lock = self.change_lock.lock().await;
@@ -177,6 +181,8 @@ impl Governance {
             if !admission.was_brought_by(&by) || is_new_for {
                 acts.push(Act::AddBringer { rule: digest.to_owned(), by, institution });
             }
+            let passed = passed.filter(|_| admission.cases == 0);
+            acts.extend(passed.map(|cases| Act::PutCases { rule: digest.to_owned(), cases }));
         }
         let (fresh, problems) = self.signed(context.actor, digest, &signatures).await?;
         Refusal::all(problems)?;

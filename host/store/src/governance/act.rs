@@ -22,6 +22,13 @@ pub enum Act {
         /// For which institution they act; none for the ministry's people.
         institution: Option<String>,
     },
+    /// Notes that so many of a rule's cases have passed. Nothing happens when it is not known how the rule came in.
+    PutCases {
+        /// The rule: SHA-256 of its bytes, lower-case hex.
+        rule: String,
+        /// How many.
+        cases: u64,
+    },
     /// Adds a signature, or replaces the one of the same key.
     PutSignature(Signature),
     /// Adds a key, or replaces what is known of it.

@@ -163,7 +163,10 @@ pub(crate) async fn tokens_keys_and_signatures_are_kept(home: &impl Home) {
         .commit(&[Act::AddBringer { rule: "nothing".into(), by: "mari".into(), institution: None }], &note)
         .await
         .unwrap();
-    let both = Admission { also_by: vec!["jaan".into()], ..admission };
+    for rule in [digest.clone(), "nothing".into()] {
+        store.commit(&[Act::PutCases { rule, cases: 18 }], &note).await.unwrap();
+    }
+    let both = Admission { also_by: vec!["jaan".into()], cases: 18, ..admission };
     assert!(both.was_brought_by("jaan") && both.was_brought_by("mari") && !both.was_brought_by("liis"));
     assert_eq!(store.admission(&digest).await.unwrap(), Some(both));
     assert!(!gone.is_good(NOW) && token("b").is_good(NOW));

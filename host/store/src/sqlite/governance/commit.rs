@@ -61,7 +61,11 @@ async fn apply(connection: &mut SqliteConnection, act: &Act, change: &NewChange)
             run(connection, statement, &[&stored.digest, &content]).await?;
         }
         Act::AddBringer { rule, by, institution } => {
-            add_bringer(connection, rule, by, institution.as_deref()).await?;
+            let add = |admission: &mut Admission| add_bringer(admission, by, institution.as_deref());
+            change_admission(connection, rule, add).await?;
+        }
+        Act::PutCases { rule, cases } => {
+            change_admission(connection, rule, |admission| admission.cases = *cases).await?;
         }
         Act::PutSignature(signature) => {
             let statement = "INSERT INTO signature (rule, key, content) VALUES ($1, $2, $3) \
@@ -115,11 +119,20 @@ async fn apply(connection: &mut SqliteConnection, act: &Act, change: &NewChange)
     Ok(Made::Nothing)
 }
 
-async fn add_bringer(
+fn add_bringer(admission: &mut Admission, by: &str, institution: Option<&str>) {
+    if !admission.was_brought_by(by) {
+        admission.also_by.push(by.to_owned());
+    }
+    if let Some(institution) = institution.filter(|institution| !admission.was_brought_for(institution)) {
+        admission.also_for.push(institution.to_owned());
+    }
+}
+
+/// Changes what is known of how a rule came in, if that is known.
+async fn change_admission(
     connection: &mut SqliteConnection,
     rule: &str,
-    by: &str,
-    institution: Option<&str>,
+    change: impl FnOnce(&mut Admission),
 ) -> Result<(), StoreError> {
     let content: Option<String> = sqlx::query_scalar("SELECT content FROM admission WHERE rule = $1")
         .bind(rule)
@@ -128,12 +141,7 @@ async fn add_bringer(
         .map_err(failure)?;
     let Some(content) = content else { return Ok(()) };
     let mut admission: Admission = read("admission", rule, &content)?;
-    if !admission.was_brought_by(by) {
-        admission.also_by.push(by.to_owned());
-    }
-    if let Some(institution) = institution.filter(|institution| !admission.was_brought_for(institution)) {
-        admission.also_for.push(institution.to_owned());
-    }
+    change(&mut admission);
     let content = written("admission", rule, &admission)?;
     run(connection, "UPDATE admission SET content = $2 WHERE rule = $1", &[&rule.to_owned(), &content]).await
 }
