@@ -9,6 +9,9 @@ use serde_path_to_error::Segment;
 
 use crate::Problem;
 
+/// Bytes of a message or a pointer, at most.
+const LONGEST: usize = 1_000;
+
 /// Reads settings.
 ///
 /// # Errors
@@ -32,6 +35,9 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
         // The pointer says where it is.
         let place = format!(" at line {} column {}", error.line(), error.column());
         message.truncate(message.strip_suffix(&place).unwrap_or(&message).len());
+        // They may repeat what was set, and a host takes no problem without bounds.
+        message.truncate(message.floor_char_boundary(LONGEST));
+        pointer.truncate(pointer.floor_char_boundary(LONGEST));
         Problem { pointer, message }
     })
 }

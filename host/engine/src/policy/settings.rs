@@ -18,7 +18,7 @@ use crate::{config::AnswerLimits, error::SettingsProblem};
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Bytes of one pattern, compiled.
-const PATTERN_BYTES: usize = 128 << 10;
+const PATTERN_BYTES: usize = 64 << 10;
 
 /// How many values that a setting may have are told.
 const OPTIONS: usize = 20;
@@ -70,7 +70,8 @@ impl Schema {
         let problems = self.validator.iter_errors(settings).flat_map(|error| problems(&error));
         let short = |problem: SettingsProblem| SettingsProblem {
             message: cut(problem.message, limits.text_bytes),
-            pointer: cut(problem.pointer, limits.text_bytes),
+            // Not in the midst of `~0` or `~1`.
+            pointer: cut(problem.pointer, limits.text_bytes).trim_end_matches('~').to_owned(),
         };
         problems.take(limits.problems).map(short).collect()
     }
@@ -105,8 +106,7 @@ fn problems(error: &ValidationError<'_>) -> Vec<SettingsProblem> {
         message,
     };
     match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected }
-        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
             let unknown = |name: &String| member(name, "there is no setting of this name".to_owned());
             unexpected.iter().map(unknown).collect()
         }
@@ -118,6 +118,9 @@ fn problems(error: &ValidationError<'_>) -> Vec<SettingsProblem> {
             let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
             let told = options.iter().take(OPTIONS).map(Value::to_string).collect::<Vec<_>>().join(", ");
             let more = if options.len() > OPTIONS { " and others" } else { "" };
+            if told.is_empty() {
+                return here("nothing is allowed here".to_owned());
+            }
             here(format!("this is none of {told}{more}"))
         }
         ValidationErrorKind::Required { property } => here(format!("{property} is missing")),

@@ -18,9 +18,59 @@ const MAX_PATTERNS: usize = 200;
 /// Elements of a list in a schema that are looked at in one step.
 const PER_STEP: usize = 32;
 
-/// Keywords by which a part would be named otherwise than by its place, or found elsewhere.
-const REFUSED: [&str; 6] =
-    ["$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$recursiveAnchor"];
+/// Steps for a byte that is matched with a pattern: it may be looked at in as many ways as the pattern has states.
+const STEPS_PER_BYTE: usize = 4;
+
+/// Keywords by which a part would be named otherwise than by its place, or found elsewhere, or read in another dialect.
+const REFUSED: [&str; 7] =
+    ["$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$recursiveAnchor", "$schema"];
+
+/// Every keyword that is taken. A mistyped one would check nothing without a word, and of the others of the dialect
+/// (`contains`, `dependentSchemas`, `unevaluatedItems`, `unevaluatedProperties`) the work grows with each level that they are in.
+const KNOWN: [&str; 42] = [
+    "$comment",
+    "$defs",
+    "$ref",
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "const",
+    "default",
+    "dependentRequired",
+    "deprecated",
+    "description",
+    "else",
+    "enum",
+    "examples",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "if",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "not",
+    "oneOf",
+    "pattern",
+    "patternProperties",
+    "prefixItems",
+    "properties",
+    "propertyNames",
+    "readOnly",
+    "required",
+    "then",
+    "title",
+    "type",
+    "uniqueItems",
+    "writeOnly",
+];
 
 /// What the parts that a keyword holds are applied to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,23 +95,19 @@ enum To {
 fn to(keyword: &str) -> Option<To> {
     Some(match keyword {
         "allOf" | "anyOf" | "oneOf" | "not" | "if" | "then" | "else" => To::Same,
-        "dependentSchemas" | "dependencies" => To::Same,
         "properties" => To::Member,
-        "patternProperties" | "additionalProperties" | "unevaluatedProperties" => To::Members,
+        "patternProperties" | "additionalProperties" => To::Members,
         "propertyNames" => To::Names,
         "prefixItems" => To::Item,
-        "items" | "additionalItems" | "unevaluatedItems" | "contains" => To::Items,
-        "$defs" | "definitions" | "contentSchema" => To::Nothing,
+        "items" => To::Items,
+        "$defs" => To::Nothing,
         _ => return None,
     })
 }
 
 /// The parts that a keyword holds, each with its place below the keyword.
 fn parts<'s>(keyword: &str, value: &'s Value) -> Vec<(String, &'s Value)> {
-    let is_map = matches!(
-        keyword,
-        "properties" | "patternProperties" | "dependentSchemas" | "dependencies" | "$defs" | "definitions"
-    );
+    let is_map = matches!(keyword, "properties" | "patternProperties" | "$defs");
     let below = |name: &str| format!("/{}", name.replace('~', "~0").replace('/', "~1"));
     match value {
         Value::Object(named) if is_map => named.iter().map(|(name, part)| (below(name), part)).collect(),
@@ -90,7 +136,10 @@ pub(super) fn check(root: &Value) -> Result<(), String> {
             continue;
         }
         if let Some(keyword) = REFUSED.into_iter().find(|keyword| members.contains_key(*keyword)) {
-            let instead = "a part is named by its place, as in `{\"$ref\": \"#/$defs/name\"}`";
+            let instead = match keyword {
+                "$schema" => "the dialect is told once, at the top",
+                _ => "a part is named by its place, as in `{\"$ref\": \"#/$defs/name\"}`",
+            };
             return Err(format!("at `{place}/{keyword}`: `{keyword}` is not taken: {instead}"));
         }
         if let Some(Value::String(reference)) = members.get("$ref") {
@@ -99,6 +148,9 @@ pub(super) fn check(root: &Value) -> Result<(), String> {
                 return Err(format!("at `{place}/$ref`: `{}` {only}", start(reference)));
             };
             rest.push((reference.trim_start_matches('#').to_owned(), part));
+        }
+        if let Some(keyword) = members.keys().find(|keyword| !KNOWN.contains(&keyword.as_str())) {
+            return Err(format!("at `{place}`: `{}` is no keyword that is taken here", start(keyword)));
         }
         patterns += usize::from(members.contains_key("pattern"));
         patterns += members.get("patternProperties").and_then(Value::as_object).map_or(0, Map::len);
@@ -144,7 +196,9 @@ impl<'s> Steps<'s> {
     }
 
     fn take(&mut self, steps: usize) -> Result<(), TooMuch> {
-        self.left = self.left.checked_sub(steps).ok_or(TooMuch)?;
+        // In each branch it is found out first whether anything is wrong, and then again what it is.
+        let times = self.branches.saturating_add(1);
+        self.left = self.left.checked_sub(steps.saturating_mul(times)).ok_or(TooMuch)?;
         Ok(())
     }
 
@@ -159,28 +213,20 @@ impl<'s> Steps<'s> {
             return Err(TooMuch);
         }
         self.depth += 1;
-        // What was evaluated is found out by evaluating it again.
-        let unevaluated = ["unevaluatedProperties", "unevaluatedItems"];
-        let times = if unevaluated.iter().any(|keyword| keywords.contains_key(*keyword)) { 3 } else { 1 };
         for (keyword, held) in keywords {
             self.tell(1, value)?;
             match to(keyword) {
-                Some(To::Same) => {
-                    for _ in 0..times {
-                        self.same(keyword, held, value)?;
-                    }
-                }
+                Some(To::Same) => self.same(keyword, held, value)?,
                 Some(_) if keyword == "patternProperties" => self.matching(held, value)?,
                 Some(to) => self.within(to, held, value)?,
                 None => match (keyword.as_str(), held, value) {
                     ("$ref", Value::String(reference), _) => {
                         let part = target(self.root, reference).ok_or(TooMuch)?;
-                        for _ in 0..times {
-                            self.walk(part, value)?;
-                        }
+                        self.walk(part, value)?;
                     }
                     ("pattern", Value::String(pattern), Value::String(text)) => {
-                        self.take(text.len().saturating_add(pattern.len() / PER_STEP))?;
+                        let bytes = text.len().saturating_mul(STEPS_PER_BYTE);
+                        self.take(bytes.saturating_add(pattern.len() / PER_STEP))?;
                     }
                     ("required", Value::Array(list), _) => self.tell(list.len(), value)?,
                     ("dependentRequired", Value::Object(lists), _) => {
@@ -188,8 +234,11 @@ impl<'s> Steps<'s> {
                         self.tell(lists.map(Vec::len).sum(), value)?;
                     }
                     ("enum", Value::Array(list), _) => {
-                        self.take(list.len() / PER_STEP)?;
+                        // Each of them may be like the value up to its end.
+                        let left = self.left;
                         self.measure(value)?;
+                        let size = left.saturating_sub(self.left);
+                        self.take((list.len() / PER_STEP).saturating_mul(size))?;
                     }
                     ("const" | "uniqueItems", ..) => self.measure(value)?,
                     _ => {}
@@ -210,9 +259,6 @@ impl<'s> Steps<'s> {
         }
         match held {
             Value::Array(list) => list.iter().try_for_each(|part| self.walk(part, value))?,
-            Value::Object(named) if keyword.starts_with("depend") => {
-                named.values().try_for_each(|part| self.walk(part, value))?;
-            }
             one => self.walk(one, value)?,
         }
         self.branches -= usize::from(is_branch);
@@ -250,7 +296,7 @@ impl<'s> Steps<'s> {
         let (Value::Object(parts), Value::Object(members)) = (held, value) else { return Ok(()) };
         for (name, member) in members {
             for part in parts.values() {
-                self.take(name.len())?;
+                self.take(name.len().saturating_mul(STEPS_PER_BYTE))?;
                 self.walk(part, member)?;
             }
         }
