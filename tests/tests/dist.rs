@@ -146,7 +146,8 @@ fn a_demo_waits_says_how_to_ask_and_takes_its_host_along() -> Result<()> {
     for signal in ["INT", "KILL"] {
         let (mut child, text) = shown(&unpacked)?;
         ensure_shows_three_answers(&text)?;
-        ensure!(text.matches("\ncurl -sS http://127.0.0.1:").count() == 5, "{text}");
+        // Each stands apart from what it is about, so that it can be pasted without.
+        ensure!(text.matches("\n\ncurl -sS -w '\\n' http://127.0.0.1:").count() == 5, "{text}");
         ensure_fits(&text)?;
 
         let told: Value = files::read(&unpacked.data().join("demo.json"))?;
