@@ -4,8 +4,9 @@
 #![cfg(test)]
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{BufRead as _, BufReader},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -49,17 +50,33 @@ impl Unpacked {
 
     /// `paasla demo` in a folder of its own, with nothing of this machine but its C library.
     fn demo(&self) -> Result<Command> {
-        let home = self.whole.path().join("home");
+        let mut command = self.at_home(Command::new(self.folder.join(archive::PROGRAM)))?;
+        command.arg("demo");
+        Ok(command)
+    }
+
+    /// The same where SIGHUP is not ignored, also if these tests run under `nohup`.
+    fn demo_at_a_terminal(&self) -> Result<Command> {
+        let mut command = self.at_home(Command::new("/usr/bin/env"))?;
+        command.arg("--default-signal=HUP").arg(self.folder.join(archive::PROGRAM)).arg("demo");
+        Ok(command)
+    }
+
+    fn at_home(&self, mut command: Command) -> Result<Command> {
+        let home = self.home();
         fs::create_dir_all(&home)?;
-        let mut command = Command::new(self.folder.join(archive::PROGRAM));
-        command.arg("demo").env_clear().env("PATH", &home).env("HOME", &home);
+        command.env_clear().env("PATH", &home).env("HOME", &home);
         command.current_dir(&home).stdin(Stdio::null());
         Ok(command)
     }
 
+    fn home(&self) -> PathBuf {
+        self.whole.path().join("home")
+    }
+
     /// The data folder that it makes.
     fn data(&self) -> PathBuf {
-        self.whole.path().join("home/demo-data")
+        self.home().join("demo-data")
     }
 
     /// The processes that run the archive's program.
@@ -70,6 +87,13 @@ impl Unpacked {
             .filter(|process| fs::read_link(process.join("exe")).is_ok_and(|exe| exe == program))
             .collect())
     }
+}
+
+/// Sends a signal to processes.
+fn kill(signal: &str, ids: &[String]) -> Result<()> {
+    let killed = Command::new("kill").arg(format!("-{signal}")).args(ids).status()?;
+    ensure!(killed.success(), "kill failed");
+    Ok(())
 }
 
 /// What a command printed, if it ended well.
@@ -124,7 +148,7 @@ fn an_unpacked_archive_answers_without_rust_and_leaves_nothing_running() -> Resu
 
 /// Starts a demo that waits, and reads it up to the line that says how to stop it.
 fn shown(unpacked: &Unpacked) -> Result<(Child, String)> {
-    let mut child = unpacked.demo()?.stdout(Stdio::piped()).spawn()?;
+    let mut child = unpacked.demo_at_a_terminal()?.stdout(Stdio::piped()).spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("it has an output")?).lines();
     let mut text = String::new();
     for line in &mut lines {
@@ -143,10 +167,11 @@ fn shown(unpacked: &Unpacked) -> Result<(Child, String)> {
 #[test]
 fn a_demo_waits_says_how_to_ask_and_takes_its_host_along() -> Result<()> {
     let unpacked = Unpacked::new()?;
-    for signal in ["INT", "KILL"] {
+    for signal in ["INT", "HUP", "KILL"] {
         let (mut child, text) = shown(&unpacked)?;
         ensure_shows_three_answers(&text)?;
-        ensure!(text.matches("\ncurl -sS http://127.0.0.1:").count() == 5, "{text}");
+        // Each stands apart from what it is about, so that it can be pasted without.
+        ensure!(text.matches("\n\ncurl -sS -w '\\n' http://127.0.0.1:").count() == 5, "{text}");
         ensure_fits(&text)?;
 
         let told: Value = files::read(&unpacked.data().join("demo.json"))?;
@@ -161,13 +186,103 @@ fn a_demo_waits_says_how_to_ask_and_takes_its_host_along() -> Result<()> {
         let refused = String::from_utf8_lossy(&second.stderr).into_owned();
         ensure!(second.status.code() == Some(1) && refused.contains("a demo that still runs"), "{refused}");
 
-        let killed = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status()?;
-        ensure!(killed.success(), "kill failed");
+        let mut ids = vec![child.id().to_string()];
+        if signal == "HUP" {
+            // A terminal that closes tells all that runs in it.
+            let all = unpacked.running()?.into_iter();
+            ids = all.filter_map(|process| Some(process.file_name()?.to_str()?.to_owned())).collect();
+            ensure!(ids.len() >= 2, "a demo and its host run: {ids:?}");
+        }
+        kill(signal, &ids)?;
         let status = child.wait()?;
-        ensure!(status.success() == (signal == "INT"), "{signal}: {status}");
+        ensure!(status.success() == (signal != "KILL"), "{signal}: {status}");
+        ensure!(signal == "KILL" || !unpacked.data().join("demo.json").exists(), "{signal}: it is announced");
         within(LONG, || Ok(unpacked.running()?.is_empty()))?;
     }
     Ok(())
+}
+
+#[test]
+fn a_demo_that_is_stopped_while_it_seeds_leaves_nothing_running() -> Result<()> {
+    let unpacked = Unpacked::new()?;
+    for signal in ["TERM", "INT"] {
+        let child = unpacked.demo()?.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        // The demo, and its seed.
+        within(LONG, || Ok(unpacked.running()?.len() > 1))?;
+        kill(signal, &[child.id().to_string()])?;
+        let output = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(said == "error: stopped before the host answered\n", "{signal}: {}: {said}", output.status);
+        // What was killed may be seen for a moment yet.
+        within(LONG, || Ok(unpacked.running()?.is_empty()))?;
+    }
+    // And what it left does no harm.
+    ensure_shows_three_answers(&printed(unpacked.demo()?.arg("--check").output()?)?)
+}
+
+#[test]
+fn a_port_that_cannot_be_had_is_told_before_anything_is_done() -> Result<()> {
+    let unpacked = Unpacked::new()?;
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let port = listener.local_addr()?.port().to_string();
+    let output = unpacked.demo()?.args(["--check", "--port", &port]).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<&str> = said.lines().collect();
+    ensure!(output.status.code() == Some(1) && lines.len() == 2, "{}: {said}", output.status);
+    ensure!(lines[0].starts_with(&format!("error: cannot listen on 127.0.0.1:{port}: ")), "{said}");
+    ensure!(lines[1] == "remedy: take another --port", "{said}");
+    ensure!(output.stdout.is_empty() && !unpacked.data().join("control.sqlite").exists());
+    Ok(())
+}
+
+/// Puts a rule to work in a demo's folder as rule authors do, under the name of one of the example's policies.
+fn drop_in(unpacked: &Unpacked) -> Result<()> {
+    let folder = unpacked.home().join("drop");
+    fs::create_dir_all(&folder)?;
+    fs::copy(unpacked.folder.join("share/paasla/rules/minors.wasm"), folder.join("minors.wasm"))?;
+    let log = unpacked.whole.path().join("serve.log");
+    let mut command = unpacked.at_home(Command::new(unpacked.folder.join(archive::PROGRAM)))?;
+    command.args(["serve", "--config", "demo-data/paasla.toml", "--listen", "127.0.0.1:0"]);
+    command.args(["--watch", "drop", "--stop-with-stdin"]).env("PAASLA_LOG", "info");
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(File::create(&log)?);
+    let mut host = command.spawn()?;
+    let at_work = within(LONG, || Ok(fs::read_to_string(&log)?.contains("from the drop folder: at work")));
+    drop(host.stdin.take());
+    let status = host.wait()?;
+    at_work.with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
+    ensure!(status.success(), "{status}");
+    Ok(())
+}
+
+#[test]
+fn a_demo_that_cannot_go_on_in_its_folder_says_what_can_be_done() -> Result<()> {
+    let unpacked = Unpacked::new()?;
+    printed(unpacked.demo()?.arg("--check").output()?)?;
+    let (data, kept) = (unpacked.data().canonicalize()?, unpacked.whole.path().join("kept"));
+    files::copy(&data, &kept)?;
+    type Harm = fn(&Unpacked) -> Result<()>;
+    let harms: [(&str, Harm); 4] = [
+        ("came to work through governance since: minors", drop_in),
+        ("secret.hex is missing", |unpacked| Ok(fs::remove_file(unpacked.data().join("secret.hex"))?)),
+        ("are missing", |unpacked| Ok(fs::remove_dir_all(unpacked.data().join("control.sqlite-records"))?)),
+        ("not a database", |unpacked| {
+            Ok(fs::write(unpacked.data().join("control.sqlite"), "garbage ".repeat(1_024))?)
+        }),
+    ];
+    let remedy = format!("remedy: delete the folder {}, or name another with --data", data.display());
+    for (says, harm) in harms {
+        harm(&unpacked)?;
+        let output = unpacked.demo()?.arg("--check").output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.code() == Some(1) && said.contains(says), "{says}: {}: {said}", output.status);
+        ensure!(said.lines().last() == Some(remedy.as_str()), "{says}: {said}");
+        ensure!(!said.contains(" INFO "), "what is no error is in the log only: {said}");
+        ensure!(unpacked.running()?.is_empty(), "{says}: something still runs");
+        fs::remove_dir_all(&data)?;
+        files::copy(&kept, &data)?;
+    }
+    // And so it goes on with what was put back.
+    ensure_shows_three_answers(&printed(unpacked.demo()?.arg("--check").output()?)?)
 }
 
 #[test]

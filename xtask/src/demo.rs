@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Listen on this port of the loopback address; otherwise on a free one.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
     /// Keep everything in this folder, also for the next time. [default: demo-data in the workspace]
     #[arg(long)]

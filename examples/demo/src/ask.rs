@@ -123,10 +123,10 @@ impl Ask {
         Ok(Got { status: response.status().as_u16(), text, json, decision, retry_after })
     }
 
-    /// The same as a line for a shell. Bodies go as data: a code never stands in a URL.
+    /// The same as a line for any shell, which ends the answer's last line. Bodies go as data: a code never stands in a URL.
     #[must_use]
     pub fn curl(&self, base_url: &str) -> String {
-        let mut line = format!("curl -sS {base_url}{} \\\n", self.path);
+        let mut line = format!("curl -sS -w '\\n' {base_url}{} \\\n", self.path);
         let json = ("Content-Type", "application/json".to_owned());
         for (name, value) in std::iter::once(&json).chain(&self.headers) {
             line.push_str(&format!("  -H '{name}: {value}' \\\n"));

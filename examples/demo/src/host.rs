@@ -4,6 +4,8 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
+    io::{Read as _, Seek as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -12,14 +14,21 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
-use crate::files;
+use crate::{files, signals::is_stopped};
 
 /// How long the host may take to begin, and to finish what is under way.
 const BEGIN: Duration = Duration::from_secs(180);
 const END: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(50);
+
+/// What is shown of a log in which no error stands out.
+const LAST_LINES: usize = 20;
+
+/// What a start ends with that was asked to stop.
+const STOPPED: &str = "stopped before the host answered";
 
 /// Where a host lives, and what it lives by.
 #[derive(Debug, Clone)]
@@ -93,11 +102,34 @@ impl Home {
         }
     }
 
+    /// Whether a host has been at home here before.
+    #[must_use]
+    pub fn has_past(&self) -> bool {
+        let database = self.database();
+        [self.config(), database, self.records(), self.folder.join("secret.hex")]
+            .iter()
+            .any(|path| path.exists())
+    }
+
     /// Writes the configuration, and puts in the example's control data.
     ///
     /// # Errors
     /// When something in it is wrong.
     pub fn seed(&self, register: &Path, rules: &Path) -> Result<()> {
+        self.write_config(register)?;
+        self.put_in(rules, None)
+    }
+
+    /// The same, until it is asked to stop. Then nothing of it is left running.
+    ///
+    /// # Errors
+    /// When something in it is wrong, or it was asked to stop.
+    pub fn seed_until(&self, register: &Path, rules: &Path, stop: &AtomicBool) -> Result<()> {
+        self.write_config(register)?;
+        self.put_in(rules, Some(stop))
+    }
+
+    fn write_config(&self, register: &Path) -> Result<()> {
         // A basic string of TOML is written as one of JSON is.
         let quoted = |path: PathBuf| serde_json::to_string(&path.to_string_lossy());
         let config = format!(
@@ -108,15 +140,38 @@ impl Home {
             quoted(std::path::absolute(register)?)?,
             quoted(std::path::absolute(self.cache.clone().unwrap_or_else(|| self.folder.join("cache")))?)?,
         );
-        files::write_text(&self.config(), &config)?;
+        files::write_text(&self.config(), &config)
+    }
+
+    fn put_in(&self, rules: &Path, stop: Option<&AtomicBool>) -> Result<()> {
         let mut command = self.command("seed");
         command.arg("--from").arg(self.examples.join("control")).arg("--rules").arg(rules);
         command.args(["--by", "demo", "--reason", "the example's control data"]);
         // Where something is there already, at once: nobody is there to confirm it.
         command.arg("--emergency");
-        let output = command.output().context("`paasla seed` could not be started")?;
-        if !output.status.success() {
-            bail!("`paasla seed` failed:\n{}", String::from_utf8_lossy(&output.stderr).trim());
+        let mut said = tempfile::tempfile_in(&self.folder)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said.try_clone()?);
+        if stop.is_some() {
+            // So that its compilers can be ended with it.
+            command.process_group(0);
+        }
+        let mut child = command.spawn().context("`paasla seed` could not be started")?;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
+                kill_process_group(Pid::from_child(&child), Signal::KILL)?;
+                child.wait()?;
+                bail!(STOPPED);
+            }
+            sleep(LOOK);
+        };
+        if !status.success() {
+            let mut bytes = Vec::new();
+            said.rewind()?;
+            said.read_to_end(&mut bytes)?;
+            bail!("`paasla seed` failed ({status}):\n{}", last_words(&String::from_utf8_lossy(&bytes)));
         }
         Ok(())
     }
@@ -166,22 +221,42 @@ impl Home {
                 return Ok(host);
             }
             if let Some(status) = host.ended()? {
+                if is_stopped(stop) {
+                    bail!(STOPPED);
+                }
                 bail!("the host did not come up ({status}):\n{}", self.last_words());
             }
-            if stop.load(Ordering::SeqCst) || began.elapsed() > BEGIN {
+            if stop.load(Ordering::SeqCst) {
+                // Of a host that is not there yet, it does not matter how it ends.
+                let _ = host.stop();
+                bail!(STOPPED);
+            }
+            if began.elapsed() > BEGIN {
                 host.stop()?;
-                bail!("the host was not ready when it was stopped:\n{}", self.last_words());
+                bail!("the host was not ready within {} s:\n{}", BEGIN.as_secs(), self.last_words());
             }
             sleep(LOOK);
         }
     }
 
+    /// What the host said last, and where the rest is.
     fn last_words(&self) -> String {
-        let log = fs::read_to_string(self.log()).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let last = lines.iter().skip(lines.len().saturating_sub(20));
-        last.map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+        match fs::read(self.log()) {
+            Ok(log) => {
+                let words = last_words(&String::from_utf8_lossy(&log));
+                format!("{words}\n    (its log is in {})", self.log().display())
+            }
+            Err(_) => "    (nobody keeps its log)".to_owned(),
+        }
     }
+}
+
+/// Why a program ended, from what it said: its last error and what follows, or the last lines where none stands out.
+fn last_words(said: &str) -> String {
+    let mut lines: Vec<String> = said.trim_end().lines().map(|line| format!("    {line}")).collect();
+    let error = lines.iter().rposition(|line| line.starts_with("    error: "));
+    lines.drain(..error.unwrap_or(lines.len().saturating_sub(LAST_LINES)));
+    lines.join("\n")
 }
 
 impl Host {
@@ -228,5 +303,84 @@ impl Host {
                 None => sleep(LOOK),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::PermissionsExt as _, thread};
+
+    use super::*;
+
+    /// A home whose program is a script of a shell.
+    fn home(folder: &Path, script: &str) -> Home {
+        let paasla = folder.join("program");
+        fs::write(&paasla, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&paasla, fs::Permissions::from_mode(0o700)).unwrap();
+        Home {
+            paasla,
+            cache: None,
+            folder: folder.to_owned(),
+            examples: folder.to_owned(),
+            log_level: "info",
+            serve_with: Vec::new(),
+        }
+    }
+
+    fn runs(id: &str) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat"));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    fn within_a_minute(mut holds: impl FnMut() -> bool) -> bool {
+        (0..1_200).any(|_| {
+            sleep(LOOK);
+            holds()
+        })
+    }
+
+    // One test, since no other thread may fork while a script is written that is to be run.
+    #[test]
+    fn a_seed_leaves_nothing_running_and_a_failure_is_told_by_its_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let worker = folder.join("worker");
+        let id = || fs::read_to_string(&worker).unwrap_or_default().trim().to_owned();
+        let sleeper = format!("sleep 600 & echo $! > '{}'; wait", worker.display());
+        let (sleeps, stop) = (home(folder, &sleeper), AtomicBool::new(false));
+        assert!(!sleeps.has_past());
+        let error = thread::scope(|scope| {
+            let seed = scope.spawn(|| sleeps.seed_until(folder, folder, &stop).unwrap_err().to_string());
+            assert!(within_a_minute(|| !id().is_empty()));
+            assert!(runs(&id()));
+            stop.store(true, Ordering::SeqCst);
+            seed.join().unwrap()
+        });
+        assert_eq!(error, STOPPED);
+        assert!(within_a_minute(|| !runs(&id())), "a process of the seed still runs");
+        assert!(sleeps.has_past());
+
+        let script =
+            "echo 'INFO one' >&2; echo 'error: it is' >&2; echo 'so' >&2; echo 'remedy: this' >&2; exit 3";
+        let fails = home(folder, script);
+        let error = fails.seed(folder, folder).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`paasla seed` failed (exit status: 3):\n    error: it is\n    so\n    remedy: this"
+        );
+        let error = fails.start(0, &AtomicBool::new(false)).unwrap_err().to_string();
+        let log = folder.join("host.log").display().to_string();
+        let said = "the host did not come up (exit status: 3):\n    error: it is\n    so\n    remedy: this";
+        assert_eq!(error, format!("{said}\n    (its log is in {log})"));
+        let error = fails.start(0, &AtomicBool::new(true)).unwrap_err().to_string();
+        assert_eq!(error, STOPPED);
+    }
+
+    #[test]
+    fn without_an_error_the_last_lines_are_shown() {
+        let log: String = (0..30).map(|line| format!("INFO {line}\n")).collect();
+        let words = last_words(&log);
+        assert!(words.starts_with("    INFO 10\n") && words.ends_with("\n    INFO 29"), "{words}");
+        assert_eq!(last_words(""), "");
     }
 }

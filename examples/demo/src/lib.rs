@@ -10,6 +10,7 @@ pub mod out;
 pub mod parts;
 pub mod pretty;
 pub mod show;
+pub mod signals;
 pub mod stage;
 pub mod world;
 

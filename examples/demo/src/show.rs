@@ -90,7 +90,7 @@ pub fn check(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// Prints the clients and the queries.
+/// Prints the clients and the queries. What each query is about stands apart from it: only the query is for the shell.
 pub fn queries(stage: &Stage) {
     let Stage { base_url, world } = stage;
     say("\nWho may ask (all invented):");
@@ -100,8 +100,9 @@ pub fn queries(stage: &Stage) {
     }
     say("\nFive queries to paste into another shell (nobody in the register is real):");
     for (nth, (what, ask)) in to_paste(world).into_iter().enumerate() {
-        let line = format!("# {}. {what}", nth + 1);
-        say(format_args!("\n{}\n{}", wrap(&line, "#    "), ask.curl(base_url)));
+        // Set apart, and no comment: not every shell takes comments at its prompt.
+        let heading = format!("{}. {what}", nth + 1);
+        say(format_args!("\n{}\n\n{}", wrap(&heading, "   "), ask.curl(base_url)));
     }
 }
 
@@ -111,11 +112,11 @@ fn to_paste(world: &World) -> [(&'static str, Ask); 5] {
     let family = ["givenName", "familyName", "birthDate", "education", "custody.kind", "custody.otherCode"];
     [
         (
-            "An authority sees an adult and the children in her or his custody; education is not needed for its purpose",
+            "An authority sees an adult and the children in her or his custody, and no education: its purpose does not need it",
             Ask::service("person", authority, &family, json!({ "personalCode": persons.adult })),
         ),
         (
-            "A company sees who the same adult is, and nothing of the children; each hidden field has a reason",
+            "A company sees who the same adult is, and nothing of the children. Each hidden field has a reason",
             Ask::service("person", company, &family, json!({ "personalCode": persons.adult })),
         ),
         (
@@ -138,7 +139,8 @@ fn to_paste(world: &World) -> [(&'static str, Ask); 5] {
             .limit(5),
         ),
         (
-            "Today's clients of the population register, unchanged. With `oigustatud` and the company's id, custody is gone",
+            "The clients that the population register has today ask as before. With the reason oigustatud and the id of the \
+             company, custody is gone",
             Ask::rr(
                 authority,
                 "avalik",
@@ -189,6 +191,22 @@ mod tests {
             let (_, body) = line.split_once("-d '").unwrap();
             let sent: serde_json::Value = serde_json::from_str(body.strip_suffix('\'').unwrap()).unwrap();
             assert_eq!(sent, ask.body, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_heading_that_is_pasted_along_does_nothing_in_a_shell() {
+        for (what, _) in to_paste(&world()) {
+            let is_plain = |c: char| c.is_alphanumeric() || " .,:".contains(c);
+            assert!(what.chars().all(is_plain), "{what}");
+        }
+    }
+
+    #[test]
+    fn an_answer_in_a_shell_ends_with_a_line() {
+        for (_, ask) in to_paste(&world()) {
+            let line = ask.curl("http://127.0.0.1:1");
+            assert!(line.starts_with("curl -sS -w '\\n' http://127.0.0.1:1/"), "{line}");
         }
     }
 

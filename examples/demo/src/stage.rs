@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -13,9 +14,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Error, Result, anyhow, bail};
 use serde_json::json;
-use signal_hook::{consts::TERM_SIGNALS, flag};
 
 use crate::{
     Host, Parts, World,
@@ -23,10 +23,14 @@ use crate::{
     files,
     out::{say, step},
     show,
+    signals::{is_stopped, stop_flag},
 };
 
-/// The exit status of a program that was interrupted.
-const INTERRUPTED_STATUS: i32 = 130;
+/// What to do about a folder in which nothing can be kept, and about a port on which nobody can listen.
+const OTHER_FOLDER: &str = "remedy: name another folder with --data";
+const OTHER_PORT: &str = "remedy: take another --port";
+/// How a host says that it has no port.
+const NO_PORT: &str = "cannot listen on";
 
 /// A host that answers, who may ask it, and about whom.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ pub struct Demo<'c> {
     /// What may be asked.
     pub stage: Stage,
     host: Host,
+    /// Its host's log.
+    log: PathBuf,
     stop: Arc<AtomicBool>,
     claim: &'c Claim,
 }
@@ -62,14 +68,13 @@ impl Claim {
     /// When another demo uses it, or it cannot be made.
     pub fn take(folder: &Path) -> Result<Self> {
         let folder = std::path::absolute(folder)?;
-        fs::create_dir_all(&folder).with_context(|| format!("{} could not be made", folder.display()))?;
+        let shown = folder.display();
+        fs::create_dir_all(&folder)
+            .map_err(|error| anyhow!("{shown} could not be made: {error}\n{OTHER_FOLDER}"))?;
         let lock = File::create(folder.join("demo.lock"))
-            .with_context(|| format!("nothing can be written in {}", folder.display()))?;
+            .map_err(|error| anyhow!("nothing can be written in {shown}: {error}\n{OTHER_FOLDER}"))?;
         if lock.try_lock().is_err() {
-            bail!(
-                "a demo that still runs uses {}: stop it, or name another folder with --data",
-                folder.display()
-            );
+            bail!("a demo that still runs uses {shown}: stop it, or name another folder with --data");
         }
         let claim = Self { folder, _lock: lock };
         files::remove(&claim.announcement())?;
@@ -91,31 +96,54 @@ impl Claim {
     /// empty control database.
     ///
     /// # Errors
-    /// When something is missing or wrong, or the host does not come up.
+    /// When something is missing or wrong, or the host does not come up; with what can be done about it.
     pub fn open(&self, parts: &Parts, port: u16, afresh: bool) -> Result<Demo<'_>> {
         let home = parts.home(&self.folder);
+        let world = World::read(&home.examples, &parts.persons)?;
+        ensure_can_listen(port)?;
+        let stop = stop_flag()?;
         if afresh {
             home.forget()?;
         }
-        step("seed", "services, access rights, policies and their rules; the first time takes seconds");
-        home.seed(&parts.register, &parts.rules)?;
-        step("serve", format_args!("the host's log is in {}", home.log().display()));
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in TERM_SIGNALS {
-            // The first asks to stop, the second does not ask.
-            flag::register_conditional_shutdown(*signal, INTERRUPTED_STATUS, Arc::clone(&stop))?;
-            flag::register(*signal, Arc::clone(&stop))?;
-        }
-        let world = World::read(&home.examples, &parts.persons)?;
-        let host = home.start(port, &stop)?;
+        let has_past = home.has_past();
+        let start = || -> Result<Host> {
+            step("seed", "services, access rights, policies and their rules; the first time takes seconds");
+            home.seed_until(&parts.register, &parts.rules, &stop)?;
+            step("serve", format_args!("the host's log is in {}", home.log().display()));
+            home.start(port, &stop)
+        };
+        let host = match start() {
+            Ok(host) => host,
+            Err(error) if stop.load(Ordering::SeqCst) => return Err(error),
+            Err(error) => return Err(self.with_remedy(&error, has_past)),
+        };
         let stage = Stage { base_url: host.base_url.clone(), world };
         announce(&self.announcement(), &stage)?;
-        Ok(Demo { stage, host, stop, claim: self })
+        Ok(Demo { stage, host, log: home.log(), stop, claim: self })
+    }
+
+    /// A failed start with what can be done about it here. What the seed and the host advise is for those who run a host, and
+    /// may need options that the demo does not have.
+    fn with_remedy(&self, error: &Error, has_past: bool) -> Error {
+        let folder = self.folder.display();
+        if format!("{error:#}").contains(NO_PORT) {
+            anyhow!("{error:#}\n{OTHER_PORT}")
+        } else if has_past {
+            anyhow!("{error:#}\nremedy: delete the folder {folder}, or name another with --data")
+        } else {
+            anyhow!("{error:#}")
+        }
     }
 }
 
+/// Finds out about a port that cannot be had before anything is done.
+fn ensure_can_listen(port: u16) -> Result<()> {
+    let tried = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    tried.map(drop).map_err(|error| anyhow!("{NO_PORT} 127.0.0.1:{port}: {error}\n{OTHER_PORT}"))
+}
+
 impl Demo<'_> {
-    /// Shows three answers and what else to ask, and waits for Ctrl-C.
+    /// Shows three answers and what else to ask, and waits until a signal asks to stop: Ctrl-C, or the end of the terminal.
     ///
     /// # Errors
     /// When the host does not answer, or ends by itself.
@@ -125,12 +153,10 @@ impl Demo<'_> {
         say(format_args!("\nThe host answers at {}. Ctrl-C stops it.", self.stage.base_url));
         while !self.stop.load(Ordering::SeqCst) {
             if let Some(status) = self.host.ended()? {
-                // A Ctrl-C reaches the host too, maybe sooner.
-                sleep(Duration::from_millis(300));
-                if self.stop.load(Ordering::SeqCst) {
+                if is_stopped(&self.stop) {
                     break;
                 }
-                bail!("the host ended by itself ({status}); its log says why");
+                bail!("the host ended by itself ({status}); its log says why: {}", self.log.display());
             }
             sleep(Duration::from_millis(100));
         }
@@ -190,5 +216,45 @@ mod tests {
         fs::write(data.join("demo.json"), "of a demo that was killed").unwrap();
         Claim::take(&data).unwrap();
         assert!(!data.join("demo.json").exists());
+    }
+    #[test]
+    fn a_folder_that_cannot_be_used_is_named_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        fs::create_dir(folder.path().join("demo.lock")).unwrap();
+        for (data, says) in
+            [(file.join("data"), "could not be made: "), (folder.path().into(), "nothing can be written in ")]
+        {
+            let error = Claim::take(&data).unwrap_err().to_string();
+            assert!(
+                error.contains(says) && error.ends_with("\nremedy: name another folder with --data"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_start_that_fails_says_what_can_be_done_about_it_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let claim = Claim::take(folder.path()).unwrap();
+        let told = |error: &str, has_past| claim.with_remedy(&anyhow!("{error}"), has_past).to_string();
+        let delete =
+            format!("x\nremedy: delete the folder {}, or name another with --data", folder.path().display());
+        assert_eq!(told("x", true), delete);
+        // What is new is not what is wrong.
+        assert_eq!(told("x", false), "x");
+        let taken = told("error: cannot listen on 127.0.0.1:80", true);
+        assert!(taken.ends_with("\nremedy: take another --port"), "{taken}");
+    }
+
+    #[test]
+    fn a_port_that_somebody_has_is_no_port() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let error = ensure_can_listen(port).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")), "{error}");
+        assert!(error.ends_with("\nremedy: take another --port"), "{error}");
+        ensure_can_listen(0).unwrap();
     }
 }

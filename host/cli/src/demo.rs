@@ -16,7 +16,7 @@ const SHARE: &str = "share/paasla";
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Listen on this port of the loopback address; otherwise on a free one.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
     /// Keep everything in this folder, also for the next time.
     #[arg(long, value_name = "FOLDER", default_value = "demo-data")]

@@ -107,9 +107,7 @@ async fn seed(arguments: &Seed) -> Result<()> {
             return Err(invalid(why));
         }
         let file = arguments.rules.join(format!("{}.wasm", policy.rule));
-        let bytes = read_file(&file).with_context(|| {
-            format!("policy `{}`: there is no rule; build it with `paasla rule build`", policy.name)
-        })?;
+        let bytes = component(&policy.name, &file)?;
         let rule = engine
             .load(&bytes)
             .with_context(|| format!("{} is no rule", file.display()))
@@ -166,6 +164,15 @@ async fn seed(arguments: &Seed) -> Result<()> {
                 at("/policies")
             )
         })
+    })
+}
+
+/// The component that a policy of the folder names.
+fn component(policy: &str, file: &Path) -> Result<Vec<u8>> {
+    read_file(file).map_err(|error| {
+        let is_missing = Failure::of(&error).kind == Kind::NotFound;
+        let build = if is_missing { ": there is no rule; build it with `paasla rule build`" } else { "" };
+        error.context(format!("policy `{policy}`{build}"))
     })
 }
 
@@ -291,4 +298,26 @@ fn one<T: DeserializeOwned>(file: &Path) -> Result<T> {
     toml::from_str(&read_text(file)?)
         .with_context(|| format!("{} is wrong", file.display()))
         .map_err(of_kind(Kind::Invalid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_rule_that_is_not_there_is_to_be_built() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("minors.wasm");
+        let failure = || Failure::of(&component("minors", &file).unwrap_err());
+        let missing = failure();
+        assert!(
+            missing.kind == Kind::NotFound && missing.message.contains("`paasla rule build`"),
+            "{missing}"
+        );
+        fs::create_dir(&file).unwrap();
+        let unreadable = failure();
+        let said = format!("policy `minors`: {} cannot be read: ", file.display());
+        assert!(unreadable.kind == Kind::Failed && unreadable.message.starts_with(&said), "{unreadable}");
+        assert!(!unreadable.message.contains("rule build"), "{unreadable}");
+    }
 }

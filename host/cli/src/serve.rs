@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use paasla_app::{Gatehouse, health::LOOK_EVERY};
+use paasla_demo::signals::hangup_is_ignored;
 use paasla_http::{Doors, Settings, admin, layers, panics, routes, serve};
 use serde_json::json;
 use tokio::{
@@ -136,10 +137,11 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
     Ok(())
 }
 
-/// Ends at the first of SIGINT, SIGTERM and, if wanted, the end of standard input.
+/// Ends at the first of SIGINT, SIGTERM, SIGHUP unless it was to be ignored, and, if wanted, the end of standard input.
 fn told_to_stop(with_stdin: bool) -> Result<impl Future<Output = &'static str>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = (!hangup_is_ignored()).then(|| signal(SignalKind::hangup())).transpose()?;
     let closed = Arc::new(Notify::new());
     if with_stdin {
         let closed = Arc::clone(&closed);
@@ -151,9 +153,18 @@ fn told_to_stop(with_stdin: bool) -> Result<impl Future<Output = &'static str>> 
         })?;
     }
     Ok(async move {
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => {
+                    hangup.recv().await;
+                }
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
+            () = hung_up => "SIGHUP",
             () = closed.notified() => "the end of standard input",
         }
     })
