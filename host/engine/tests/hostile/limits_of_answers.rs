@@ -96,7 +96,7 @@ pub fn all() -> Vec<Limit> {
         ),
         many(
             "/answer/schema-bytes",
-            described((3, (3000, 7)), 3000, br#"{"a":1}"#.to_vec()),
+            described((3, (3000, 7)), 3000, b"{     }".to_vec()),
             Broken::Description("`settings-schema`"),
         ),
     ]
