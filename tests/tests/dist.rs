@@ -265,7 +265,7 @@ fn a_demo_that_cannot_go_on_in_its_folder_says_what_can_be_done() -> Result<()> 
         ("came to work through governance since: minors", drop_in),
         ("secret.hex is missing", |unpacked| Ok(fs::remove_file(unpacked.data().join("secret.hex"))?)),
         ("are missing", |unpacked| Ok(fs::remove_dir_all(unpacked.data().join("control.sqlite-records"))?)),
-        ("not a database", |unpacked| {
+        ("stored in a form that cannot be read", |unpacked| {
             Ok(fs::write(unpacked.data().join("control.sqlite"), "garbage ".repeat(1_024))?)
         }),
     ];
