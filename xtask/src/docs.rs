@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use paasla_tests::sources::files_below;
 
 use crate::{
     out::{say, step},
@@ -56,30 +57,14 @@ pub(crate) fn run() -> Result<()> {
 
 /// mdBook on the path, or in a folder of ours, where it is installed if it must be.
 fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
-    let tools = workspace.target.join("ci-tools");
-    let own = tools.join("bin/mdbook");
+    let own = workspace.tools().join("bin/mdbook");
     let wanted = format!("mdbook v{MDBOOK}");
     for program in [PathBuf::from("mdbook"), own.clone()] {
         if program.to_str().and_then(|program| answer(program, &["--version"])).as_ref() == Some(&wanted) {
             return Ok(program);
         }
     }
-    step("tools", format_args!("installing mdBook {MDBOOK} in {}", tools.display()));
-    let build = tools.join("build-mdbook");
-    let mut install = workspace.cargo();
-    install.args([
-        "install",
-        "mdbook",
-        "--locked",
-        "--no-default-features",
-        "--version",
-        MDBOOK,
-        "--force",
-        "--root",
-    ]);
-    install.arg(&tools).env("CARGO_TARGET_DIR", &build);
-    finish(&mut install, "`cargo install mdbook`")?;
-    fs::remove_dir_all(&build).with_context(|| format!("{} cannot be removed", build.display()))?;
+    workspace.install("mdbook", MDBOOK, &["--no-default-features"])?;
     Ok(own)
 }
 
@@ -133,21 +118,11 @@ fn write(to: &Path, text: &str) -> Result<()> {
 /// A page with the files of a folder, those of Rust with what their first line says.
 fn listed(folder: &Path, name: &Path) -> Result<String> {
     let mut page = format!("# {}\n\n", name.display());
-    let mut folders = vec![folder.to_owned()];
-    let mut lines = BTreeSet::new();
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).with_context(|| format!("{} cannot be read", next.display()))? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap_or_default();
-            let first = text.lines().find_map(|line| line.strip_prefix("//! ")).unwrap_or_default();
-            lines.insert(format!("- `{}` {first}\n", path.strip_prefix(folder)?.display()));
-        }
+    for path in files_below(folder)? {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let first = text.lines().find_map(|line| line.strip_prefix("//! ")).unwrap_or_default();
+        writeln!(page, "- `{}` {first}", path.strip_prefix(folder)?.display())?;
     }
-    page.extend(lines);
     Ok(page)
 }
 

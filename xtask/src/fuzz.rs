@@ -37,7 +37,7 @@ pub(crate) struct Fuzz {
 /// When something is missing, does not build, or a target finds an input that breaks the engine.
 pub(crate) fn run(arguments: &Fuzz) -> Result<()> {
     let workspace = Workspace::find()?;
-    let tools = workspace.target.join("ci-tools");
+    let tools = workspace.tools();
     install(&workspace, &tools)?;
     let targets = targets(&workspace.root.join("fuzz/targets"))?;
     let chosen: Vec<_> = targets
@@ -71,14 +71,7 @@ fn install(workspace: &Workspace, tools: &Path) -> Result<()> {
     if version.status().is_ok_and(|status| status.success()) {
         return Ok(());
     }
-    step("tools", format_args!("installing cargo-fuzz {CARGO_FUZZ} in {}", tools.display()));
-    let build = tools.join("build");
-    let mut install = cargo(workspace, tools)?;
-    install.args(["install", "cargo-fuzz", "--locked", "--version", CARGO_FUZZ, "--root"]).arg(tools);
-    install.env("CARGO_TARGET_DIR", &build);
-    finish(&mut install, "`cargo install cargo-fuzz`")?;
-    let removed = fs::remove_dir_all(&build);
-    removed.with_context(|| format!("{} could not be removed", build.display()))
+    workspace.install("cargo-fuzz", CARGO_FUZZ, &[])
 }
 
 /// Cargo that finds our tools too.

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::OsString,
+    fs,
     io::{self, BufRead as _, BufReader, IsTerminal as _, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -17,7 +18,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use crate::{
-    out::complain,
+    out::{complain, step},
     progress::{Progress, crate_of_id, crates_of_tree},
 };
 
@@ -78,6 +79,26 @@ impl Workspace {
         let mut command = cargo();
         command.current_dir(&self.root);
         command
+    }
+
+    /// Where programs are that are installed for this workspace alone: in `bin` below it.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.target.join("ci-tools")
+    }
+
+    /// Installs a program from crates.io there. `options` are more of `cargo install`'s.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, or does not compile.
+    pub(crate) fn install(&self, name: &str, version: &str, options: &[&str]) -> Result<()> {
+        let tools = self.tools();
+        step("tools", format_args!("installing {name} {version} in {}", tools.display()));
+        let build = tools.join("build");
+        let mut install = self.cargo();
+        install.args(["install", name, "--locked", "--force", "--version", version]).args(options);
+        install.arg("--root").arg(&tools).env("CARGO_TARGET_DIR", &build);
+        finish(&mut install, &format!("`cargo install {name}`"))?;
+        fs::remove_dir_all(&build).with_context(|| format!("{} could not be removed", build.display()))
     }
 
     /// Builds packages, and says where their programs are, by name.

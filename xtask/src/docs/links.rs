@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use paasla_tests::sources::files_below;
 use pulldown_cmark::{Event, Parser, Tag};
 
 /// The files of the repository that a page leads to, as it says them, without what is behind `#`.
@@ -48,17 +49,11 @@ pub(super) fn joined(folder: &Path, target: &str) -> PathBuf {
 /// When a file cannot be read.
 pub(super) fn broken(book: &Path) -> Result<Vec<String>> {
     let mut pages = BTreeMap::new();
-    let mut folders = vec![book.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "html") {
-                let text = fs::read_to_string(&path)
-                    .with_context(|| format!("{} cannot be read", path.display()))?;
-                pages.insert(path.strip_prefix(book)?.to_owned(), text);
-            }
+    for path in files_below(book)? {
+        if path.extension().is_some_and(|extension| extension == "html") {
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+            pages.insert(path.strip_prefix(book)?.to_owned(), text);
         }
     }
     let places: BTreeMap<&Path, BTreeSet<&str>> =
