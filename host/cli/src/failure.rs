@@ -2,7 +2,7 @@
 //! How a command fails: as the toolkit's commands do, so that all have the same exit statuses.
 
 pub(crate) use paasla_toolkit::failure::{
-    Failure, Kind, Problem, invalid, not_found, of_command_line, of_kind, usage,
+    Failure, Kind, Problem, asks_for_json, end_without_command, invalid, not_found, of_kind, usage,
 };
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::{CommandFactory as _, Parser, Subcommand};
-use failure::{Failure, Kind};
+use failure::{Failure, asks_for_json, end_without_command};
 use paasla_toolkit::{engine, files, out};
 
 /// Pääsla: a gatehouse between institutions and a register of personal data.
@@ -87,14 +87,10 @@ fn main() -> ExitCode {
     if let Some(done) = engine::compile(&line) {
         return done;
     }
-    let json = line.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let json = asks_for_json(&line);
     let command = match Arguments::try_parse_from(&line) {
         Ok(arguments) => arguments.command,
-        Err(error) if json && error.use_stderr() => return fail(&failure::of_command_line(&error), json),
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.status()));
-        }
+        Err(error) => return end_without_command(&error, json, fail),
     };
     let done = log::start(matches!(command, Command::Serve(_))).and_then(|()| match command {
         Command::Demo(arguments) => demo::run(&arguments),
@@ -141,6 +137,7 @@ fn fail(failure: &Failure, json: bool) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Kind;
 
     #[test]
     fn a_full_disk_is_an_error_of_the_completions() {

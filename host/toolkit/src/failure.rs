@@ -4,7 +4,7 @@
 //! A script reads the exit status and, with `--json`, one object on standard output. People read the same as text on
 //! standard error.
 
-use std::fmt;
+use std::{ffi::OsString, fmt, process::ExitCode};
 
 use anyhow::Error;
 use serde::Deserialize;
@@ -206,8 +206,28 @@ pub fn of_kind(kind: Kind) -> impl Fn(Error) -> Error {
     }
 }
 
+/// Whether a command line asks for JSON, be it right or wrong.
+#[must_use]
+pub fn asks_for_json(line: &[OsString]) -> bool {
+    line.iter().take_while(|word| *word != "--").any(|word| word == "--json")
+}
+
+/// Ends a program whose command line clap did not take as a command: wrong, or a wish for help. What is wrong goes to programs
+/// by `fail`, and to people as clap says it.
+pub fn end_without_command(
+    error: &clap::Error,
+    json: bool,
+    fail: impl FnOnce(&Failure, bool) -> ExitCode,
+) -> ExitCode {
+    if json && error.use_stderr() {
+        return fail(&of_command_line(error), json);
+    }
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.status()))
+}
+
 /// What clap found wrong with a command line.
-pub fn of_command_line(error: &clap::Error) -> Failure {
+fn of_command_line(error: &clap::Error) -> Failure {
     let text = error.to_string();
     let message = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
     let message: Vec<&str> = message.lines().map(str::trim).collect();

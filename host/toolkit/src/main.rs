@@ -13,7 +13,7 @@ use clap::Parser;
 use paasla_toolkit::{
     command::{self, AuthorCommand},
     engine,
-    failure::{Failure, Kind, of_command_line},
+    failure::{Failure, Kind, asks_for_json, end_without_command},
     log,
     out::out,
 };
@@ -48,14 +48,10 @@ fn work() -> ExitCode {
     if let Some(done) = engine::compile(&line) {
         return done;
     }
-    let json = line.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let json = asks_for_json(&line);
     let command = match Arguments::try_parse_from(&line) {
         Ok(arguments) => arguments.command,
-        Err(error) if json && error.use_stderr() => return fail(&of_command_line(&error), json),
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.status()));
-        }
+        Err(error) => return end_without_command(&error, json, fail),
     };
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
