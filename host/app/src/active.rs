@@ -14,7 +14,7 @@ use paasla_store::governance::version::digest_of;
 
 use super::{clock, quarantine::Watch};
 
-pub use build::{BuildError, PolicyError, build, digest, try_policy};
+pub use build::{BuildError, PolicyError, build, try_policy};
 pub use pool::Pool;
 pub(crate) use unmet::scope_unmet;
 pub use unmet::{unknown_client, unmet};
@@ -79,7 +79,7 @@ pub(crate) struct Ruler<'a> {
 impl Active {
     /// A rulebook that holds nothing: no query can be decided by it.
     pub(crate) fn empty() -> Self {
-        let digest = build::digest(&Rulebook::default());
+        let digest = Rulebook::default().digest();
         Self {
             rulebook: Rulebook::default(),
             index: RulebookIndex::default(),

@@ -37,7 +37,7 @@ use query::{
 };
 use shadow::{Shadow, ShadowQueue};
 
-pub use active::{BuildError, Pool, build, digest as rulebook_digest, unknown_client, unmet};
+pub use active::{BuildError, Pool, build, unknown_client, unmet};
 pub use lost_lines::LostLines;
 pub use quarantine::{QuarantineFallback, QuarantineSettings};
 pub use query::{answer, ask, catalogue::CatalogueEntry, gate::Gatehouse, subjects::secret_check};

@@ -15,7 +15,7 @@ use paasla_app::{
         refusal::{Refusal, RefusalKind},
         seed::{Combined, combine},
     },
-    rulebook_digest, unmet,
+    unmet,
 };
 use paasla_core::{Grant, Person, Policy, Rulebook, Service, Vocabulary};
 use paasla_store::{
@@ -201,7 +201,7 @@ async fn put(store: &SqliteStore, arguments: &Seed, four_eyes: bool, seed: Ready
     let by = arguments.by.to_string();
     let (by, reason) = (by.as_str(), arguments.reason.trim());
     let Combined { rulebook, effect } = combined;
-    let (before, after) = (now.as_ref().map(rulebook_digest), rulebook_digest(&rulebook));
+    let (before, after) = (now.as_ref().map(Rulebook::digest), rulebook.digest());
     let expected = now.as_ref().map_or(0, |now| now.generation);
     // Nobody is there yet who could confirm the first.
     let second_person = four_eyes && now.is_some() && effect.loosens();

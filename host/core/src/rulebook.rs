@@ -6,6 +6,7 @@ pub mod index;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     client::ClientId,
@@ -71,6 +72,13 @@ pub struct Matched<'a> {
 }
 
 impl Rulebook {
+    /// SHA-256 of it whatever its number, lower-case hex: of the JSON of vocabulary, services, access rights and policies.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let json = serde_json::to_vec(&(&self.vocabulary, &self.services, &self.grants, &self.policies));
+        hex::encode(Sha256::digest(json.unwrap_or_default()))
+    }
+
     /// A service by name and version.
     #[must_use]
     pub fn service(&self, name: &str, version: u32) -> Option<&Service> {

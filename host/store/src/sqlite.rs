@@ -76,6 +76,7 @@ impl SqliteStore {
         // Nobody knows what earlier programs left: the first that is written sweeps.
         let unswept = AtomicU32::new(u32::MAX);
         let database = Database::new(file.clone(), writer, readers);
+        rulebook::bring_over(&database).await?;
         let records = AuditLog::open(path, database.clone()).await?;
         let projecting = tokio::spawn(AuditLog::project_always(Arc::clone(&records)));
         let reserving = database.with_writer(file::reserver(&file).await?);

@@ -9,7 +9,6 @@ use std::{
 use paasla_core::{Mode, Policy, Rulebook, RulebookIndex};
 use paasla_engine::{ActivateError, Engine, Rule, Start};
 use paasla_register::Description;
-use sha2::{Digest as _, Sha256};
 
 use super::{Active, AtWork, Previous, ShadowPolicy, Version, check::check, pool::Pool};
 use crate::governance::revival::StandIn;
@@ -65,16 +64,8 @@ pub fn build(
     }
     policies.sort_by(|one: &AtWork, other| one.policy().name.cmp(&other.policy().name));
     let shadows = shadows.into_iter().map(|version| ShadowPolicy::new(version, &policies)).collect();
-    let (digest, index) = (digest(&rulebook), RulebookIndex::of(&rulebook));
+    let (digest, index) = (rulebook.digest(), RulebookIndex::of(&rulebook));
     Ok(Active { rulebook, index, digest, policies, shadows })
-}
-
-/// SHA-256 of a rulebook whatever its number, lower-case hex.
-#[must_use]
-pub fn digest(rulebook: &Rulebook) -> String {
-    let parts =
-        serde_json::to_vec(&(&rulebook.vocabulary, &rulebook.services, &rulebook.grants, &rulebook.policies));
-    hex::encode(Sha256::digest(parts.unwrap_or_default()))
 }
 
 /// Makes one policy ready, as if the rulebook held it, and gives up what it made: to learn what is wrong with it.

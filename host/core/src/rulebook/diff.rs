@@ -12,7 +12,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Grant, Mode, Policy, Rulebook, Service, term::ConceptKind};
+use crate::{
+    Grant, Mode, Policy, Rulebook, Service,
+    term::{Concept, ConceptKind},
+};
 
 /// What kind of thing a rulebook holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -118,11 +121,27 @@ impl ObjectId {
         Self { kind, name: name.into() }
     }
 
-    fn of_service(service: &Service) -> Self {
+    /// A version of a service.
+    #[must_use]
+    pub fn of_service(service: &Service) -> Self {
         Self::new(ObjectKind::Service, format!("{}/v{}", service.name, service.version))
     }
 
-    fn of_policy(policy: &Policy) -> Self {
+    /// An access right.
+    #[must_use]
+    pub fn of_grant(grant: &Grant) -> Self {
+        Self::new(ObjectKind::Grant, &grant.id)
+    }
+
+    /// A concept of the vocabulary.
+    #[must_use]
+    pub fn of_concept(concept: &Concept) -> Self {
+        Self::new(ObjectKind::of(concept.kind), &concept.iri)
+    }
+
+    /// A policy, in force or in shadow.
+    #[must_use]
+    pub fn of_policy(policy: &Policy) -> Self {
         let kind = if policy.mode == Mode::Enforce { ObjectKind::Policy } else { ObjectKind::Shadow };
         Self::new(kind, &policy.name)
     }
@@ -158,14 +177,12 @@ impl Rulebook {
         let prefixes =
             prefixes.map(|(name, iri)| (ObjectId::new(ObjectKind::Prefix, name), Value::from(iri.as_str())));
         let concepts = self.vocabulary.concepts.iter();
-        let concepts = concepts.map(|concept| {
-            (ObjectId::new(ObjectKind::of(concept.kind), &concept.iri), json(serde_json::to_value(concept)))
-        });
+        let concepts =
+            concepts.map(|concept| (ObjectId::of_concept(concept), json(serde_json::to_value(concept))));
         let services =
             self.services.iter().map(|own| (ObjectId::of_service(own), json(serde_json::to_value(own))));
         let grants = self.grants.iter();
-        let grants =
-            grants.map(|own| (ObjectId::new(ObjectKind::Grant, &own.id), json(serde_json::to_value(own))));
+        let grants = grants.map(|own| (ObjectId::of_grant(own), json(serde_json::to_value(own))));
         let policies =
             self.policies.iter().map(|own| (ObjectId::of_policy(own), json(serde_json::to_value(own))));
         prefixes.chain(concepts).chain(services).chain(grants).chain(policies).collect()
@@ -176,9 +193,9 @@ impl Rulebook {
     pub fn without(mut self, out: &BTreeSet<ObjectId>) -> Self {
         let stays = |id: ObjectId| !out.contains(&id);
         self.vocabulary.prefixes.retain(|name, _| stays(ObjectId::new(ObjectKind::Prefix, name)));
-        self.vocabulary.concepts.retain(|own| stays(ObjectId::new(ObjectKind::of(own.kind), &own.iri)));
+        self.vocabulary.concepts.retain(|own| stays(ObjectId::of_concept(own)));
         self.services.retain(|own| stays(ObjectId::of_service(own)));
-        self.grants.retain(|own| stays(ObjectId::new(ObjectKind::Grant, &own.id)));
+        self.grants.retain(|own| stays(ObjectId::of_grant(own)));
         self.policies.retain(|own| stays(ObjectId::of_policy(own)));
         self
     }

@@ -34,12 +34,7 @@ impl Governance for SqliteStore {
     }
 
     async fn newest(&self) -> Result<u64, StoreError> {
-        let newest: Option<i64> = sqlx::query_scalar("SELECT max(generation) FROM generation")
-            .fetch_one(self.database.readers()?)
-            .await
-            .map_err(failure)?;
-        let corrupt = |_| StoreError::Corrupt { what: "rulebook", key: "newest".to_owned() };
-        u64::try_from(newest.unwrap_or(0)).map_err(corrupt)
+        super::rulebook::newest(self.database.readers()?).await
     }
 
     async fn changes(

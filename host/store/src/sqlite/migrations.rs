@@ -15,7 +15,7 @@ macro_rules! migrations {
 }
 
 /// Version, text and name of each, in their order.
-const ALL: [(&str, &str, &str); 11] = migrations![
+const ALL: [(&str, &str, &str); 12] = migrations![
     "0001" "control"
     "0002" "record"
     "0003" "usage"
@@ -27,6 +27,7 @@ const ALL: [(&str, &str, &str); 11] = migrations![
     "0010" "proposal"
     "0011" "reservation"
     "0012" "log_faults"
+    "0013" "objects"
 ];
 
 pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {

@@ -1,73 +1,120 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rulebooks in the control database.
+//! Rulebooks in the control database: the objects that each generation holds. A change writes what it changes.
 
-use std::collections::BTreeSet;
+mod objects;
+mod parts;
+
+use std::collections::{BTreeSet, HashMap};
 
 use paasla_core::{ObjectId, ObjectKind, Policy, Rulebook};
-use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{Sqlite, SqliteConnection, SqliteExecutor, SqlitePool, query::QueryAs, sqlite::SqliteArguments};
+use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 
+use self::objects::{Membership, Stored, difference, put_together, taken_apart};
+pub(super) use self::parts::bring_over;
 use super::{database::Database, failure::failure, now, row::row};
 use crate::{error::StoreError, generation::GenerationInfo, rule::digest};
 
 const WHAT: &str = "rulebook";
 
 row! {
-    /// A generation joined with its parts: digest and content of each.
+    /// One object of a generation.
     struct Row {
-        generation: i64,
-        vocabulary: String,
-        vocabulary_content: String,
-        services: String,
-        services_content: String,
-        grants: String,
-        grants_content: String,
-        policies: String,
-        policies_content: String,
+        kind: String,
+        name: String,
+        digest: String,
+        content: String,
     }
 }
 
-macro_rules! select {
-    ($which:literal) => {
-        concat!(
-            "SELECT g.generation, g.vocabulary, v.content AS vocabulary_content, \
-             g.services, s.content AS services_content, g.grants, r.content AS grants_content, \
-             g.policies, p.content AS policies_content \
-             FROM generation AS g \
-             JOIN rulebook_part AS v ON v.digest = g.vocabulary \
-             JOIN rulebook_part AS s ON s.digest = g.services \
-             JOIN rulebook_part AS r ON r.digest = g.grants \
-             JOIN rulebook_part AS p ON p.digest = g.policies \
-             WHERE g.generation = ",
-            $which
-        )
-    };
+/// The objects that hold at a generation, those of each list in their order: of every name the newest row up to it.
+const HELD_AT: &str = "\
+    SELECT m.kind, m.name, m.digest, o.content \
+    FROM (SELECT kind, name, place, digest, max(generation) FROM member WHERE generation <= $1 GROUP BY kind, name) AS m \
+    JOIN object AS o ON o.digest = m.digest \
+    ORDER BY m.place";
+
+pub(super) async fn active(readers: &SqlitePool) -> Result<Option<Rulebook>, StoreError> {
+    let mut connection = readers.acquire().await.map_err(failure)?;
+    active_in(&mut connection).await
 }
 
-pub(super) async fn active(database: impl SqliteExecutor<'_>) -> Result<Option<Rulebook>, StoreError> {
-    read(database, sqlx::query_as(select!("(SELECT max(generation) FROM generation)"))).await
+async fn active_in(connection: &mut SqliteConnection) -> Result<Option<Rulebook>, StoreError> {
+    match newest(&mut *connection).await? {
+        0 => Ok(None),
+        newest => at_in(connection, newest).await,
+    }
+}
+
+/// The number of the newest generation; 0 before the first.
+pub(super) async fn newest(database: impl SqliteExecutor<'_>) -> Result<u64, StoreError> {
+    let newest: Option<i64> = sqlx::query_scalar("SELECT max(generation) FROM generation")
+        .fetch_one(database)
+        .await
+        .map_err(failure)?;
+    number(newest.unwrap_or(0))
 }
 
 pub(super) async fn at(readers: &SqlitePool, generation: u64) -> Result<Option<Rulebook>, StoreError> {
-    // A number that does not fit was never given.
-    let Ok(generation) = i64::try_from(generation) else { return Ok(None) };
-    read(readers, sqlx::query_as(select!("$1")).bind(generation)).await
+    let mut connection = readers.acquire().await.map_err(failure)?;
+    at_in(&mut connection, generation).await
+}
+
+async fn at_in(connection: &mut SqliteConnection, generation: u64) -> Result<Option<Rulebook>, StoreError> {
+    let Some(stated) =
+        stated(&mut *connection, generation, "SELECT digest FROM generation WHERE generation = $1").await?
+    else {
+        return Ok(None);
+    };
+    let rulebook = put_together(generation, held(connection, generation, HELD_AT).await?)?;
+    // Each object has the digest that names it; that all of them are there, in their order, is said by this one.
+    if rulebook.digest() != stated {
+        return Err(StoreError::Corrupt { what: WHAT, key: generation.to_string() });
+    }
+    Ok(Some(rulebook))
 }
 
 pub(super) async fn policies_at(
     readers: &SqlitePool,
     generation: u64,
 ) -> Result<Option<Vec<Policy>>, StoreError> {
-    let Ok(number) = i64::try_from(generation) else { return Ok(None) };
-    let row: Option<(String, String)> = sqlx::query_as(
-        "SELECT p.digest, p.content FROM generation AS g \
-         JOIN rulebook_part AS p ON p.digest = g.policies WHERE g.generation = $1",
-    )
-    .bind(number)
-    .fetch_optional(readers)
-    .await
-    .map_err(failure)?;
-    row.map(|(stated, content)| part(generation, &stated, &content)).transpose()
+    const POLICIES_AT: &str = "\
+        SELECT m.kind, m.name, m.digest, o.content \
+        FROM (SELECT kind, name, place, digest, max(generation) FROM member \
+              WHERE generation <= $1 AND kind IN ('policy', 'shadow') GROUP BY kind, name) AS m \
+        JOIN object AS o ON o.digest = m.digest \
+        ORDER BY m.place";
+    let mut connection = readers.acquire().await.map_err(failure)?;
+    let stated =
+        stated(&mut *connection, generation, "SELECT policies FROM generation WHERE generation = $1").await?;
+    let Some(stated) = stated else { return Ok(None) };
+    let policies = put_together(generation, held(&mut connection, generation, POLICIES_AT).await?)?.policies;
+    if policies_digest(&policies)? != stated {
+        return Err(StoreError::Corrupt { what: WHAT, key: generation.to_string() });
+    }
+    Ok(Some(policies))
+}
+
+/// A digest that is stated of a generation; none when there is no such generation.
+async fn stated(
+    database: impl SqliteExecutor<'_>,
+    generation: u64,
+    statement: &'static str,
+) -> Result<Option<String>, StoreError> {
+    // A number that does not fit was never given.
+    let Ok(generation) = i64::try_from(generation) else { return Ok(None) };
+    sqlx::query_scalar(statement).bind(generation).fetch_optional(database).await.map_err(failure)
+}
+
+async fn held(
+    connection: &mut SqliteConnection,
+    generation: u64,
+    statement: &'static str,
+) -> Result<Vec<Stored>, StoreError> {
+    let rows: Vec<Row> =
+        sqlx::query_as(statement).bind(stored(generation)?).fetch_all(connection).await.map_err(failure)?;
+    rows.into_iter()
+        .map(|Row { kind, name, digest, content }| Ok(Stored { id: id(kind, name)?, digest, content }))
+        .collect()
 }
 
 pub(super) async fn generations(readers: &SqlitePool) -> Result<Vec<GenerationInfo>, StoreError> {
@@ -84,30 +131,14 @@ pub(super) async fn generations(readers: &SqlitePool) -> Result<Vec<GenerationIn
     rows.into_iter().enumerate().map(info).collect()
 }
 
-/// Every object's kind and name, of each part once. A policy in shadow is none.
-const HELD: &str = "\
-    SELECT 'service', o.value ->> '$.name' || '/v' || (o.value ->> '$.version') \
-        FROM (SELECT DISTINCT services AS digest FROM generation) JOIN rulebook_part USING (digest), json_each(content) AS o \
-    UNION SELECT 'grant', o.value ->> '$.id' \
-        FROM (SELECT DISTINCT grants AS digest FROM generation) JOIN rulebook_part USING (digest), json_each(content) AS o \
-    UNION SELECT 'policy', o.value ->> '$.name' \
-        FROM (SELECT DISTINCT policies AS digest FROM generation) JOIN rulebook_part USING (digest), json_each(content) AS o \
-        WHERE coalesce(o.value ->> '$.mode', 'enforce') = 'enforce' \
-    UNION SELECT o.value ->> '$.kind', o.value ->> '$.iri' \
-        FROM (SELECT DISTINCT vocabulary AS digest FROM generation) JOIN rulebook_part USING (digest), \
-        json_each(content, '$.concepts') AS o \
-    UNION SELECT 'prefix', o.key \
-        FROM (SELECT DISTINCT vocabulary AS digest FROM generation) JOIN rulebook_part USING (digest), \
-        json_each(content, '$.prefixes') AS o";
-
+/// Everything that a rulebook ever held, policies in shadow left aside.
 pub(super) async fn held_before(readers: &SqlitePool) -> Result<BTreeSet<ObjectId>, StoreError> {
-    let rows: Vec<(String, String)> = sqlx::query_as(HELD).fetch_all(readers).await.map_err(failure)?;
-    let read = |(kind, name): (String, String)| {
-        let kind: Option<ObjectKind> = serde_json::from_value(kind.into()).ok();
-        let kind = kind.ok_or_else(|| StoreError::Corrupt { what: WHAT, key: name.clone() })?;
-        Ok(ObjectId { kind, name })
-    };
-    rows.into_iter().map(read).collect()
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT DISTINCT kind, name FROM member WHERE kind <> 'shadow'")
+            .fetch_all(readers)
+            .await
+            .map_err(failure)?;
+    rows.into_iter().map(|(kind, name)| id(kind, name)).collect()
 }
 
 pub(super) async fn install(
@@ -117,12 +148,12 @@ pub(super) async fn install(
     reason: &str,
 ) -> Result<u64, StoreError> {
     let mut transaction = database.begin().await?;
-    let active = active(&mut *transaction).await?;
+    let active = active_in(&mut transaction).await?;
     if let Some(active) = active.as_ref().filter(|active| same_content(active, rulebook)) {
         return Ok(active.generation);
     }
-    let next =
-        insert(&mut transaction, active.map_or(0, |active| active.generation), rulebook, by, reason).await?;
+    let active = active.map_or(0, |active| active.generation);
+    let next = insert(&mut transaction, active, rulebook, by, reason).await?;
     transaction.commit().await?;
     Ok(next)
 }
@@ -135,11 +166,8 @@ pub(super) async fn install_at(
     by: &str,
     reason: &str,
 ) -> Result<u64, StoreError> {
-    let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(generation), 0) FROM generation")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failure)?;
-    if number(newest)? != expected {
+    let newest = newest(&mut *connection).await?;
+    if newest != expected {
         return Err(StoreError::Conflict { what: "generation", key: newest.to_string() });
     }
     insert(connection, expected, rulebook, by, reason).await
@@ -154,28 +182,81 @@ async fn insert(
     reason: &str,
 ) -> Result<u64, StoreError> {
     refuse_unknown_rules(connection, &rulebook.policies).await?;
-    let next = active.saturating_add(1);
-    let vocabulary = put_part(connection, next, &rulebook.vocabulary).await?;
-    let services = put_part(connection, next, &rulebook.services).await?;
-    let grants = put_part(connection, next, &rulebook.grants).await?;
-    let policies = put_part(connection, next, &rulebook.policies).await?;
+    let generation = active.saturating_add(1);
+    add(connection, Generation { generation, at: now(), by, reason }, rulebook).await?;
+    Ok(generation)
+}
+
+/// A generation without what it holds.
+#[derive(Debug, Clone, Copy)]
+struct Generation<'a> {
+    generation: u64,
+    at: i64,
+    by: &'a str,
+    reason: &'a str,
+}
+
+/// Writes a generation behind the newest: what of it is not in the newest, and what it has no more.
+async fn add(
+    connection: &mut SqliteConnection,
+    installed: Generation<'_>,
+    rulebook: &Rulebook,
+) -> Result<(), StoreError> {
+    let objects = taken_apart(rulebook)?;
+    let before = members(connection).await?;
+    let (written, gone) = difference(&before, &objects);
+    let list = |rows: serde_json::Value| rows.to_string();
+    let contents: Vec<_> = written.iter().map(|(object, _)| (&object.digest, &object.content)).collect();
     sqlx::query(
-        "INSERT INTO generation \
-         (generation, installed_at, installed_by, reason, vocabulary, services, grants, policies) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO object (digest, content) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true \
+         ON CONFLICT DO NOTHING",
     )
-    .bind(i64::try_from(next).map_err(|_| StoreError::Invalid { what: WHAT, key: next.to_string() })?)
-    .bind(now())
-    .bind(by)
-    .bind(reason)
-    .bind(vocabulary)
-    .bind(services)
-    .bind(grants)
-    .bind(policies)
+    .bind(list(serde_json::json!(contents)))
+    .execute(&mut *connection)
+    .await
+    .map_err(failure)?;
+    let there = written
+        .iter()
+        .map(|(object, place)| (object.id.kind.name(), &object.id.name, *place, Some(&object.digest)));
+    let out = gone.iter().map(|id| (id.kind.name(), &id.name, 0, None));
+    let rows: Vec<_> = there.chain(out).collect();
+    sqlx::query(
+        "INSERT INTO member (kind, name, generation, place, digest) \
+         SELECT value ->> 0, value ->> 1, $2, value ->> 2, value ->> 3 FROM json_each($1)",
+    )
+    .bind(list(serde_json::json!(rows)))
+    .bind(stored(installed.generation)?)
+    .execute(&mut *connection)
+    .await
+    .map_err(failure)?;
+    sqlx::query(
+        "INSERT INTO generation (generation, installed_at, installed_by, reason, digest, policies) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(stored(installed.generation)?)
+    .bind(installed.at)
+    .bind(installed.by)
+    .bind(installed.reason)
+    .bind(rulebook.digest())
+    .bind(policies_digest(&rulebook.policies)?)
     .execute(connection)
     .await
     .map_err(failure)?;
-    Ok(next)
+    Ok(())
+}
+
+/// What holds now, without the contents.
+async fn members(connection: &mut SqliteConnection) -> Result<HashMap<ObjectId, Membership>, StoreError> {
+    let rows: Vec<(String, String, i64, Option<String>, i64)> =
+        sqlx::query_as("SELECT kind, name, place, digest, max(generation) FROM member GROUP BY kind, name")
+            .fetch_all(connection)
+            .await
+            .map_err(failure)?;
+    let held = rows.into_iter().filter_map(|(kind, name, place, digest, _)| {
+        let membership = Membership { place, digest: digest? };
+        Some(id(kind, name).map(|id| (id, membership)))
+    });
+    held.collect()
 }
 
 fn same_content(a: &Rulebook, b: &Rulebook) -> bool {
@@ -206,47 +287,22 @@ async fn refuse_unknown_rules(
     Ok(())
 }
 
-/// Stores one part, unless it is there already, and returns its digest.
-async fn put_part(
-    connection: &mut SqliteConnection,
-    generation: u64,
-    part: &(impl Serialize + Sync),
-) -> Result<String, StoreError> {
-    let content = serde_json::to_string(part)
-        .map_err(|_| StoreError::Invalid { what: WHAT, key: generation.to_string() })?;
-    let digest = digest(content.as_bytes());
-    sqlx::query("INSERT INTO rulebook_part (digest, content) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(&digest)
-        .bind(content)
-        .execute(connection)
-        .await
-        .map_err(failure)?;
-    Ok(digest)
+fn policies_digest(policies: &[Policy]) -> Result<String, StoreError> {
+    let json = serde_json::to_string(policies)
+        .map_err(|_| StoreError::Invalid { what: WHAT, key: "policies".to_owned() })?;
+    Ok(digest(json.as_bytes()))
 }
 
-async fn read(
-    database: impl SqliteExecutor<'_>,
-    query: QueryAs<'_, Sqlite, Row, SqliteArguments>,
-) -> Result<Option<Rulebook>, StoreError> {
-    let Some(row) = query.fetch_optional(database).await.map_err(failure)? else { return Ok(None) };
-    let generation = number(row.generation)?;
-    Ok(Some(Rulebook {
-        generation,
-        vocabulary: part(generation, &row.vocabulary, &row.vocabulary_content)?,
-        services: part(generation, &row.services, &row.services_content)?,
-        grants: part(generation, &row.grants, &row.grants_content)?,
-        policies: part(generation, &row.policies, &row.policies_content)?,
-    }))
-}
-
-fn part<T: DeserializeOwned>(generation: u64, stated: &str, content: &str) -> Result<T, StoreError> {
-    let corrupt = || StoreError::Corrupt { what: WHAT, key: generation.to_string() };
-    if digest(content.as_bytes()) != stated {
-        return Err(corrupt());
-    }
-    serde_json::from_str(content).map_err(|_| corrupt())
+fn id(kind: String, name: String) -> Result<ObjectId, StoreError> {
+    let kind: Option<ObjectKind> = serde_json::from_value(kind.into()).ok();
+    let kind = kind.ok_or_else(|| StoreError::Corrupt { what: WHAT, key: name.clone() })?;
+    Ok(ObjectId { kind, name })
 }
 
 fn number(generation: i64) -> Result<u64, StoreError> {
     u64::try_from(generation).map_err(|_| StoreError::Corrupt { what: WHAT, key: generation.to_string() })
+}
+
+fn stored(generation: u64) -> Result<i64, StoreError> {
+    i64::try_from(generation).map_err(|_| StoreError::Invalid { what: WHAT, key: generation.to_string() })
 }

@@ -10,6 +10,7 @@ mod faults;
 mod full;
 mod governance;
 mod log;
+mod objects;
 mod quarantine;
 mod record;
 mod rule;
@@ -44,6 +45,8 @@ contract! {
     rulebook {
         there_is_none_at_first
         each_change_is_a_generation_and_all_stay_readable
+        every_order_is_kept
+        two_things_of_one_name_are_refused
         the_same_content_is_no_change
         going_back_is_a_new_generation
         a_policy_needs_its_rule

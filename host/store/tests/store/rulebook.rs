@@ -57,6 +57,52 @@ pub(crate) async fn each_change_is_a_generation_and_all_stay_readable(home: &imp
     }
 }
 
+/// Whatever changes, and in whatever order things stand, each generation is read as it was installed.
+pub(crate) async fn every_order_is_kept(home: &impl Home) {
+    let store = home.open().await;
+    let mut installed = Vec::new();
+    let mut dice = 20_261_201_u64;
+    let mut roll = |sides: usize| {
+        // Knuth, The Art of Computer Programming 2, 3.3.4: the multiplier and the increment of MMIX.
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(dice >> 33).unwrap() % sides
+    };
+    for round in 0..40 {
+        let mut ids: Vec<String> = (0..12).map(|n| format!("g-{n}")).collect();
+        // Some are left out, and some stand elsewhere.
+        ids.retain(|_| roll(4) > 0);
+        for _ in 0..roll(4) {
+            let (from, to) = (roll(ids.len()), roll(ids.len()));
+            let moved = ids.remove(from);
+            ids.insert(to, moved);
+        }
+        let mut rulebook = with_grants(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        for grant in &mut rulebook.grants {
+            grant.reference = (roll(3) > 0).then(|| format!("act {}", roll(2)));
+        }
+        let first = rulebook.vocabulary.concepts.first().cloned().unwrap();
+        for n in 0..roll(4) {
+            let concept = paasla_core::Concept { iri: format!("urn:p:{n}"), ..first.clone() };
+            rulebook.vocabulary.concepts.insert(roll(n + 1), concept);
+        }
+        let reason = round.to_string();
+        let generation = store.install(&rulebook, "mari", &reason).await.unwrap();
+        installed.push(numbered(generation, &rulebook));
+    }
+    for rulebook in installed {
+        assert_eq!(store.rulebook_at(rulebook.generation).await.unwrap(), Some(rulebook));
+    }
+}
+
+pub(crate) async fn two_things_of_one_name_are_refused(home: &impl Home) {
+    let store = home.open().await;
+    for twice in [with_grants(&["a", "b", "a"]), with_grants(&["a\0b"])] {
+        let refused = store.install(&twice, "mari", "first").await;
+        assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
+    }
+    assert_eq!(store.generations().await.unwrap(), []);
+}
+
 pub(crate) async fn the_same_content_is_no_change(home: &impl Home) {
     let store = home.open().await;
     store.put_rule(&rule(b"rule")).await.unwrap();

@@ -123,7 +123,7 @@ async fn what_was_tampered_with_is_refused() {
     store.install(&rulebook(), "mari", "first").await.unwrap();
     append(&*store, std::slice::from_ref(&record)).unwrap();
     home.tamper("UPDATE rule SET bytes = x'00'").await;
-    home.tamper("UPDATE rulebook_part SET content = replace(content, 'person', 'people')").await;
+    home.tamper("UPDATE object SET content = replace(content, 'person', 'people')").await;
     assert!(store.record(&record.id).await.unwrap().is_some());
     let segment = home.records().join("0000000001.log");
     let mut bytes = fs::read(&segment).unwrap();
