@@ -22,6 +22,8 @@ mod keys;
 mod life;
 #[path = "governance/loosen.rs"]
 mod loosen;
+#[path = "governance/objects.rs"]
+mod objects;
 #[path = "governance/past.rs"]
 mod past;
 #[path = "governance/people.rs"]

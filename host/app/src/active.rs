@@ -16,7 +16,7 @@ use super::{clock, quarantine::Watch};
 
 pub use build::{BuildError, PolicyError, build, try_policy};
 pub use pool::Pool;
-pub(crate) use unmet::scope_unmet;
+pub(crate) use unmet::{grant_unmet, scope_unmet};
 pub use unmet::{unknown_client, unmet};
 
 /// One generation, ready to decide by. Never changes; a new one takes its place.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Governance: acts on control data while queries run, from a rule that is brought in to a policy in force, and back.
 //!
-//! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`keys`], [`rulebook`] (what) -> [`proposals`]
+//! Every act, files in order: [`actor`] (who) -> [`rules`], [`policies`], [`objects`], [`keys`], [`rulebook`] (what) -> [`proposals`]
 //! (what loosens needs two people; `plan` works out what it would change) -> [`rulebook_change`] (the one way in which
 //! the rulebook changes) -> [`schedule`] (what happens by itself). [`revival`] says what may come back. Every act leaves
 //! a change in the store, in the same transaction; one that is refused leaves one too ([`refused_acts`]), and nothing
@@ -14,6 +14,7 @@ pub mod drop_folder;
 mod expiry;
 pub mod keys;
 pub mod lifecycle;
+pub mod objects;
 mod plan;
 pub mod policies;
 pub mod proposals;

@@ -12,6 +12,7 @@ mod host;
 mod key;
 mod log;
 mod names;
+mod object;
 mod policy;
 mod proposal;
 mod records;
@@ -65,6 +66,15 @@ enum Command {
     /// Make policies of rules, and lead them through their life: shadow, approved, in force, retired.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Look after services: the configured kinds of query.
+    #[command(subcommand)]
+    Service(object::ObjectCommand),
+    /// Look after access rights: which client may ask what, for what purpose, on what ground.
+    #[command(subcommand)]
+    Grant(object::ObjectCommand),
+    /// Look after the vocabulary: purposes, and the grounds that they stand on.
+    #[command(subcommand)]
+    Purpose(object::ObjectCommand),
     /// Look at what loosens and waits for a second person, and confirm or reject it.
     #[command(subcommand)]
     Proposal(proposal::ProposalCommand),
@@ -102,6 +112,9 @@ fn main() -> ExitCode {
         Command::Key(command) => key::run(command),
         Command::Rule(command) => rule::run(command),
         Command::Policy(command) => policy::run(command),
+        Command::Service(command) => object::run(object::ObjectKind::Service, command),
+        Command::Grant(command) => object::run(object::ObjectKind::Grant, command),
+        Command::Purpose(command) => object::run(object::ObjectKind::Purpose, command),
         Command::Proposal(command) => proposal::run(command),
         Command::Rulebook(command) => rulebook::run(command),
         Command::Completions { shell } => completions(shell, &mut out::out()),

@@ -10,6 +10,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 pub(crate) use quarantine::{open, operator};
+pub(crate) use step::How;
 
 /// Commands for policies.
 #[derive(Debug, Subcommand)]

@@ -96,7 +96,7 @@ fn take(verb: &str, Decide { id, reason, remote }: &Decide) -> Result<()> {
 /// What is to be done, in two words.
 fn what(proposal: &Value) -> String {
     let kind = show::text(proposal, "/act/kind");
-    let of = ["/act/policy", "/act/to"].map(|place| show::text(proposal, place));
+    let of = ["/act/policy", "/act/to", "/act/name"].map(|place| show::text(proposal, place));
     of.into_iter().find(|of| of != "-").map_or_else(|| kind.clone(), |of| format!("{kind} {of}"))
 }
 

@@ -40,6 +40,7 @@ pub use register::{Register, RegisterField, RowFact};
 pub use rulebook::{
     Rulebook,
     diff::{self, MemberDiff, ObjectChange, ObjectDiff, ObjectId, ObjectKind},
+    edit::{Edit, Object},
     index::RulebookIndex,
 };
 pub use ruling::{Cap, Condition, Exception, Narrowing, Obligation, RowRuling, Ruling, Test};

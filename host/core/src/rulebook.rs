@@ -2,6 +2,7 @@
 //! The rulebook: the immutable snapshot of all control data that a query is decided by.
 
 pub mod diff;
+pub mod edit;
 pub mod index;
 
 use jiff::civil::Date;

@@ -10,6 +10,7 @@ mod changes;
 mod guard;
 mod json;
 mod keys;
+mod objects;
 mod parameters;
 mod policies;
 mod proposals;
@@ -35,6 +36,8 @@ use paasla_app::{
     governance::{Governance, refusal::Refusal},
     problem::Problem,
 };
+
+use objects::{Grants, Purposes, Services};
 
 /// One route of this door.
 pub struct Route {
@@ -152,6 +155,38 @@ pub fn routes() -> Vec<Route> {
         ),
         changes("/admin/v1/policies/{name}/retire", "policy.retire", &[DataManager], post(policies::retire)),
         changes("/admin/v1/policies/{name}/lift", "policy.lift", &[Operator], post(policies::lift)),
+        reads("/admin/v1/services", "service.read", ANY_ROLE, get(objects::list::<Services>)),
+        changes("/admin/v1/services", "service.put", &[DataManager], post(objects::put::<Services>)),
+        reads(
+            "/admin/v1/services/{name}/versions/{version}",
+            "service.read",
+            ANY_ROLE,
+            get(objects::one_service),
+        ),
+        changes(
+            "/admin/v1/services/{name}/versions/{version}/retire",
+            "service.retire",
+            &[DataManager],
+            post(objects::retire_service),
+        ),
+        reads("/admin/v1/grants", "grant.read", ANY_ROLE, get(objects::list::<Grants>)),
+        changes("/admin/v1/grants", "grant.put", &[DataManager], post(objects::put::<Grants>)),
+        reads("/admin/v1/grants/{id}", "grant.read", ANY_ROLE, get(objects::one::<Grants>)),
+        changes(
+            "/admin/v1/grants/{id}/retire",
+            "grant.retire",
+            &[DataManager],
+            post(objects::retire::<Grants>),
+        ),
+        reads("/admin/v1/purposes", "term.read", ANY_ROLE, get(objects::list::<Purposes>)),
+        changes("/admin/v1/purposes", "term.put", &[DataManager], post(objects::put::<Purposes>)),
+        reads("/admin/v1/purposes/{iri}", "term.read", ANY_ROLE, get(objects::one::<Purposes>)),
+        changes(
+            "/admin/v1/purposes/{iri}/retire",
+            "term.retire",
+            &[DataManager],
+            post(objects::retire::<Purposes>),
+        ),
         reads("/admin/v1/rulebook", "rulebook.read", ANY_ROLE, get(rulebook::now)).with(&["at"]),
         reads("/admin/v1/rulebook/generations", "rulebook.read", ANY_ROLE, get(rulebook::generations)),
         changes(

@@ -4,6 +4,7 @@
 pub mod act;
 pub mod change;
 pub mod key;
+pub mod object;
 pub mod proposal;
 pub mod shadow;
 pub mod token;
@@ -18,6 +19,7 @@ use self::{
     act::{Act, Admission, Committed, Signature},
     change::{Change, NewChange},
     key::TrustKey,
+    object::ObjectVersion,
     proposal::Proposal,
     shadow::{ShadowChange, ShadowCount, ShadowMissed, ShadowSeen, ShadowTally},
     token::Token,
@@ -74,6 +76,9 @@ pub trait Governance: Send + Sync {
 
     /// Everything that a rulebook ever held, policies in shadow left aside.
     async fn held_before(&self) -> Result<BTreeSet<ObjectId>, StoreError>;
+
+    /// What stood under a name, newest first: what it was, and when it was taken out.
+    async fn object_history(&self, id: &ObjectId) -> Result<Vec<ObjectVersion>, StoreError>;
 
     /// Proposals, newest first; only those that wait for a second person, if that is wanted.
     async fn proposals(&self, waiting: bool) -> Result<Vec<Proposal>, StoreError>;

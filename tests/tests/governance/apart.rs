@@ -26,6 +26,8 @@ struct Institution {
     component: Vec<u8>,
     /// What it has proposed, and nobody has decided: to take out its other policy.
     proposal: String,
+    /// The id of an access right of the example that is its own.
+    grant: &'static str,
     /// What stands in what it does, and in nothing else.
     words: [&'static str; 3],
 }
@@ -36,6 +38,7 @@ struct Names {
     rule: String,
     key: String,
     proposal: String,
+    grant: String,
 }
 
 impl Institution {
@@ -55,7 +58,9 @@ impl Institution {
         let component = variant(scene.component("minimisation")?, last(policy));
         let rule = office::digest(&component);
         let (client, proposal) = (client.to_owned(), String::new());
-        let own = Self { member, client, token, second, policy, key, rule, component, proposal, words };
+        let grant =
+            if member.contains("/GOV/") { "public-task-person" } else { "legitimate-interest-person" };
+        let own = Self { member, client, token, second, policy, key, rule, component, proposal, grant, words };
         own.post(scene, &own.token, "/rules", Office::upload(&own.component, Some(&own.key)))?;
         own.make(scene, policy)?;
         own.post(scene, &own.token, &format!("/policies/{policy}/shadow"), json!({}))?;
@@ -95,13 +100,14 @@ impl Institution {
             rule: self.rule.clone(),
             key,
             proposal: self.proposal.clone(),
+            grant: self.grant.to_owned(),
         }
     }
 
     /// What tells that this institution is there.
     fn marks(&self) -> Vec<String> {
         let names = self.names();
-        let mut marks = vec![self.member.to_owned(), names.policy, names.rule, names.key];
+        let mut marks = vec![self.member.to_owned(), names.policy, names.rule, names.key, names.grant];
         marks.extend(self.words.iter().map(|word| (*word).to_owned()));
         marks
     }
@@ -137,6 +143,7 @@ fn absent(names: &Names) -> Names {
         rule: other(&names.rule),
         key: other(&names.key),
         proposal: other(&names.proposal),
+        grant: other(&names.grant),
     }
 }
 
@@ -159,8 +166,29 @@ fn body(route: &Route, own: &Institution, names: &Names) -> Result<Option<Value>
             | "/proposals"
             | "/proposals/{proposal}"
             | "/keys"
-            | "/changes",
+            | "/changes"
+            | "/services"
+            | "/services/{name}/versions/{version}"
+            | "/grants"
+            | "/grants/{id}"
+            | "/purposes"
+            | "/purposes/{iri}",
         ) => None,
+        ("POST", "/services") => Some(json!({ "reason": "to see", "content": {
+            "name": names.policy, "version": 1, "title": "x", "entity": "person", "keys": ["personalCode"],
+            "fields": ["familyName"], "max-subjects": 1, "max-records": 1, "purposes": [],
+        }})),
+        ("POST", "/grants") => Some(json!({ "reason": "to see", "content": {
+            "id": names.grant, "client": own.client, "service": "person", "fields": ["*"],
+            "purposes": ["dpv:IdentityVerification"], "legal-bases": ["eu-gdpr:A6-1-e"], "valid-from": "2026-01-01",
+        }})),
+        ("POST", "/purposes") => Some(json!({ "reason": "to see", "content": {
+            "iri": "rr:Spare", "kind": "purpose", "label": "x",
+        }})),
+        (
+            "POST",
+            "/services/{name}/versions/{version}/retire" | "/grants/{id}/retire" | "/purposes/{iri}/retire",
+        ) => Some(why),
         ("POST", "/rules") => {
             let fresh = variant(own.component.clone(), b'+');
             let mut body = Office::upload(&fresh, None);
@@ -206,6 +234,10 @@ fn of_its_own(route: &Route, own: &Institution) -> Result<Option<String>> {
         "/rulebook/diff" => None,
         "/keys" => Some(office::key_id(&own.key)),
         "/changes" => Some(own.words[2].to_owned()),
+        "/services" => Some("\"person/v1\"".to_owned()),
+        "/grants" => Some(own.grant.to_owned()),
+        // The vocabulary is everybody's.
+        "/purposes" => Some("IdentityVerification".to_owned()),
         path if path.contains('{') || route.method == "POST" => None,
         path => bail!("{path}: nothing says what of its own an institution finds there"),
     })
@@ -213,8 +245,9 @@ fn of_its_own(route: &Route, own: &Institution) -> Result<Option<String>> {
 
 fn concrete(route: &Route, names: &Names) -> Result<String> {
     let path = route.path.trim_start_matches("/admin/v1").replace("{name}", &names.policy);
-    let path = path.replace("{digest}", &names.rule).replace("{id}", &names.key).replace("{version}", "1");
-    let path = path.replace("{proposal}", &names.proposal);
+    let id = if path.starts_with("/grants") { &names.grant } else { &names.key };
+    let path = path.replace("{digest}", &names.rule).replace("{id}", id).replace("{version}", "1");
+    let path = path.replace("{proposal}", &names.proposal).replace("{iri}", &names.policy);
     ensure!(!path.contains('{'), "{path}: a parameter of which there is no proof");
     Ok(path)
 }
@@ -235,7 +268,7 @@ fn learns_nothing(scene: &Scene, route: &Route, own: &Institution, others: &Name
         let got = call(scene, route, &own.token, &path, body.as_ref())?;
         let mut text = got.text;
         // The longest first: of what there is not, one name is the beginning of another.
-        for name in [&names.rule, &names.key, &names.policy] {
+        for name in [&names.rule, &names.key, &names.policy, &names.grant] {
             let short: String = name.chars().take(12).collect();
             text = text.replace(name.as_str(), "…").replace(&short, "…");
         }
@@ -276,7 +309,8 @@ fn an_institution_learns_nothing_of_another() -> Result<()> {
     let marks_of_ministry = ["watched", &rule, &key, "access-restriction", "70999943"].map(str::to_owned);
     // The ministry's key vouches for everybody, so everybody may bring a signature by it.
     let proposal = proposed(&scene.office.try_step("access-restriction", "retire", &json!({}))?)?;
-    let ministry = Names { policy: "watched".to_owned(), rule: rule.clone(), key: "0".repeat(64), proposal };
+    let (policy, grant) = ("watched".to_owned(), "statistics-office".to_owned());
+    let ministry = Names { policy, rule: rule.clone(), key: "0".repeat(64), proposal, grant };
     for client in [welfare, company] {
         let keys = json!({ "personalCode": world.persons.adult });
         let ask = Ask::service("person", client, &super::scene::FIELDS, keys);

@@ -25,8 +25,24 @@ fn calls(rule: &str, component: &[u8], key: &SigningKey, other: &SigningKey) -> 
         let path =
             template.trim_start_matches("/admin/v1").replace("{name}", POLICY).replace("{digest}", rule);
         let path = path.replace("{proposal}", if template.ends_with("/reject") { "2" } else { "3" });
-        Call { template, path: path.replace("{id}", &office::key_id(key)), role, body }
+        let id = if template.contains("/grants/") { "spare".to_owned() } else { office::key_id(key) };
+        let path = path.replace("{id}", &id).replace("{version}", "1").replace("{iri}", "rr:Spare");
+        Call { template, path, role, body }
     };
+    // At once, so that what follows finds it.
+    let put = |content: Value| json!({ "content": content, "emergency": true, "reason": "for a test" });
+    let out = || json!({ "emergency": true, "reason": "for a test" });
+    let service = json!({
+        "name": POLICY, "version": 1, "title": "Spare", "entity": "person", "keys": ["personalCode"],
+        "fields": ["familyName"], "max-subjects": 1, "max-records": 1, "purposes": ["rr:Spare"],
+    });
+    let grant = json!({
+        "id": "spare", "client": "EE/GOV/70999911/toetused", "service": POLICY, "fields": ["*"],
+        "purposes": ["rr:Spare"], "legal-bases": ["eu-gdpr:A6-1-e"], "valid-from": "2026-01-01",
+    });
+    let purpose = json!({
+        "iri": "rr:Spare", "kind": "purpose", "label": "Spare", "broader": ["dpv:IdentityVerification"],
+    });
     let why = || json!({ "reason": "for a test" });
     let sign = office::signature(component, other);
     let sign = json!({ "key": sign["key"], "signature": sign["signature"], "reason": "for a test" });
@@ -50,6 +66,12 @@ fn calls(rule: &str, component: &[u8], key: &SigningKey, other: &SigningKey) -> 
         call("/admin/v1/policies", Role::RuleAuthor, policy(&super::scene::with_names())),
         call("/admin/v1/policies/{name}/reject", Role::RuleApprover, why()),
         call("/admin/v1/keys/{id}/revoke", Role::Operator, why()),
+        call("/admin/v1/purposes", Role::DataManager, put(purpose)),
+        call("/admin/v1/services", Role::DataManager, put(service)),
+        call("/admin/v1/grants", Role::DataManager, put(grant)),
+        call("/admin/v1/grants/{id}/retire", Role::DataManager, out()),
+        call("/admin/v1/services/{name}/versions/{version}/retire", Role::DataManager, out()),
+        call("/admin/v1/purposes/{iri}/retire", Role::DataManager, out()),
     ]
 }
 
@@ -164,7 +186,8 @@ fn what_is_not_there_is_told(scene: &Scene) -> Result<()> {
 
 fn concrete(route: &Route) -> String {
     let path = route.path.trim_start_matches("/admin/v1").replace("{name}", "x").replace("{digest}", "ab");
-    path.replace("{id}", "ab").replace("{version}", "1").replace("{proposal}", "1")
+    let path = path.replace("{id}", "ab").replace("{version}", "1").replace("{proposal}", "1");
+    path.replace("{iri}", "rr:Ab")
 }
 
 /// Writes into the store that the policy is out of service, as a host does.

@@ -100,7 +100,7 @@ fn may_ask(grant: &Grant, client: &ClientId) -> bool {
 }
 
 /// Why an access right can meet no query.
-fn grant_unmet(rulebook: &Rulebook, grant: &Grant) -> Vec<String> {
+pub(crate) fn grant_unmet(rulebook: &Rulebook, grant: &Grant) -> Vec<String> {
     let mut problems = Vec::new();
     let client = grant.client.as_str();
     if client.split('/').any(|part| part == "*" || part.trim() != part) {

@@ -40,6 +40,13 @@ pub(super) struct Plan {
     passes_over: bool,
 }
 
+impl Plan {
+    /// A rulebook in the place of the one of generation `base`.
+    pub(super) fn of(base: u64, effect: Effect, next: Rulebook) -> Self {
+        Self { base, effect, next: Some(next), ..Self::default() }
+    }
+}
+
 impl Governance {
     /// Works an act out. The caller holds the change lock.
     pub(super) async fn plan(&self, context: ActContext<'_>, act: &ProposedAct) -> Result<Plan, Refusal> {
@@ -62,6 +69,7 @@ impl Governance {
                     ..Plan::default()
                 })
             }
+            ProposedAct::Edit { edits } => self.plan_edits(context, edits).await,
             ProposedAct::Lift { name } => {
                 context.actor.check_ministry()?;
                 let all = self.store.quarantined().await?.into_iter();

@@ -2,6 +2,7 @@
 //! Proposals: what loosens is proposed by one person and done when another confirms it. In an emergency one person does
 //! it, and another confirms afterwards.
 
+use paasla_core::Edit;
 use paasla_store::{
     StoreError,
     governance::{
@@ -103,6 +104,17 @@ impl Governance {
         let at_work = self.active.load().rulebook.generation;
         let is_passed_over = newest.is_ok_and(|newest| newest > at_work);
         if is_passed_over { at_work } else { at_work.saturating_sub(1) }
+    }
+
+    /// Puts services, access rights and terms in, and takes them out: all of them, or none.
+    pub(super) async fn edit(
+        &self,
+        actor: &Actor,
+        edits: Vec<Edit>,
+        how: How,
+        reason: &str,
+    ) -> Result<Outcome, Refusal> {
+        self.act(actor, ProposedAct::Edit { edits }, how, reason).await
     }
 
     async fn act(&self, actor: &Actor, act: ProposedAct, how: How, reason: &str) -> Result<Outcome, Refusal> {

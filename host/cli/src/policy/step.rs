@@ -64,6 +64,17 @@ pub(crate) struct How {
     emergency: bool,
 }
 
+impl How {
+    /// A body that says so, too.
+    pub(crate) fn with(&self, mut body: Value) -> Value {
+        if let Some(members) = body.as_object_mut() {
+            members.insert("dryRun".to_owned(), self.dry_run.into());
+            members.insert("emergency".to_owned(), self.emergency.into());
+        }
+        body
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
     /// The generation to go back to, as `paasla rulebook generations` shows it. Without it: the one before the one at
@@ -99,17 +110,15 @@ fn take(verb: &str, step: &Step, at: Option<Timestamp>, expires: Option<Timestam
 }
 
 pub(super) fn retire(arguments: &Retire) -> Result<()> {
-    let Retire { name, version, reason, how: How { dry_run, emergency }, remote } = arguments;
-    let body = json!({ "version": version, "reason": reason, "dryRun": dry_run, "emergency": emergency });
+    let Retire { name, version, reason, how, remote } = arguments;
+    let body = how.with(json!({ "version": version, "reason": reason }));
     let answer = remote.client()?.post(&format!("/policies/{}/retire", segment(name)), &body)?;
     show::one(remote.json, &answer, |answer| effect::outcome(answer, stands))
 }
 
 pub(super) fn roll_back(arguments: &Rollback) -> Result<()> {
-    let Rollback { to, bring_back, reason, how: How { dry_run, emergency }, remote } = arguments;
-    let body = json!({
-        "to": to, "bringBack": bring_back, "reason": reason, "dryRun": dry_run, "emergency": emergency,
-    });
+    let Rollback { to, bring_back, reason, how, remote } = arguments;
+    let body = how.with(json!({ "to": to, "bringBack": bring_back, "reason": reason }));
     let answer = remote.client()?.post("/rulebook/rollback", &body)?;
     show::one(remote.json, &answer, |answer| {
         effect::outcome(answer, |done| {

@@ -10,6 +10,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use paasla_core::Edit;
 use paasla_store::governance::proposal::{Decided, Effect, Proposal, ProposedAct};
 use serde_json::{Value, json};
 
@@ -102,6 +103,10 @@ fn view(proposal: &Proposal) -> Value {
         ProposedAct::Lift { name } => json!({ "kind": "lift", "policy": name }),
         ProposedAct::RollBack { to, .. } => json!({ "kind": "roll-back", "to": to }),
         ProposedAct::Seed { .. } => json!({ "kind": "seed" }),
+        act @ ProposedAct::Edit { edits } => {
+            let objects: Vec<_> = edits.iter().map(Edit::id).collect();
+            json!({ "kind": act.action(), "name": act.target(), "objects": objects })
+        }
     };
     let decided = proposal
         .decided

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Proposals: acts that loosen, which one person proposes and another confirms.
 
-use paasla_core::{ObjectDiff, ObjectId, Rulebook};
+use paasla_core::{Edit, ObjectDiff, ObjectId, ObjectKind, Rulebook};
 use serde::{Deserialize, Serialize};
 
 /// An act that one person proposed, or did in an emergency.
@@ -62,6 +62,11 @@ pub enum ProposedAct {
         replace_policies: bool,
         /// What of it comes back though it was taken out before.
         bring_back: Vec<String>,
+    },
+    /// Services, access rights and terms are put in or taken out.
+    Edit {
+        /// Which, one after the other.
+        edits: Vec<Edit>,
     },
     /// A policy in quarantine is put back into service.
     Lift {
@@ -124,6 +129,10 @@ impl ProposedAct {
             Self::RollBack { .. } => "rulebook.rollback",
             Self::Seed { .. } => "rulebook.seed",
             Self::Lift { .. } => "policy.lift",
+            Self::Edit { edits } => match edits.as_slice() {
+                [edit] => action_of(edit),
+                _ => "rulebook.edit",
+            },
         }
     }
 
@@ -134,7 +143,25 @@ impl ProposedAct {
             Self::Retire { name, .. } | Self::Lift { name } => name.clone(),
             Self::RollBack { to, .. } => to.to_string(),
             Self::Seed { .. } => "rulebook".to_owned(),
+            Self::Edit { edits } => match edits.as_slice() {
+                [edit] => edit.id().name,
+                _ => "rulebook".to_owned(),
+            },
         }
+    }
+}
+
+/// What one edit is called in changes.
+fn action_of(edit: &Edit) -> &'static str {
+    let is_put = matches!(edit, Edit::Put { .. });
+    match (edit.id().kind, is_put) {
+        (ObjectKind::Service, true) => "service.put",
+        (ObjectKind::Service, false) => "service.retire",
+        (ObjectKind::Grant, true) => "grant.put",
+        (ObjectKind::Grant, false) => "grant.retire",
+        (ObjectKind::Purpose | ObjectKind::LegalBasis | ObjectKind::SpecialGround, true) => "term.put",
+        (ObjectKind::Purpose | ObjectKind::LegalBasis | ObjectKind::SpecialGround, false) => "term.retire",
+        (ObjectKind::Prefix | ObjectKind::Policy | ObjectKind::Shadow, _) => "rulebook.edit",
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
         act::{Act, Admission, Committed, Signature},
         change::{Change, NewChange},
         key::TrustKey,
+        object::ObjectVersion,
         proposal::Proposal,
         shadow::{ShadowChange, ShadowCount, ShadowMissed, ShadowSeen, ShadowTally},
         token::Token,
@@ -122,6 +123,10 @@ impl Governance for SqliteStore {
 
     async fn held_before(&self) -> Result<BTreeSet<ObjectId>, StoreError> {
         super::rulebook::held_before(self.database.readers()?).await
+    }
+
+    async fn object_history(&self, id: &ObjectId) -> Result<Vec<ObjectVersion>, StoreError> {
+        super::rulebook::history(self.database.readers()?, id).await
     }
 
     async fn proposals(&self, waiting: bool) -> Result<Vec<Proposal>, StoreError> {

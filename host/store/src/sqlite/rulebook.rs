@@ -12,7 +12,7 @@ use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 use self::objects::{Membership, Stored, difference, put_together, taken_apart};
 pub(super) use self::parts::bring_over;
 use super::{database::Database, failure::failure, now, row::row};
-use crate::{error::StoreError, generation::GenerationInfo, rule::digest};
+use crate::{error::StoreError, generation::GenerationInfo, governance::object::ObjectVersion, rule::digest};
 
 const WHAT: &str = "rulebook";
 
@@ -139,6 +139,51 @@ pub(super) async fn held_before(readers: &SqlitePool) -> Result<BTreeSet<ObjectI
             .await
             .map_err(failure)?;
     rows.into_iter().map(|(kind, name)| id(kind, name)).collect()
+}
+
+row! {
+    /// What stood under a name from a generation on.
+    struct Past {
+        generation: i64,
+        installed_at: i64,
+        installed_by: String,
+        reason: String,
+        digest: Option<String>,
+        content: Option<String>,
+    }
+}
+
+/// What stood under a name, newest first. A row that only moved it is none of it.
+pub(super) async fn history(readers: &SqlitePool, id: &ObjectId) -> Result<Vec<ObjectVersion>, StoreError> {
+    let rows: Vec<Past> = sqlx::query_as(
+        "SELECT m.generation, g.installed_at, g.installed_by, g.reason, m.digest, o.content \
+         FROM member AS m JOIN generation AS g ON g.generation = m.generation \
+         LEFT JOIN object AS o ON o.digest = m.digest \
+         WHERE m.kind = $1 AND m.name = $2 ORDER BY m.generation",
+    )
+    .bind(id.kind.name())
+    .bind(&id.name)
+    .fetch_all(readers)
+    .await
+    .map_err(failure)?;
+    let mut versions = Vec::new();
+    let mut before = None;
+    for Past { generation, installed_at, installed_by, reason, digest, content } in rows {
+        if before.replace(digest.clone()) == Some(digest.clone()) {
+            continue;
+        }
+        let content = match (digest, content) {
+            (Some(digest), Some(content)) => {
+                Some(objects::read(&Stored { id: id.clone(), digest, content })?)
+            }
+            (None, _) => None,
+            (Some(_), None) => return Err(StoreError::Corrupt { what: WHAT, key: id.to_string() }),
+        };
+        let generation = number(generation)?;
+        versions.push(ObjectVersion { generation, at: installed_at, by: installed_by, reason, content });
+    }
+    versions.reverse();
+    Ok(versions)
 }
 
 pub(super) async fn install(

@@ -112,7 +112,7 @@ pub(super) fn put_together(generation: u64, objects: Vec<Stored>) -> Result<Rule
     Ok(rulebook)
 }
 
-fn read<T: DeserializeOwned>(object: &Stored) -> Result<T, StoreError> {
+pub(super) fn read<T: DeserializeOwned>(object: &Stored) -> Result<T, StoreError> {
     let corrupt = || StoreError::Corrupt { what: WHAT, key: object.id.to_string() };
     if digest(object.content.as_bytes()) != object.digest {
         return Err(corrupt());
