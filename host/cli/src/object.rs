@@ -149,7 +149,7 @@ pub(crate) fn run(kind: ObjectKind, command: ObjectCommand) -> Result<()> {
 fn content(file: &Path) -> Result<Value> {
     let text = read_text(file)?;
     let is_json = file.extension().is_some_and(|extension| extension == "json");
-    let read = if is_json {
+    let read: Result<Value> = if is_json {
         serde_json::from_str(&text).map_err(anyhow::Error::from)
     } else {
         toml::from_str(&text).map_err(anyhow::Error::from)

@@ -35,7 +35,7 @@ impl Governance {
         self.active.load().rulebook.vocabulary.expand(iri)
     }
 
-    /// The objects of these kinds at work, in the rulebook's order, as somebody sees them.
+    /// The objects of these kinds at work, by kind and name, as somebody sees them.
     ///
     /// # Errors
     /// When the store cannot be read.
