@@ -80,7 +80,7 @@ pub trait Governance: Send + Sync {
     /// What stood under a name, newest first: what it was, and when it was taken out.
     async fn object_history(&self, id: &ObjectId) -> Result<Vec<ObjectVersion>, StoreError>;
 
-    /// Proposals, newest first; only those that wait for a second person, if that is wanted.
+    /// Proposals, newest first; only those of which something is still to come, if that is wanted.
     async fn proposals(&self, waiting: bool) -> Result<Vec<Proposal>, StoreError>;
 
     /// The proposal of this number.

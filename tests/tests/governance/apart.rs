@@ -60,7 +60,8 @@ impl Institution {
         let (client, proposal) = (client.to_owned(), String::new());
         let grant =
             if member.contains("/GOV/") { "public-task-person" } else { "legitimate-interest-person" };
-        let own = Self { member, client, token, second, policy, key, rule, component, proposal, grant, words };
+        let own =
+            Self { member, client, token, second, policy, key, rule, component, proposal, grant, words };
         own.post(scene, &own.token, "/rules", Office::upload(&own.component, Some(&own.key)))?;
         own.make(scene, policy)?;
         own.post(scene, &own.token, &format!("/policies/{policy}/shadow"), json!({}))?;

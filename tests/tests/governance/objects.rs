@@ -81,8 +81,7 @@ impl Shop {
 
     fn ask(&self) -> Result<Got> {
         let keys = json!({ "personalCode": self.scene.given.world.persons.adult });
-        Ask::service("age", CLIENT, &["birthDate", "status"], keys)
-            .send(&agent(), &self.scene.host.base_url)
+        Ask::service("age", CLIENT, &["birthDate", "status"], keys).send(&agent(), &self.scene.host.base_url)
     }
 }
 
@@ -130,7 +129,10 @@ fn a_service_comes_to_be_is_narrowed_and_goes_without_a_restart() -> Result<()> 
         .iter()
         .filter(|change| change["outcome"] == "done")
         .map(|change| {
-            (text(change, "action").to_owned(), text(change, "target").rsplit('#').next().unwrap_or("").to_owned())
+            (
+                text(change, "action").to_owned(),
+                text(change, "target").rsplit('#').next().unwrap_or("").to_owned(),
+            )
         })
         .filter(|(action, _)| !action.starts_with("token.") && !action.starts_with("key."))
         .take(5)
@@ -187,7 +189,12 @@ fn what_is_wrong_is_told_at_its_place_and_changes_nothing() -> Result<()> {
         ensure!(got.status == 422 && got.text.contains(told), "{name}: {}", got.text);
     }
     let concept = |iri: &str, broader: &[&str]| json!({ "iri": iri, "kind": "purpose", "label": "x", "broader": broader });
-    refuses(&put("/purposes", concept("rr:New", &["rr:Nothing"]))?, 422, "term_unknown", "/content/broader/0")?;
+    refuses(
+        &put("/purposes", concept("rr:New", &["rr:Nothing"]))?,
+        422,
+        "term_unknown",
+        "/content/broader/0",
+    )?;
     let circle = put("/purposes", concept("dpv:EnforceSecurity", &["dpv:AgeVerification"]))?;
     refuses(&circle, 422, "term_circular", "/content/broader")?;
     let service = office.see("/services/person/versions/1")?["content"].clone();
@@ -202,7 +209,8 @@ fn what_is_wrong_is_told_at_its_place_and_changes_nothing() -> Result<()> {
         &json!({ "reason": "for a test", "emergency": true }),
     )?;
     ensure!(needed.status == 422 && needed.text.contains("there is no service `person`"), "{}", needed.text);
-    for path in ["/grants/nobody/retire", "/purposes/rr:Nobody/retire", "/services/person/versions/9/retire"] {
+    for path in ["/grants/nobody/retire", "/purposes/rr:Nobody/retire", "/services/person/versions/9/retire"]
+    {
         let got = office.post(&office.manager, path, &json!({ "reason": "for a test" }))?;
         refuses(&got, 404, "not_found", "url")?;
     }
@@ -211,7 +219,11 @@ fn what_is_wrong_is_told_at_its_place_and_changes_nothing() -> Result<()> {
     let dry = json!({ "content": grant(), "dryRun": true, "reason": "for a test" });
     let dry = office.post(&office.manager, "/grants", &dry)?;
     good(&dry)?;
-    ensure!(dry.json["secondPerson"] == true && dry.json["effect"]["changes"][0]["name"] == "new", "{}", dry.text);
+    ensure!(
+        dry.json["secondPerson"] == true && dry.json["effect"]["changes"][0]["name"] == "new",
+        "{}",
+        dry.text
+    );
     ensure!(scene.generation()? == generation);
     scene.host.stop()
 }
@@ -227,7 +239,11 @@ fn an_edit_changes_nothing_else() -> Result<()> {
             "purposes": ["dpv:IdentityVerification"], "legal-bases": ["eu-gdpr:A6-1-e"],
             "valid-from": "2026-01-01",
         });
-        let got = office.post(&office.manager, "/grants", &json!({ "content": content, "reason": "for a test" }))?;
+        let got = office.post(
+            &office.manager,
+            "/grants",
+            &json!({ "content": content, "reason": "for a test" }),
+        )?;
         ensure!(got.status == 202, "{}", got.text);
         got.json["proposal"]["id"].as_i64().context("it has a number")
     };
@@ -236,6 +252,9 @@ fn an_edit_changes_nothing_else() -> Result<()> {
     good(&office.decide(&office.approver, one, "confirm")?)?;
     let all = office.see("/grants")?;
     let names: Vec<&str> = all.as_array().context("a list")?.iter().map(|own| text(own, "name")).collect();
-    ensure!(names.contains(&"one") && names.contains(&"other") && names.contains(&"public-task-person"), "{names:?}");
+    ensure!(
+        names.contains(&"one") && names.contains(&"other") && names.contains(&"public-task-person"),
+        "{names:?}"
+    );
     scene.host.stop()
 }

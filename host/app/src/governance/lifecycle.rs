@@ -20,7 +20,7 @@ use super::{
 use crate::{active::Active, blocking::background};
 
 /// How much a clock may differ from the host's: a time that was over no longer ago is taken for now.
-const CLOCKS_DIFFER_MS: i64 = 60_000;
+pub(super) const CLOCKS_DIFFER_MS: i64 = 60_000;
 
 /// A step in a policy's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

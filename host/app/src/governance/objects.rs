@@ -65,7 +65,8 @@ impl Governance {
         Ok(ObjectView { id: id.clone(), content, history })
     }
 
-    /// Puts an object into the rulebook, in the place of the one of its name. Compact IRIs in it may be compact.
+    /// Puts an object into the rulebook, in the place of the one of its name: at an instant to come (milliseconds since
+    /// 1970-01-01T00:00:00Z), or at once. IRIs in it may be compact.
     ///
     /// # Errors
     /// When it is wrong, the rulebook with it would be, it is so already, or the actor is of an institution.
@@ -73,14 +74,15 @@ impl Governance {
         &self,
         actor: &Actor,
         object: Object,
+        at: Option<i64>,
         how: How,
         reason: &str,
     ) -> Result<Outcome, Refusal> {
         let object = object.expanded(&self.active.load().rulebook.vocabulary);
-        self.edit(actor, vec![Edit::Put { object }], how, reason).await
+        self.edit(actor, vec![Edit::Put { object }], at, how, reason).await
     }
 
-    /// Takes an object out of the rulebook.
+    /// Takes an object out of the rulebook, at an instant to come or at once.
     ///
     /// # Errors
     /// When it is not there, something else needs it, or the actor is of an institution.
@@ -88,10 +90,11 @@ impl Governance {
         &self,
         actor: &Actor,
         id: ObjectId,
+        at: Option<i64>,
         how: How,
         reason: &str,
     ) -> Result<Outcome, Refusal> {
-        self.edit(actor, vec![Edit::TakeOut { id }], how, reason).await
+        self.edit(actor, vec![Edit::TakeOut { id }], at, how, reason).await
     }
 
     /// What edits would make of the rulebook at work.

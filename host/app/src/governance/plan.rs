@@ -69,7 +69,7 @@ impl Governance {
                     ..Plan::default()
                 })
             }
-            ProposedAct::Edit { edits } => self.plan_edits(context, edits).await,
+            ProposedAct::Edit { edits, .. } => self.plan_edits(context, edits).await,
             ProposedAct::Lift { name } => {
                 context.actor.check_ministry()?;
                 let all = self.store.quarantined().await?.into_iter();

@@ -12,7 +12,9 @@ use paasla_store::{
     },
 };
 
-use super::{ActContext, Governance, actor::Actor, now, plan::Plan, refusal::Refusal};
+use super::{
+    ActContext, Governance, actor::Actor, lifecycle::CLOCKS_DIFFER_MS, now, plan::Plan, refusal::Refusal,
+};
 
 /// How an act that may loosen is to be done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub enum Outcome {
     },
     /// Nothing is done yet: a second person is needed.
     Proposed(Box<Proposal>),
+    /// Nothing is done yet: its time has not come.
+    Planned(Box<Proposal>),
     /// It is done.
     Done(Done),
 }
@@ -111,10 +115,20 @@ impl Governance {
         &self,
         actor: &Actor,
         edits: Vec<Edit>,
+        at: Option<i64>,
         how: How,
         reason: &str,
     ) -> Result<Outcome, Refusal> {
-        self.act(actor, ProposedAct::Edit { edits }, how, reason).await
+        // A time that was over no longer ago than clocks differ is taken for now.
+        if at.is_some_and(|at| at < now().saturating_sub(CLOCKS_DIFFER_MS)) {
+            return Err(Refusal::invalid(
+                "time_over",
+                "/at",
+                "this time is over: give one to come, or none for now",
+            ));
+        }
+        let at = at.filter(|at| *at > now());
+        self.act(actor, ProposedAct::Edit { edits, at }, how, reason).await
     }
 
     async fn act(&self, actor: &Actor, act: ProposedAct, how: How, reason: &str) -> Result<Outcome, Refusal> {
@@ -144,6 +158,14 @@ impl Governance {
         }
         if second_person && !how.emergency {
             return self.propose(context, act, &plan).await;
+        }
+        if act.at().is_some_and(|at| at > now()) {
+            self.check_plan(&plan).await?;
+            let planned = proposal(context, act, &plan, ProposalState::Scheduled);
+            let change = planned_change(ActContext { version: plan.version, ..context });
+            let acts = [Act::PutProposal(Box::new(planned.clone()))];
+            let id = self.store.commit(&acts, &change).await?.proposal.unwrap_or_default();
+            return Ok(Outcome::Planned(Box::new(Proposal { id, ..planned })));
         }
         let afterwards = second_person.then(|| {
             let proposal = proposal(context, act, &plan, ProposalState::Unconfirmed);
@@ -230,8 +252,18 @@ impl Governance {
         id: i64,
     ) -> Result<(Proposal, Option<u64>), Refusal> {
         context.check_reason()?;
-        let proposal = self.waiting(context.actor, id).await?;
+        let proposal = self.pending(context.actor, id).await?;
+        if proposal.state == ProposalState::Scheduled {
+            let message = format!("proposal {id} needs nobody else: it waits for its time");
+            return Err(Refusal::conflict("proposal_scheduled", message));
+        }
         self.check_other(context.actor, &proposal)?;
+        if proposal.act.at().is_some_and(|at| at > now()) && proposal.state == ProposalState::Open {
+            let scheduled = decided(context, proposal, ProposalState::Scheduled);
+            let decide = Act::DecideProposal(Box::new(scheduled.clone()));
+            self.store.commit(&[decide], &planned_change(context)).await?;
+            return Ok((scheduled, None));
+        }
         let confirmed = decided(context, proposal.clone(), ProposalState::Confirmed);
         let decide = Act::DecideProposal(Box::new(confirmed.clone()));
         if proposal.state == ProposalState::Unconfirmed {
@@ -246,9 +278,7 @@ impl Governance {
             let outdated = decided(context, proposal, ProposalState::Outdated);
             let change = ActContext { action: "proposal.outdated", ..context }.change(None, None);
             self.store.commit(&[Act::DecideProposal(Box::new(outdated))], &change).await?;
-            let message = "the rulebook has changed since, and it would change something else now than what was \
-                           proposed: nothing was done, and it must be proposed again";
-            return Err(Refusal::conflict("proposal_outdated", message));
+            return Err(outdated());
         }
         let done = self.carry_out(own, plan, vec![decide]).await?;
         Ok((confirmed, done.generation))
@@ -264,7 +294,7 @@ impl Governance {
         let _lock = self.change_lock.lock().await;
         let work = async {
             context.check_reason()?;
-            let proposal = self.waiting(actor, id).await?;
+            let proposal = self.pending(actor, id).await?;
             if proposal.state == ProposalState::Unconfirmed {
                 self.check_other(actor, &proposal)?;
             }
@@ -279,10 +309,50 @@ impl Governance {
         }
     }
 
-    /// A proposal that still waits for a second person.
-    async fn waiting(&self, actor: &Actor, id: i64) -> Result<Proposal, Refusal> {
+    /// Does what was planned for a time that has come. What would change something else by now is not done, and neither is
+    /// what cannot be: that is noted, and not tried again, unless the host is at fault.
+    pub(super) async fn do_what_is_planned(&self) -> Result<(), Refusal> {
+        let all = self.store.proposals(true).await?.into_iter();
+        let due = all.filter(|own| {
+            own.state == ProposalState::Scheduled && own.act.at().is_some_and(|at| at <= now())
+        });
+        for proposal in due {
+            self.do_planned(proposal).await?;
+        }
+        Ok(())
+    }
+
+    async fn do_planned(&self, proposal: Proposal) -> Result<(), Refusal> {
+        let (actor, id, target) = (Actor::host(), proposal.id, proposal.act.target());
+        let reason = format!("its time has come (proposal {id} of {}: {})", proposal.by, proposal.reason);
+        let action = proposal.act.action();
+        let context = ActContext { actor: &actor, action, target: &target, version: None, reason: &reason };
+        let end = |state| Act::DecideProposal(Box::new(ended(context, proposal.clone(), state)));
+        let done = match self.plan(context, &proposal.act).await {
+            Ok(plan) if plan.effect == proposal.effect => {
+                self.carry_out(context, plan, vec![end(ProposalState::Confirmed)]).await.map(drop)
+            }
+            Ok(_) => Err(outdated()),
+            Err(refusal) => Err(refusal),
+        };
+        match done {
+            Err(refusal) if !refusal.kind.is_the_hosts() => {
+                let problems: Vec<String> =
+                    refusal.problems.iter().map(|problem| problem.code.to_owned()).collect();
+                tracing::error!(proposal = id, ?problems, "what was planned cannot be done at its time");
+                let change = context.change(None, None);
+                let change = NewChange { outcome: ChangeOutcome::Refused, problems, ..change };
+                self.store.commit(&[end(ProposalState::Outdated)], &change).await?;
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// A proposal of which something is still to come.
+    async fn pending(&self, actor: &Actor, id: i64) -> Result<Proposal, Refusal> {
         let proposal = self.proposal(actor, id).await?;
-        if proposal.state.is_waiting() {
+        if proposal.state.is_pending() {
             return Ok(proposal);
         }
         let by = proposal.decided.map_or_else(String::new, |decided| format!(" by {}", decided.by));
@@ -316,6 +386,26 @@ pub(super) fn proposal(
         base: plan.base,
         effect: plan.effect.clone(),
         decided: None,
+    }
+}
+
+/// What was to be done is not what would come of it now.
+fn outdated() -> Refusal {
+    let message = "the rulebook has changed since, and it would change something else now than what was proposed: \
+                   nothing was done, and it must be proposed again";
+    Refusal::conflict("proposal_outdated", message)
+}
+
+/// The change that says that an act waits for its time.
+fn planned_change(context: ActContext<'_>) -> NewChange {
+    NewChange { outcome: ChangeOutcome::Planned, ..context.change(None, None) }
+}
+
+/// A proposal that ends by itself: who decided it stays who did.
+fn ended(context: ActContext<'_>, proposal: Proposal, state: ProposalState) -> Proposal {
+    match proposal.decided {
+        Some(_) => Proposal { state, ..proposal },
+        None => decided(context, proposal, state),
     }
 }
 

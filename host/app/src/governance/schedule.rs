@@ -59,6 +59,7 @@ impl Governance {
     }
 
     async fn do_what_is_due(&self) -> Result<(), Refusal> {
+        self.do_what_is_planned().await?;
         let versions = self.store.planned().await?;
         for version in &versions {
             let now = now();

@@ -165,7 +165,7 @@ async fn take(
 }
 
 /// A time in a body, as milliseconds since 1970-01-01T00:00:00Z.
-fn instant(place: &str, text: Option<String>) -> Result<Option<i64>, Refusal> {
+pub(super) fn instant(place: &str, text: Option<String>) -> Result<Option<i64>, Refusal> {
     let Some(text) = text else { return Ok(None) };
     let read: Result<jiff::Timestamp, _> = text.trim().parse();
     let message = "this is no time: write date, time and offset, as in 2027-01-01T00:00:00+02:00";

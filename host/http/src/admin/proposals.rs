@@ -28,7 +28,7 @@ use paasla_app::governance::{
     view::instant,
 };
 
-/// What an act answers: 202 while it waits for a second person.
+/// What an act answers: 202 while it waits for a second person, or for its time.
 pub(super) fn answer(outcome: Outcome, done: impl FnOnce(&Done) -> Value) -> Response {
     match outcome {
         Outcome::DryRun { effect, second_person } => {
@@ -37,6 +37,9 @@ pub(super) fn answer(outcome: Outcome, done: impl FnOnce(&Done) -> Value) -> Res
         }
         Outcome::Proposed(proposal) => {
             (StatusCode::ACCEPTED, Json(json!({ "proposal": view(&proposal) }))).into_response()
+        }
+        Outcome::Planned(planned) => {
+            (StatusCode::ACCEPTED, Json(json!({ "planned": view(&planned) }))).into_response()
         }
         Outcome::Done(act) => {
             let mut json = done(&act);
@@ -103,9 +106,9 @@ fn view(proposal: &Proposal) -> Value {
         ProposedAct::Lift { name } => json!({ "kind": "lift", "policy": name }),
         ProposedAct::RollBack { to, .. } => json!({ "kind": "roll-back", "to": to }),
         ProposedAct::Seed { .. } => json!({ "kind": "seed" }),
-        act @ ProposedAct::Edit { edits } => {
+        act @ ProposedAct::Edit { edits, at } => {
             let objects: Vec<_> = edits.iter().map(Edit::id).collect();
-            json!({ "kind": act.action(), "name": act.target(), "objects": objects })
+            json!({ "kind": act.action(), "name": act.target(), "objects": objects, "at": at.map(instant) })
         }
     };
     let decided = proposal

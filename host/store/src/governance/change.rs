@@ -53,6 +53,8 @@ pub enum ChangeOutcome {
     Refused,
     /// It was proposed, and nothing changed: a second person is needed.
     Proposed,
+    /// It is to be done at a set time, and nothing changed yet.
+    Planned,
 }
 
 /// A change as it is stored.

@@ -67,6 +67,9 @@ pub enum ProposedAct {
     Edit {
         /// Which, one after the other.
         edits: Vec<Edit>,
+        /// When: milliseconds since 1970-01-01T00:00:00Z; none for at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<i64>,
     },
     /// A policy in quarantine is put back into service.
     Lift {
@@ -97,7 +100,9 @@ pub enum ProposalState {
     Open,
     /// It was done in an emergency, and waits for a second person.
     Unconfirmed,
-    /// A second person confirmed it, and it is done.
+    /// All who are needed agree, and it is done when its time comes.
+    Scheduled,
+    /// It is done, and a second person confirmed it where one was needed.
     Confirmed,
     /// Somebody rejected it. What was done in an emergency stays done.
     Rejected,
@@ -129,7 +134,7 @@ impl ProposedAct {
             Self::RollBack { .. } => "rulebook.rollback",
             Self::Seed { .. } => "rulebook.seed",
             Self::Lift { .. } => "policy.lift",
-            Self::Edit { edits } => match edits.as_slice() {
+            Self::Edit { edits, .. } => match edits.as_slice() {
                 [edit] => action_of(edit),
                 _ => "rulebook.edit",
             },
@@ -143,10 +148,19 @@ impl ProposedAct {
             Self::Retire { name, .. } | Self::Lift { name } => name.clone(),
             Self::RollBack { to, .. } => to.to_string(),
             Self::Seed { .. } => "rulebook".to_owned(),
-            Self::Edit { edits } => match edits.as_slice() {
+            Self::Edit { edits, .. } => match edits.as_slice() {
                 [edit] => edit.id().name,
                 _ => "rulebook".to_owned(),
             },
+        }
+    }
+
+    /// The time that is set for it; none for at once.
+    #[must_use]
+    pub fn at(&self) -> Option<i64> {
+        match self {
+            Self::Edit { at, .. } => *at,
+            _ => None,
         }
     }
 }
@@ -180,5 +194,11 @@ impl ProposalState {
     #[must_use]
     pub fn is_waiting(self) -> bool {
         matches!(self, Self::Open | Self::Unconfirmed)
+    }
+
+    /// Whether something is still to come of it.
+    #[must_use]
+    pub fn is_pending(self) -> bool {
+        self.is_waiting() || self == Self::Scheduled
     }
 }

@@ -34,7 +34,7 @@ fn whole((id, content): (i64, String)) -> Result<Proposal, StoreError> {
 
 pub(super) async fn put(connection: &mut SqliteConnection, proposal: &Proposal) -> Result<i64, StoreError> {
     sqlx::query_scalar("INSERT INTO proposal (waiting, content) VALUES ($1, $2) RETURNING id")
-        .bind(proposal.state.is_waiting())
+        .bind(proposal.state.is_pending())
         .bind(written(WHAT, "new", proposal)?)
         .fetch_one(connection)
         .await
@@ -45,7 +45,7 @@ pub(super) async fn decide(connection: &mut SqliteConnection, proposal: &Proposa
     let key = proposal.id.to_string();
     let done = sqlx::query("UPDATE proposal SET waiting = $2, content = $3 WHERE id = $1 AND waiting = 1")
         .bind(proposal.id)
-        .bind(proposal.state.is_waiting())
+        .bind(proposal.state.is_pending())
         .bind(written(WHAT, &key, proposal)?)
         .execute(connection)
         .await
