@@ -68,6 +68,14 @@ pub(crate) fn outcome(answer: &Value, done: impl FnOnce(&Value) -> String) -> St
     if let Some(proposal) = answer.get("proposal") {
         return proposed(proposal);
     }
+    if let Some(planned) = answer.get("planned") {
+        let (id, at) = (show::text(planned, "/id"), show::instant(planned, "/act/at"));
+        let effect = planned.get("effect").map(told).unwrap_or_default();
+        return format!(
+            "{effect}Nothing was done yet: it is proposal {id}, and is done at {at}.\n\
+             To stop that: paasla proposal reject {id} --reason …"
+        );
+    }
     let mut text = format!("{effect}{}\n", done(answer));
     if let Some(id) = answer.get("unconfirmed") {
         let _ = writeln!(

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     failure::{Kind, of_kind, usage},
     files::read_text,
     policy::How,
-    show,
+    show, when,
 };
 
 /// Commands for one kind of object.
@@ -51,6 +52,9 @@ pub(crate) struct Put {
     /// Why. Kept in the list of changes, with your name and the time.
     #[arg(long)]
     reason: String,
+    /// When, as RFC 3339 with an offset: `2027-01-01T00:00:00+02:00`. Without it: at once.
+    #[arg(long, value_name = "INSTANT", value_parser = when::read, conflicts_with = "emergency")]
+    at: Option<Timestamp>,
     #[command(flatten)]
     how: How,
     #[command(flatten)]
@@ -64,6 +68,9 @@ pub(crate) struct Retire {
     /// Why. Kept in the list of changes, with your name and the time.
     #[arg(long)]
     reason: String,
+    /// When, as RFC 3339 with an offset: `2027-01-01T00:00:00+02:00`. Without it: at once.
+    #[arg(long, value_name = "INSTANT", value_parser = when::read, conflicts_with = "emergency")]
+    at: Option<Timestamp>,
     #[command(flatten)]
     how: How,
     #[command(flatten)]
@@ -132,13 +139,13 @@ pub(crate) fn run(kind: ObjectKind, command: ObjectCommand) -> Result<()> {
             let object = remote.client()?.get(&kind.of(&name)?)?;
             show::one(remote.json, &object, told)
         }
-        ObjectCommand::Put(Put { file, reason, how, remote }) => {
-            let body = how.with(json!({ "content": content(&file)?, "reason": reason }));
+        ObjectCommand::Put(Put { file, reason, at, how, remote }) => {
+            let body = how.with(json!({ "content": content(&file)?, "at": at, "reason": reason }));
             let answer = remote.client()?.post(kind.path(), &body)?;
             show::one(remote.json, &answer, |answer| effect::outcome(answer, at_work))
         }
-        ObjectCommand::Retire(Retire { name, reason, how, remote }) => {
-            let body = how.with(json!({ "reason": reason }));
+        ObjectCommand::Retire(Retire { name, reason, at, how, remote }) => {
+            let body = how.with(json!({ "at": at, "reason": reason }));
             let answer = remote.client()?.post(&format!("{}/retire", kind.of(&name)?), &body)?;
             show::one(remote.json, &answer, |answer| effect::outcome(answer, at_work))
         }

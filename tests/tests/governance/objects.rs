@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use paasla_tests::{Ask, Got, ask::agent, office::good};
 use serde_json::{Value, json};
 
-use super::scene::{Scene, paasla, refuses};
+use super::scene::{Scene, paasla, refuses, soon};
 
 const CLIENT: &str = "EE/COM/12345678/kauplus";
 
@@ -226,6 +226,52 @@ fn what_is_wrong_is_told_at_its_place_and_changes_nothing() -> Result<()> {
     );
     ensure!(scene.generation()? == generation);
     scene.host.stop()
+}
+
+/// What is planned comes by itself, is shown before, and can be stopped. Who may not loosen alone may not plan it alone.
+#[test]
+fn what_is_planned_comes_at_its_time() -> Result<()> {
+    let shop = Shop::open()?;
+    shop.put_and_confirm("purpose", "purpose.toml", PURPOSE)?;
+    shop.put_and_confirm("service", "service.toml", SERVICE)?;
+    let in_a_moment = || (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(5)).to_string();
+    let id = |told: &str| -> Result<String> {
+        let id = told.split("it is proposal ").nth(1).and_then(|rest| rest.split(',').next());
+        Ok(id.with_context(|| format!("it has a number: {told}"))?.to_owned())
+    };
+    let file = shop.scene.given.home.folder.join("planned.toml");
+    let file = file.to_str().context("a path")?;
+    fs::write(file, GRANT)?;
+    let told = shop.run(0, &["grant", "put", file, "--at", &in_a_moment(), "--reason", "from then on"])?;
+    let number = id(&told)?;
+    ensure!(told.contains("waits for a second person"), "{told}");
+    let told = shop.run(1, &["proposal", "confirm", &number, "--reason", "the contract is signed"])?;
+    ensure!(told.contains("scheduled") || told.contains("confirmed"), "{told}");
+    soon(|| Ok(shop.ask()?.status == 200))?;
+    ensure!(shop.run(0, &["proposal", "show", &number])?.contains("confirmed"));
+
+    // To take it out one person is enough, and can think better of it.
+    let far = "2199-01-01T00:00:00Z";
+    let told = shop.run(0, &["grant", "retire", "shop-age", "--at", far, "--reason", "some day"])?;
+    let number = id(&told)?;
+    ensure!(shop.run(0, &["proposal", "list"])?.contains("scheduled"));
+    let (office, manager) = (&shop.scene.office, &shop.scene.office.manager);
+    let confirmed = office.decide(&office.approver, number.parse()?, "confirm")?;
+    refuses(&confirmed, 409, "proposal_scheduled", "state")?;
+    good(&office.decide(manager, number.parse()?, "reject")?)?;
+    let told =
+        shop.run(0, &["grant", "retire", "shop-age", "--at", &in_a_moment(), "--reason", "it ends"])?;
+    ensure!(told.contains("is done at"), "{told}");
+    soon(|| Ok(shop.ask()?.status == 403))?;
+
+    // What would do something else by then is not done.
+    let over = json!({ "at": "2020-01-01T00:00:00Z", "reason": "x" });
+    refuses(&office.post(manager, "/grants/public-task-person/retire", &over)?, 422, "time_over", "/at")?;
+    let ends = ["grant", "retire", "public-task-person", "--reason", "it ends"];
+    shop.run(0, &[&ends[..], &["--at", &in_a_moment()]].concat())?;
+    shop.run(0, &ends)?;
+    soon(|| Ok(office.see("/proposals")?[0]["state"] == "outdated"))?;
+    shop.scene.host.stop()
 }
 
 /// Two people put in two things at once: neither is lost.

@@ -15,7 +15,7 @@ use paasla_store::governance::object::ObjectVersion;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{Answer, body::read, json::Json, proposals::answer};
+use super::{Answer, body::read, json::Json, policies::instant as time, proposals::answer};
 use paasla_app::governance::{
     Governance, actor::Actor, objects::ObjectView, proposals::How, refusal::Refusal, view::instant,
 };
@@ -77,6 +77,9 @@ contents! {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Put<T> {
     content: T,
+    /// When (RFC 3339); at once if left out.
+    #[serde(default)]
+    at: Option<String>,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
@@ -88,6 +91,9 @@ struct Put<T> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Retire {
+    /// When (RFC 3339); at once if left out.
+    #[serde(default)]
+    at: Option<String>,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
@@ -126,10 +132,11 @@ pub(super) async fn put<K: Kind>(
     Extension(actor): Extension<Actor>,
     body: Body,
 ) -> Answer<Response> {
-    let Put { content, dry_run, emergency, reason } = read::<Put<K::Content>>(body).await?;
+    let Put { content, at, dry_run, emergency, reason } = read::<Put<K::Content>>(body).await?;
     let object: Object = content.into();
     let id = object.id();
-    let outcome = governance.put_object(&actor, object, How { dry_run, emergency }, &reason).await?;
+    let (at, how) = (time("/at", at)?, How { dry_run, emergency });
+    let outcome = governance.put_object(&actor, object, at, how, &reason).await?;
     Ok(answer(outcome, |done| named(&id, json!({ "generation": done.generation }))))
 }
 
@@ -158,9 +165,10 @@ async fn take_out(
     governance: &Governance,
     actor: &Actor,
     id: ObjectId,
-    Retire { dry_run, emergency, reason }: Retire,
+    Retire { at, dry_run, emergency, reason }: Retire,
 ) -> Answer<Response> {
-    let outcome = governance.take_out_object(actor, id.clone(), How { dry_run, emergency }, &reason).await?;
+    let (at, how) = (time("/at", at)?, How { dry_run, emergency });
+    let outcome = governance.take_out_object(actor, id.clone(), at, how, &reason).await?;
     Ok(answer(outcome, |done| named(&id, json!({ "generation": done.generation }))))
 }
 
