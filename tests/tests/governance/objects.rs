@@ -234,7 +234,7 @@ fn what_is_planned_comes_at_its_time() -> Result<()> {
     let shop = Shop::open()?;
     shop.put_and_confirm("purpose", "purpose.toml", PURPOSE)?;
     shop.put_and_confirm("service", "service.toml", SERVICE)?;
-    let in_a_moment = || (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(5)).to_string();
+    let in_a_moment = || (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(12)).to_string();
     let id = |told: &str| -> Result<String> {
         let id = told.split("it is proposal ").nth(1).and_then(|rest| rest.split(',').next());
         Ok(id.with_context(|| format!("it has a number: {told}"))?.to_owned())
