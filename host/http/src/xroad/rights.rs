@@ -12,7 +12,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use paasla_app::{
-    Gatehouse,
     ask::Places,
     problem::NoAnswer,
     rights::{CapLeft, Right, Rights, RightsAsk, StandsOn, Verdict},
