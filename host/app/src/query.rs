@@ -13,6 +13,7 @@ pub(crate) mod evaluate;
 pub(crate) mod gate;
 mod read;
 pub(crate) mod review;
+pub mod rights;
 pub(crate) mod rows;
 pub(crate) mod strangers;
 pub(crate) mod subjects;
@@ -88,7 +89,7 @@ impl Queries {
         let mut disclosed = 0;
         let ended = match outcome {
             Ok(answer) => {
-                let record = draft.answered(resolved.holder, &resolved.usage_basis, answer.rows.len());
+                let record = draft.answered(&resolved.grant.client, &resolved.usage_basis, answer.rows.len());
                 disclosed = record.persons();
                 reservation.settle(&*self.store, &id, disclosed).await;
                 // Nothing leaves before the record is durable.

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use paasla_core::ClientId;
@@ -14,9 +14,9 @@ use serde::Serialize;
 use tracing::Instrument as _;
 
 use super::{
-    admission::{self, Permit},
+    admission::{self, Permit, Share},
     body,
-    envelope::{self, Envelope},
+    envelope::{self, Envelope, Required},
     problem::{self, Document},
     problems::Problems,
     router::Doors,
@@ -63,36 +63,23 @@ pub(super) trait Words {
 
 /// Takes one request through a door. `problems` are those of the URL.
 ///
-/// First the head: whether there is somebody to hold to account, who may ask at all, and whose share of the
-/// permits is not used up. Then the body, and only when it is there a permit.
+/// First the head, then the body, and only when it is there a permit.
 pub(super) async fn pass<W: Words>(
     doors: &Arc<Doors>,
     words: W,
     mut problems: Problems,
     request: Request,
 ) -> Response {
-    let (arrived, instant) = (Instant::now(), doors.gate.now());
     let (parts, sent) = request.into_parts();
-    let envelope = envelope::read(&parts.headers, W::REASON_REQUIRED, &mut problems);
-    check_query(&parts.uri, &mut problems);
-    let Some(client) = envelope.client.clone() else {
-        // Nobody to hold to account: no record, and no more of the request is read.
-        let (status, problems) = problems.finish();
-        return Document::invalid(None, status, &problems).into_response();
-    };
-    let caller = || caller(W::CHANNEL, client.clone(), &envelope, arrived, instant);
-    let admitted = async {
-        if !doors.gate.has_right(&client) {
-            return Err(refuse_stranger(doors, caller(), words.service()).await);
-        }
-        let share = doors.admission.share(client.member());
-        share.ok_or_else(|| admission::share_used_up().into_response())
-    };
-    let share = match admitted.await {
-        Ok(share) => share,
-        Err(response) => {
-            body::discard(sent, doors.settings.body_limit).await;
-            return response;
+    let required = Required { official: true, reason: W::REASON_REQUIRED };
+    let head = head(doors, W::CHANNEL, required, words.service(), &parts, &mut problems).await;
+    let Head { envelope, caller, share } = match head {
+        Ok(head) => head,
+        Err(turned) => {
+            if turned.is_known {
+                body::discard(sent, doors.settings.body_limit).await;
+            }
+            return turned.response;
         }
     };
     let work = async {
@@ -105,7 +92,7 @@ pub(super) async fn pass<W: Words>(
         };
         let ask = body.and_then(|body| {
             let parsed = strict_json::parse(&body, MAX_DEPTH).map_err(|problem| problems.push(problem));
-            words.ask(&*doors.gate, &envelope, caller(), &parsed.ok()?, &mut problems)
+            words.ask(&*doors.gate, &envelope, caller.clone(), &parsed.ok()?, &mut problems)
         });
         match ask {
             Some(ask) if problems.is_empty() => answer::<W>(doors, permit, ask).await,
@@ -115,12 +102,57 @@ pub(super) async fn pass<W: Words>(
                     problems.extend(doors.gate.check(&ask));
                 }
                 let (status, problems) = problems.finish();
-                reject(doors, Some(permit), caller(), words.service(), status, problems).await
+                reject(doors, Some(permit), caller, words.service(), status, problems).await
             }
         }
     };
     let answered = tokio::time::timeout(doors.settings.request_timeout, work).await;
     answered.unwrap_or_else(|_| admission::timed_out().into_response())
+}
+
+/// What the head of a request says, and a place in the share of who sent it.
+pub(super) struct Head {
+    pub(super) envelope: Envelope,
+    pub(super) caller: Caller,
+    pub(super) share: Share,
+}
+
+/// A request that its head alone turns away.
+pub(super) struct TurnedAway {
+    pub(super) response: Response,
+    /// Whether it is known who sent it.
+    is_known: bool,
+}
+
+/// Reads the head of a request: whether there is somebody to hold to account, who may ask at all, and whose share of the
+/// permits is not used up.
+pub(super) async fn head(
+    doors: &Arc<Doors>,
+    channel: &'static str,
+    required: Required,
+    service: Option<(String, Option<u32>)>,
+    parts: &Parts,
+    problems: &mut Problems,
+) -> Result<Head, TurnedAway> {
+    let (arrived, instant) = (Instant::now(), doors.gate.now());
+    let envelope = envelope::read(&parts.headers, required, problems);
+    check_query(&parts.uri, problems);
+    let Some(client) = envelope.client.clone() else {
+        // Nobody to hold to account: no record, and no more of the request is read.
+        let (status, problems) = std::mem::take(problems).finish();
+        let response = Document::invalid(None, status, &problems).into_response();
+        return Err(TurnedAway { response, is_known: false });
+    };
+    let has_right = doors.gate.has_right(&client);
+    let caller = caller(channel, client, &envelope, arrived, instant);
+    if !has_right {
+        let response = refuse_stranger(doors, caller, service).await;
+        return Err(TurnedAway { response, is_known: true });
+    }
+    match doors.admission.share(caller.client.member()) {
+        Some(share) => Ok(Head { envelope, caller, share }),
+        None => Err(TurnedAway { response: admission::share_used_up().into_response(), is_known: true }),
+    }
 }
 
 /// Turns away a request that no route takes. It is recorded when it came to a door from an identified client.
@@ -137,7 +169,7 @@ pub(super) async fn turn_away(
         path if path.starts_with("/rr/") => "rr",
         _ => return Document::invalid(None, status, &[problem]).into_response(),
     };
-    let envelope = envelope::read(headers, false, &mut Problems::default());
+    let envelope = envelope::read(headers, Required::default(), &mut Problems::default());
     let Some(client) = envelope.client.clone() else {
         return Document::invalid(None, status, &[problem]).into_response();
     };
@@ -192,7 +224,7 @@ async fn read(doors: &Doors, sent: axum::body::Body, problems: &mut Problems) ->
 
 /// Runs to completion, also when the client hangs up or the request times out: nothing stops halfway to its record. None
 /// when it panicked.
-async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+pub(super) async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
     tokio::spawn(work.in_current_span()).await.ok()
 }
 
@@ -230,7 +262,7 @@ async fn refuse_stranger(
     detached(work).await.map_or_else(broken, |none| Document::from(none).into_response())
 }
 
-async fn reject(
+pub(super) async fn reject(
     doors: &Arc<Doors>,
     permit: Option<Permit>,
     caller: Caller,
@@ -251,7 +283,7 @@ async fn reject(
     }
 }
 
-fn broken() -> Response {
+pub(super) fn broken() -> Response {
     tracing::error!("a query ended before its end");
     problem::internal().into_response()
 }

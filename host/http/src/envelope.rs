@@ -32,18 +32,27 @@ pub(super) struct Envelope {
     pub(super) statements: pdu::Statements,
 }
 
-/// Reads all headers. `reason_required`: whether the door lives by `RR-Request-Reason`.
+/// What a request of a door must say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Required {
+    /// `X-Road-UserId`: an answer holds personal data.
+    pub(super) official: bool,
+    /// `RR-Request-Reason`: the door lives by it.
+    pub(super) reason: bool,
+}
+
+/// Reads all headers.
 ///
 /// An inbound `X-Road-Service` is the client's own invention (a security server sends none), and
 /// `X-Road-Security-Server` is for the security servers: both are ignored.
-pub(super) fn read(headers: &HeaderMap, reason_required: bool, problems: &mut Problems) -> Envelope {
+pub(super) fn read(headers: &HeaderMap, required: Required, problems: &mut Problems) -> Envelope {
     let client = client(headers, problems);
     let message_id = headers::single(headers, "X-Road-Id", MAX_VALUE_CHARACTERS, problems);
     let request_id = request_id(headers, problems);
-    let official = official(headers, problems);
+    let official = official(headers, required.official, problems);
     let represented = represented(headers, problems);
     let issue = headers::single(headers, ISSUE, MAX_VALUE_CHARACTERS, problems);
-    let reason = reason(headers, reason_required, problems);
+    let reason = reason(headers, required.reason, problems);
     let statements = pdu::read(headers, problems);
     let mut read = vec![CLIENT, "X-Road-Id", REQUEST, USER, PARTY, ISSUE, REASON];
     read.extend(pdu::NAMES);
@@ -85,8 +94,8 @@ fn request_id(headers: &HeaderMap, problems: &mut Problems) -> Option<String> {
 
 /// The official is required for personal data, and kept as given: X-Road sets no form, only a custom (`EE` and the
 /// personal code).
-fn official(headers: &HeaderMap, problems: &mut Problems) -> Option<String> {
-    if is_blank(headers, USER) {
+fn official(headers: &HeaderMap, required: bool, problems: &mut Problems) -> Option<String> {
+    if required && is_blank(headers, USER) {
         let message = "the header X-Road-UserId is required; name the official who asks";
         problems.add("user_missing", USER, message);
         return None;

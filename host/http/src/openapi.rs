@@ -2,12 +2,13 @@
 //! `GET /xroad/{service}/openapi.json`: a service described for a security server, for programmers and for generators of
 //! clients. OpenAPI, exactly 3.1.0: X-Road's security server takes 3.0.x and 3.1.0, and nothing else.
 //!
-//! What is the same at every door is in `common`, what a query may ask in `ask`, what comes back in `answer`, and how a
-//! field's values are written in `value`.
+//! What is the same at every door is in `common`, what a query may ask in `ask`, what comes back in `answer`, what a client is
+//! told of its rights in `rights`, and how a field's values are written in `value`.
 
 mod answer;
 mod ask;
 pub(crate) mod common;
+mod rights;
 pub(crate) mod value;
 
 use std::sync::Arc;
@@ -42,13 +43,22 @@ fn describe(entry: &CatalogueEntry) -> Value {
     let (name, register) = (newest.name.as_str(), &**register);
     let mut schemas = common::schemas();
     schemas.extend(answer::schemas());
+    schemas.extend(rights::schemas());
     let mut paths = Map::new();
     for service in versions {
         let names = Names::of(service);
         schemas.extend(ask::schemas(vocabulary, register, service, &names));
         schemas.extend(answer::of_service(register, service, &names));
+        schemas.extend(rights::of_service(service, &names));
         paths.insert(format!("/v{}/query", service.version), path(service, &names));
+        let operation = format!("rights{}", names.row);
+        paths.insert(
+            format!("/v{}/rights", service.version),
+            rights::path(service, &operation, &names.rights),
+        );
     }
+    let newest_names = Names::of(newest);
+    paths.insert("/rights".to_owned(), rights::path(newest, "rights", &newest_names.rights));
     let text = format!(
         "Queries to {} ({}). They come through an X-Road security server, which says who asks \
          (`X-Road-Client`): a message holds no other credentials. Which fields a client sees depends on its access \
@@ -70,6 +80,10 @@ struct Names {
     query: String,
     answer: String,
     record: String,
+    /// What a client may ask for one purpose.
+    right: String,
+    /// What it may ask for any.
+    rights: String,
     /// Before the name of a group of rows.
     row: String,
     operation: String,
@@ -83,6 +97,8 @@ impl Names {
             query: format!("{pascal}V{version}Query"),
             answer: format!("{pascal}V{version}Answer"),
             record: format!("{pascal}V{version}Record"),
+            right: format!("{pascal}V{version}Right"),
+            rights: format!("{pascal}V{version}Rights"),
             row: format!("{pascal}V{version}"),
             operation: format!("query{pascal}V{version}"),
         }
@@ -108,7 +124,7 @@ fn path(service: &Service, names: &Names) -> Value {
         "summary": service.title,
         "description": text,
         "tags": [service.name],
-        "parameters": common::headers(false),
+        "parameters": common::headers(common::Door::XRoad),
         "requestBody": common::body(&names.query),
         "responses": common::responses(&names.answer, "The records that may be seen, and what was decided"),
     }})

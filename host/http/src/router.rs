@@ -73,6 +73,8 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .route("/xroad/{service}/{version}/query", post(xroad::query))
         .route("/rr/domesticDataExchange/v1/isikud", post(rr::persons))
         .route("/rr/domesticDataExchange/v1/openapi.json", get(rr::openapi::description))
+        .route("/xroad/{service}/rights", get(xroad::rights::newest))
+        .route("/xroad/{service}/{version}/rights", get(xroad::rights::of_version))
         .route("/xroad/{service}/openapi.json", get(openapi::description))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `POST /xroad/{service}/v{n}/query`: the register's own door for institutions behind their security servers.
+//! The register's own door for institutions behind their security servers: `POST /xroad/{service}/v{n}/query`, and what
+//! may be asked.
 
 mod answer;
 mod query;
+pub(super) mod rights;
 
 use std::sync::Arc;
 
@@ -20,6 +22,9 @@ use paasla_app::{
     ask::{Ask, Caller},
     problem::Problem,
 };
+
+/// The door's name in audit records.
+const CHANNEL: &str = "xroad";
 
 /// This door's words, and what the URL says.
 struct XRoad {
@@ -42,14 +47,7 @@ pub(super) async fn query(
 
 /// Reads the two variable parts of the URL. Whether there is such a service is for the app to say.
 fn service_of(name: String, version: &str, problems: &mut Problems) -> Option<(String, Option<u32>)> {
-    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if name.is_empty() || name.len() > 100 || !name.bytes().all(in_name) {
-        problems.decisive(
-            StatusCode::NOT_FOUND,
-            Problem::new("service_unknown", "url", "there is no such service"),
-        );
-        return None;
-    }
+    let name = service_named(name, problems)?;
     let digits = version.strip_prefix('v').unwrap_or_default();
     let plain = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
     let version = digits.parse().ok().filter(|_| plain);
@@ -60,8 +58,21 @@ fn service_of(name: String, version: &str, problems: &mut Problems) -> Option<(S
     Some((name, version))
 }
 
+/// A service's name, if it can be one.
+fn service_named(name: String, problems: &mut Problems) -> Option<String> {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if name.is_empty() || name.len() > 100 || !name.bytes().all(in_name) {
+        problems.decisive(
+            StatusCode::NOT_FOUND,
+            Problem::new("service_unknown", "url", "there is no such service"),
+        );
+        return None;
+    }
+    Some(name)
+}
+
 impl door::Words for XRoad {
-    const CHANNEL: &'static str = "xroad";
+    const CHANNEL: &'static str = CHANNEL;
     const REASON_REQUIRED: bool = false;
 
     fn service(&self) -> Option<(String, Option<u32>)> {

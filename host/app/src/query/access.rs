@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use paasla_core::{
-    ClientId, Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
+    Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
     rulebook::{NoGrant, Wanted, index::IndexedTerm},
     term::ConceptKind,
 };
@@ -13,7 +13,7 @@ use paasla_register::{Description, FieldDescription, FieldType, KeyError};
 
 use super::{
     Queries, Stop,
-    ask::{Ask, Stated},
+    ask::{Ask, Caller, Stated},
     draft::Draft,
     usage,
 };
@@ -33,8 +33,8 @@ pub(crate) struct Resolved<'a> {
     /// learn it, so these must be seen in full. Naming a person by their code discloses nothing new.
     pub(crate) search: Vec<usize>,
     pub(crate) limit: u32,
-    /// Who holds the access right: usage counts for them, so that a member's subsystems share one cap.
-    pub(crate) holder: &'a ClientId,
+    /// The access right that it stands on. Usage counts for its holder, so that a member's subsystems share one cap.
+    pub(crate) grant: &'a Grant,
     /// The broadest legal basis: usage counts under it.
     pub(crate) usage_basis: String,
 }
@@ -62,32 +62,38 @@ impl Queries {
         id: &str,
         draft: &mut Draft,
     ) -> Result<Resolved<'a>, Stop<'a>> {
-        if !self.health.has_control() {
-            return Err(Stop::Failed("control_unavailable"));
-        }
-        let Some(date) = self.description.date_at(ask.caller.instant) else {
-            tracing::error!(id, "the clock is out of range");
-            return Err(Stop::Failed("internal"));
-        };
+        let date = self.day_of(&ask.caller, id)?;
         let mut resolved = resolve(active, &self.description, ask, id, date).map_err(|unresolved| {
             draft.service_if_known(&active.rulebook, &ask.service, ask.version);
-            match unresolved {
-                Unresolved::Invalid(problems) => Stop::Invalid(problems),
-                Unresolved::NotFound(problem) => Stop::NotFound(problem),
-                Unresolved::Refused(reason) => Stop::Refused(None, BTreeSet::from([reason])),
-            }
+            unresolved
         })?;
         draft.service(&resolved.service.name, resolved.service.version);
         draft.subjects(self.subject_hashes(&resolved));
-        if wants_usage(active, &resolved.query) {
-            match usage::facts(&*self.store, &resolved).await {
-                Ok(facts) => Arc::make_mut(&mut resolved.query).facts = facts,
-                // Rules that need the facts find them absent, and refuse.
-                Err(error) => tracing::warn!(id, %error, "usage could not be read"),
-            }
-        }
+        self.add_usage(active, &mut resolved).await;
         draft.query(&resolved.query, self.description.for_rules().digest());
         Ok(resolved)
+    }
+
+    /// The day of a request where the register is; an error when nothing can be decided now.
+    pub(super) fn day_of<'a>(&self, caller: &Caller, id: &str) -> Result<Date, Stop<'a>> {
+        if !self.health.has_control() {
+            return Err(Stop::Failed("control_unavailable"));
+        }
+        self.description.date_at(caller.instant).ok_or_else(|| {
+            tracing::error!(id, "the clock is out of range");
+            Stop::Failed("internal")
+        })
+    }
+
+    /// Adds what was asked before, if a rule wants to know it.
+    pub(super) async fn add_usage(&self, active: &Active, resolved: &mut Resolved<'_>) {
+        if wants_usage(active, &resolved.query) {
+            match usage::facts(&*self.store, resolved).await {
+                Ok(facts) => Arc::make_mut(&mut resolved.query).facts = facts,
+                // Rules that need the facts find them absent, and refuse.
+                Err(error) => tracing::warn!(id = resolved.query.id, %error, "usage could not be read"),
+            }
+        }
     }
 
     /// What is wrong with an ask, without deciding it.
@@ -114,6 +120,16 @@ impl Queries {
     }
 }
 
+impl From<Unresolved> for Stop<'_> {
+    fn from(unresolved: Unresolved) -> Self {
+        match unresolved {
+            Unresolved::Invalid(problems) => Self::Invalid(problems),
+            Unresolved::NotFound(problem) => Self::NotFound(problem),
+            Unresolved::Refused(reason) => Self::Refused(None, BTreeSet::from([reason])),
+        }
+    }
+}
+
 /// Whether a policy in scope, in force or in shadow, needs to know what was asked before.
 fn wants_usage(active: &Active, query: &Query) -> bool {
     let shadows = active.shadows().iter().flat_map(|shadow| shadow.rulers(query));
@@ -129,11 +145,55 @@ pub(crate) fn resolve<'a>(
     id: &str,
     date: Date,
 ) -> Result<Resolved<'a>, Unresolved> {
-    let Active { rulebook, index, .. } = active;
-    let service = service(active, ask)?;
+    let service = service(active, &ask.service, ask.version)?;
     let mut problems = Vec::new();
     let names = names(service, ask, &mut problems);
     let (keys, subjects) = keys(description, service, ask, &mut problems);
+    let named = Named { service, names, keys, subjects, problems };
+    settle(active, description, ask, id, date, named)
+}
+
+/// The same for a query that names no keys: one about a person named by their code is supposed, or a search where the
+/// service knows nobody by a code.
+pub(super) fn suppose<'a>(
+    active: &'a Active,
+    description: &Description,
+    ask: &Ask,
+    id: &str,
+    date: Date,
+) -> Result<Resolved<'a>, Unresolved> {
+    let service = service(active, &ask.service, ask.version)?;
+    let mut problems = Vec::new();
+    let names = names(service, ask, &mut problems);
+    let is_code = |key: &String| {
+        let field = description.field(&service.entity, key);
+        field.is_some_and(|field| *field.field_type() == FieldType::PersonalCode)
+    };
+    let subjects = subjects(service.keys.iter().any(is_code).then_some(1));
+    let named = Named { service, names, keys: Vec::new(), subjects, problems };
+    settle(active, description, ask, id, date, named)
+}
+
+/// What a query names of a service, and what is wrong with it.
+struct Named<'a> {
+    service: &'a Service,
+    names: Vec<&'a str>,
+    keys: Vec<(String, Vec<Value>)>,
+    subjects: Subjects,
+    problems: Vec<Problem>,
+}
+
+/// Finds the purpose, the legal basis and the access right of a query, and the fields that this opens.
+fn settle<'a>(
+    active: &'a Active,
+    description: &Description,
+    ask: &Ask,
+    id: &str,
+    date: Date,
+    named: Named<'a>,
+) -> Result<Resolved<'a>, Unresolved> {
+    let Active { rulebook, index, .. } = active;
+    let Named { service, names, keys, subjects, mut problems } = named;
     let mut term = |kind, stated: &Option<Stated>, code, what: &str| {
         let stated = stated.as_ref()?;
         let term = index.term(&rulebook.vocabulary, kind, &stated.text);
@@ -227,7 +287,7 @@ pub(crate) fn resolve<'a>(
         facts: Vec::new(),
     });
     let limit = ask.limit.unwrap_or(service.max_rows);
-    Ok(Resolved { service, query, asked, names, keys, search, limit, holder: &grant.client, usage_basis })
+    Ok(Resolved { service, query, asked, names, keys, search, limit, grant, usage_basis })
 }
 
 /// The fields looked up by, each with its place among the fields that rules are given; it is put there if it was not
@@ -258,15 +318,19 @@ fn search(
     Ok(search)
 }
 
-fn service<'a>(active: &'a Active, ask: &Ask) -> Result<&'a Service, Unresolved> {
+/// A version of a service; the newest where none is named.
+pub(super) fn service<'a>(
+    active: &'a Active,
+    name: &str,
+    version: Option<u32>,
+) -> Result<&'a Service, Unresolved> {
     let not_found = |code, message: &str| Unresolved::NotFound(Problem::new(code, "url", message));
     let rulebook = &active.rulebook;
-    let latest = rulebook
-        .latest(&ask.service)
-        .ok_or_else(|| not_found("service_unknown", "there is no such service"))?;
-    match ask.version {
+    let latest =
+        rulebook.latest(name).ok_or_else(|| not_found("service_unknown", "there is no such service"))?;
+    match version {
         None => Ok(latest),
-        Some(version) => rulebook.service(&ask.service, version).ok_or_else(|| {
+        Some(version) => rulebook.service(name, version).ok_or_else(|| {
             not_found(
                 "version_unknown",
                 &format!("this service has no such version; the newest is v{}", latest.version),
@@ -358,11 +422,15 @@ fn keys(
         let message = format!("say whom to look up; the service looks up by: {}", service.keys.join(", "));
         problems.push(Problem::new("key_missing", ask.places.keys, message));
     }
-    let subjects = match persons {
+    (read, subjects(persons))
+}
+
+/// So many persons named by their codes, or a search.
+fn subjects(persons: Option<usize>) -> Subjects {
+    match persons {
         Some(count) => Subjects { kind: "keys".to_owned(), count: u32::try_from(count).unwrap_or(u32::MAX) },
         None => Subjects { kind: "search".to_owned(), count: 0 },
-    };
-    (read, subjects)
+    }
 }
 
 fn key_problem(error: KeyError, place: &str) -> Problem {

@@ -75,7 +75,7 @@ pub struct Caller {
 }
 
 /// A text with the place it was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stated {
     /// The text.
     pub text: String,

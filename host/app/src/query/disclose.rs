@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Disclosure: the answer, made of what was decided and read. Masks are applied here, and nowhere else.
 
-use paasla_core::{Decision, FieldDecision, Visibility};
+use paasla_core::{Decision, FieldDecision, Obligation, Visibility};
 use paasla_register::RowId;
 
 use super::{
@@ -23,32 +23,23 @@ impl Queries {
         reviewed: &Reviewed,
     ) -> (Answer, Vec<RowId>) {
         let entity = &resolved.service.entity;
+        let fields = self.fields(resolved, decision);
         let mut places = vec![None; resolved.query.fields.len()];
-        let mut groups: Vec<&str> = Vec::new();
-        let mut fields = Vec::with_capacity(resolved.asked.len());
         for (place, asked) in resolved.asked.iter().enumerate() {
-            let name = resolved.names.get(place).copied().unwrap_or_default();
-            let decision = match asked {
-                Err(closed) => closed.clone(),
-                Ok(index) => {
-                    if let Some(slot) = places.get_mut(*index) {
-                        *slot = Some(place);
-                    }
-                    let mut own = decision.fields.get(*index).cloned().unwrap_or_else(FieldDecision::shown);
-                    if let Some(effective) = self.description.effective(entity, name, own.visibility) {
-                        own.visibility = effective;
-                    }
-                    own
-                }
-            };
-            let group = name.split_once('.').map(|(group, _)| group);
-            if let Some(group) = group
-                && decision.visibility != Visibility::Hide
+            if let Ok(index) = asked
+                && let Some(slot) = places.get_mut(*index)
+            {
+                *slot = Some(place);
+            }
+        }
+        let mut groups: Vec<&str> = Vec::new();
+        for field in &fields {
+            if let Some(group) = field.group.as_deref()
+                && field.decision.visibility != Visibility::Hide
                 && !groups.contains(&group)
             {
                 groups.push(group);
             }
-            fields.push(AnswerField { name: name.to_owned(), group: group.map(str::to_owned), decision });
         }
         let shaper = Shaper {
             description: &self.description,
@@ -72,10 +63,37 @@ impl Queries {
             purpose: resolved.query.purpose.iri.clone(),
             legal_basis: resolved.query.legal_basis.iri.clone(),
             fields,
-            obligations: decision.obligations.iter().filter(|o| o.code == "inform-client").cloned().collect(),
+            obligations: obligations(decision),
             rows,
             more: reviewed.more || !reviewed.rows.cut.is_empty(),
         };
         (answer, ids)
     }
+
+    /// Every field asked for, in the order asked, with what may be seen of it.
+    pub(super) fn fields(&self, resolved: &Resolved<'_>, decision: &Decision) -> Vec<AnswerField> {
+        let asked = resolved.names.iter().zip(&resolved.asked);
+        let field = |(name, asked): (&&str, &Result<usize, FieldDecision>)| {
+            let decision = match asked {
+                Err(closed) => closed.clone(),
+                Ok(index) => {
+                    let mut own = decision.fields.get(*index).cloned().unwrap_or_else(FieldDecision::shown);
+                    if let Some(effective) =
+                        self.description.effective(&resolved.service.entity, name, own.visibility)
+                    {
+                        own.visibility = effective;
+                    }
+                    own
+                }
+            };
+            let group = name.split_once('.').map(|(group, _)| group.to_owned());
+            AnswerField { name: (*name).to_owned(), group, decision }
+        };
+        asked.map(field).collect()
+    }
+}
+
+/// What the client has to observe.
+pub(super) fn obligations(decision: &Decision) -> Vec<Obligation> {
+    decision.obligations.iter().filter(|obligation| obligation.code == "inform-client").cloned().collect()
 }

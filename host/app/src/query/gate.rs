@@ -12,6 +12,7 @@ use super::{
     ask::{Ask, Caller},
     catalogue::CatalogueEntry,
     draft::Draft,
+    rights::{Rights, RightsAsk},
 };
 use crate::{
     clock,
@@ -26,6 +27,9 @@ pub trait Gatehouse: Send + Sync + 'static {
     ///
     /// Doors see to it that it goes on to its end when the caller hangs up.
     async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer>;
+
+    /// What a client may ask, for each purpose and legal basis of its access rights.
+    async fn rights(&self, ask: RightsAsk) -> Result<Rights, NoAnswer>;
 
     /// Records a request of an identified client that could not be understood. Gives back the record's id, or none when
     /// it could not be written: the door then says that it cannot answer now. `service` is what the URL says, unchecked.
@@ -72,6 +76,10 @@ pub trait Gatehouse: Send + Sync + 'static {
 impl Gatehouse for Queries {
     async fn answer(&self, ask: Ask) -> Result<Answer, NoAnswer> {
         self.query(ask).await
+    }
+
+    async fn rights(&self, ask: RightsAsk) -> Result<Rights, NoAnswer> {
+        self.rights_of(ask).await
     }
 
     async fn reject(

@@ -10,7 +10,7 @@ use std::{
 use paasla_core::{Attribute, Cap, Decision, Quota, Reason, Value, Window};
 use paasla_store::{
     Store, StoreError,
-    usage::{Claim, LEASE, Reserved},
+    usage::{Claim, LEASE, Reserved, Usage},
 };
 
 use super::access::Resolved;
@@ -42,7 +42,7 @@ impl Reservation {
         let bounds: Vec<(Window, u64)> = caps.iter().map(|cap| (cap.window, cap.persons.into())).collect();
         let claim = Claim {
             id: &resolved.query.id,
-            holder: resolved.holder,
+            holder: &resolved.grant.client,
             basis: &resolved.usage_basis,
             instant: resolved.query.instant,
             least: u64::from(named).max(1),
@@ -119,6 +119,11 @@ fn exceeded(window: Window) -> Reason {
     Reason::new("grant", code, message)
 }
 
+/// The persons asked about before under the access right that a query stands on.
+pub(super) async fn of(store: &dyn Store, resolved: &Resolved<'_>) -> Result<Usage, StoreError> {
+    store.usage(&resolved.grant.client, &resolved.usage_basis, resolved.query.instant).await
+}
+
 /// The codes of the caps that would have refused a query, without the `disclosed` persons of its own answer. For comparisons.
 pub(crate) async fn refusals(
     store: &dyn Store,
@@ -131,7 +136,7 @@ pub(crate) async fn refusals(
     if caps.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let usage = store.usage(resolved.holder, &resolved.usage_basis, query.instant).await?;
+    let usage = of(store, resolved).await?;
     let least = u64::from(query.subjects.count).max(1);
     let is_in_the_way = |cap: &Cap| {
         let before = usage.within(cap.window).saturating_sub(disclosed);
@@ -152,7 +157,7 @@ pub(crate) fn supplies(fact: &str) -> bool {
 
 /// The facts for a query.
 pub(super) async fn facts(store: &dyn Store, resolved: &Resolved<'_>) -> Result<Vec<Attribute>, StoreError> {
-    let usage = store.usage(resolved.holder, &resolved.usage_basis, resolved.query.instant).await?;
+    let usage = of(store, resolved).await?;
     let fact = |(window, name)| {
         let persons = i64::try_from(usage.within(window)).unwrap_or(i64::MAX);
         Attribute { name, value: Value::Integer(persons) }

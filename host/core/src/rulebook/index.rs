@@ -56,8 +56,18 @@ impl RulebookIndex {
     /// Whether any access right of the rulebook, of whatever service and time, is this client's.
     #[must_use]
     pub fn has_grant(&self, rulebook: &Rulebook, client: &ClientId) -> bool {
-        let mut places = self.grants.get(client.member()).into_iter().flatten();
-        places.any(|place| rulebook.grants.get(*place).is_some_and(|grant| grant.client.covers(client)))
+        self.grants_of(rulebook, client).next().is_some()
+    }
+
+    /// The access rights of this client, its member's included, of whatever service and time.
+    pub fn grants_of<'r>(
+        &self,
+        rulebook: &'r Rulebook,
+        client: &ClientId,
+    ) -> impl Iterator<Item = &'r Grant> {
+        let places = self.grants.get(client.member()).map(Vec::as_slice).unwrap_or_default();
+        let grants = places.iter().filter_map(|place| rulebook.grants.get(*place));
+        grants.filter(|grant| grant.client.covers(client))
     }
 
     /// The same as [`Rulebook::grant_for`].
@@ -65,8 +75,6 @@ impl RulebookIndex {
     /// # Errors
     /// As there.
     pub fn grant_for<'r>(&self, rulebook: &'r Rulebook, wanted: Wanted<'_>) -> Result<Matched<'r>, NoGrant> {
-        let places = self.grants.get(wanted.client.member()).map(Vec::as_slice).unwrap_or_default();
-        let grants: Vec<&Grant> = places.iter().filter_map(|place| rulebook.grants.get(*place)).collect();
-        choose(grants, wanted)
+        choose(self.grants_of(rulebook, wanted.client).collect(), wanted)
     }
 }

@@ -80,7 +80,7 @@ pub(crate) fn responses(answer: &str, what: &str) -> Value {
             true,
         ),
         ("404", "There is no such service, version or address", false, true),
-        ("405", "The address takes POST only", false, true),
+        ("405", "The address does not take this method; `Allow` names those it takes", false, true),
         ("408", "The body did not arrive in time", false, true),
         ("413", "The body is too large", false, true),
         ("415", "The body is not announced as application/json in UTF-8, or is compressed", false, true),
@@ -108,8 +108,33 @@ pub(crate) fn responses(answer: &str, what: &str) -> Value {
     Value::Object(responses)
 }
 
-/// The headers that a query may have. `rr`: whether the door lives by `RR-Request-Reason`.
-pub(crate) fn headers(rr: bool) -> Vec<Value> {
+/// What a request goes to: what it must say depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Queries in the register's own words.
+    XRoad,
+    /// Queries in the words of today's clients: the door lives by `RR-Request-Reason`.
+    Rr,
+    /// What may be asked. No personal data is told, so that no official must be named.
+    Rights,
+}
+
+/// Every status that a request without a body can end with. Its answer has no record.
+pub(crate) fn responses_without_body(answer: &str, what: &str) -> Value {
+    let mut all = responses(answer, what);
+    if let Some(all) = all.as_object_mut() {
+        for of_a_body in ["408", "413", "415"] {
+            all.remove(of_a_body);
+        }
+        if let Some(answered) = all.get_mut("200").and_then(Value::as_object_mut) {
+            answered.remove("headers");
+        }
+    }
+    all
+}
+
+/// The headers that a request may have.
+pub(crate) fn headers(door: Door) -> Vec<Value> {
     let header = |name: &str, required: bool, text: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": text, "schema": schema });
     let text = || json!({ "type": "string", "maxLength": HEADER_LENGTHS.0, "pattern": HEADER.0 });
     let encoded = || json!({ "type": "string", "format": "percent-encoded-utf8", "minLength": 1, "maxLength": HEADER_LENGTHS.0 });
@@ -124,7 +149,7 @@ pub(crate) fn headers(rr: bool) -> Vec<Value> {
         ),
         header(
             "X-Road-UserId",
-            true,
+            door != Door::Rights,
             "The official who asks: `EE` and the personal code.",
             json!({ "type": "string", "minLength": 1, "maxLength": HEADER_LENGTHS.1, "pattern": HEADER.1 }),
         ),
@@ -149,7 +174,7 @@ pub(crate) fn headers(rr: bool) -> Vec<Value> {
         ),
         header(
             "RR-Request-Reason",
-            rr,
+            door == Door::Rr,
             "The ground: `avalik`, a public task (GDPR Art. 6(1)(e)), or `oigustatud`, a legitimate interest \
              (Art. 6(1)(f)). A legal basis stated elsewhere must not contradict it.",
             word(&["avalik", "oigustatud"]),

@@ -50,7 +50,7 @@ fn describe(gate: &dyn Gatehouse) -> Option<Value> {
         "description": "Persons stand in the register's order. A person who is not in the register, or of whom nothing may \
                         be told, is not in the list: ask for `Isikukood` to see who is.",
         "tags": [SERVICE],
-        "parameters": common::headers(true),
+        "parameters": common::headers(common::Door::Rr),
         "requestBody": common::body("IsikudQuery"),
         "responses": common::responses("Isikud", "The persons of whom something may be told"),
     }});

@@ -53,7 +53,7 @@ struct Decision<'a> {
 }
 
 /// Every field asked for, with what may be seen of it.
-struct Fields<'a>(&'a [AnswerField]);
+pub(super) struct Fields<'a>(pub(super) &'a [AnswerField]);
 
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -78,7 +78,7 @@ impl<'a> Seen<'a> {
 
 /// An obligation that the client has to observe.
 #[derive(Serialize)]
-struct ObligationBody<'a> {
+pub(super) struct ObligationBody<'a> {
     code: &'a str,
     attributes: Vec<Named<'a>>,
 }
@@ -90,7 +90,7 @@ struct Named<'a> {
 }
 
 impl<'a> ObligationBody<'a> {
-    fn of(obligation: &'a Obligation) -> Self {
+    pub(super) fn of(obligation: &'a Obligation) -> Self {
         let named = |Attribute { name, value }: &'a Attribute| Named { name, value: Plain(value) };
         Self { code: &obligation.code, attributes: obligation.attributes.iter().map(named).collect() }
     }

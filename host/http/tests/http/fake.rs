@@ -22,8 +22,11 @@ use paasla_app::{
     ask::{Ask, Caller},
     health::Readiness,
     problem::{NoAnswer, Problem},
+    rights::{Allowed, CapLeft, Right, Rights, RightsAsk, StandsOn, Verdict},
 };
-use paasla_core::{ClientId, FieldDecision, Reason, ReasonText, Service, Visibility, Vocabulary};
+use paasla_core::{
+    ClientId, FieldDecision, Mask, Reason, ReasonText, Service, Visibility, Vocabulary, Window,
+};
 use paasla_http::{Doors, Settings, router};
 use paasla_register::Description;
 use serde_json::Value;
@@ -50,6 +53,7 @@ pub(crate) struct Rejected {
 
 pub(crate) struct Fake {
     pub(crate) asks: Mutex<Vec<Ask>>,
+    pub(crate) rights_asks: Mutex<Vec<RightsAsk>>,
     pub(crate) rejected: Mutex<Vec<Rejected>>,
     /// How many answers ran to their end.
     pub(crate) finished: AtomicUsize,
@@ -63,6 +67,7 @@ impl Default for Fake {
     fn default() -> Self {
         Self {
             asks: Mutex::default(),
+            rights_asks: Mutex::default(),
             rejected: Mutex::default(),
             finished: AtomicUsize::new(0),
             reply: Box::new(|_| Ok(empty())),
@@ -81,6 +86,40 @@ impl Gatehouse for Fake {
         self.asks.lock().unwrap().push(ask);
         self.finished.fetch_add(1, Ordering::SeqCst);
         reply
+    }
+
+    async fn rights(&self, ask: RightsAsk) -> Result<Rights, NoAnswer> {
+        let of = |purpose: &str, grant, verdict| Right {
+            purpose: Some(purpose.to_owned()),
+            legal_basis: Some("https://w3id.org/dpv/legal/eu/gdpr#A6-1-e".to_owned()),
+            grant,
+            verdict,
+        };
+        let grant = StandsOn {
+            id: "g1".to_owned(),
+            reference: Some("agreement 1".to_owned()),
+            valid_from: "2025-01-01".parse().unwrap(),
+            valid_until: None,
+            may_hide: false,
+        };
+        let allowed = Allowed {
+            fields: vec![
+                field("givenName", Visibility::Show),
+                field("birthDate", Visibility::Masked(Mask::Year)),
+            ],
+            depends_on_rows: true,
+            caps: vec![CapLeft { window: Window::Day, persons: 10, left: 4, reason: reason() }],
+            obligations: Vec::new(),
+        };
+        let rights = vec![
+            of("urn:a", Some(grant), Verdict::Allowed(allowed)),
+            of("urn:b", None, Verdict::Refused([reason()].into())),
+            of("urn:c", None, Verdict::Failed("rule_fault")),
+        ];
+        let client = ask.caller.client.clone();
+        let service = ask.service.clone();
+        self.rights_asks.lock().unwrap().push(ask);
+        Ok(Rights { generation: 7, instant: self.now(), client, service, version: 1, rights })
     }
 
     async fn reject(

@@ -230,3 +230,85 @@ async fn the_description_is_there_for_security_servers() {
     assert_eq!((got.status.as_u16(), got.json["code"].as_str()), (404, Some("service_unknown")));
     check_silent(&got);
 }
+
+#[tokio::test]
+async fn what_may_be_asked_is_told_without_an_official() {
+    let house = House::new(Fake::default());
+    let rights = |path: &str| Ready::bare("GET", path).with("X-Road-Client", "EE/GOV/70000562/DHX");
+    let got = house.send(rights("/xroad/isikud/rights").build()).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+    let reason = json!({
+        "by": "minors", "code": "minors.generalised", "message": "The person is a minor.", "provision": "LasteKS § 5",
+    });
+    let basis = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e";
+    let expected = json!({
+        "client": "EE/GOV/70000562/DHX",
+        "service": "isikud",
+        "version": 1,
+        "generation": 7,
+        "at": "2023-11-14T22:13:20Z",
+        "rights": [
+            {
+                "purpose": "urn:a",
+                "legalBasis": basis,
+                "accessRight": {
+                    "id": "g1", "reference": "agreement 1", "validFrom": "2025-01-01", "mayHide": false,
+                },
+                "decision": "allowed",
+                "fields": {
+                    "givenName": { "visibility": "show" },
+                    "birthDate": { "visibility": "year", "reasons": [&reason] },
+                },
+                "dependsOnRows": true,
+                "caps": [{ "window": "day", "persons": 10, "left": 4, "reason": &reason }],
+                "obligations": [],
+            },
+            { "purpose": "urn:b", "legalBasis": basis, "decision": "refused", "reasons": [&reason] },
+            { "purpose": "urn:c", "legalBasis": basis, "decision": "failed", "code": "rule_fault" },
+        ],
+    });
+    assert_eq!(got.json, expected);
+    assert!(got.headers.get("paasla-decision").is_none(), "there is no record");
+
+    let got = house
+        .send(
+            tracked(rights("/xroad/isikud/v3/rights"), "dpv:IdentityVerification")
+                .with("X-Road-UserId", "EE60001017869")
+                .with("RR-Request-Reason", "avalik")
+                .build(),
+        )
+        .await;
+    assert_eq!(got.status, 200, "{}", got.text);
+    let asks = house.fake.rights_asks.lock().unwrap();
+    let [first, second] = asks.as_slice() else { panic!("{} asks", asks.len()) };
+    assert_eq!((first.version, first.caller.official.as_deref()), (None, None));
+    assert!(first.purpose.is_none() && first.legal_basis.is_none());
+    assert_eq!((second.version, second.caller.official.as_deref()), (Some(3), Some("EE60001017869")));
+    assert_eq!(
+        second.purpose.as_ref().map(|purpose| purpose.text.as_str()),
+        Some("dpv:IdentityVerification")
+    );
+    assert_eq!(second.legal_basis.as_ref().map(|basis| basis.text.as_str()), Some("eu-gdpr:A6-1-e"));
+}
+
+#[tokio::test]
+async fn a_wrong_request_for_rights_is_recorded() {
+    let rights = |path: &str| Ready::bare("GET", path).with("X-Road-Client", "EE/GOV/70000562/DHX");
+    let long = format!("/xroad/{}/rights", "a".repeat(101));
+    for (status, path, code) in [
+        (404, "/xroad/49001010093_/rights", "service_unknown"),
+        (404, long.as_str(), "service_unknown"),
+        (404, "/xroad/isikud/1/rights", "version_unknown"),
+        (404, "/xroad/isikud/v01/rights", "version_unknown"),
+        (400, "/xroad/isikud/rights?of=49001010093", "query_string"),
+    ] {
+        assert_eq!(refused(status, rights(path).build()).await, [code], "{path}");
+    }
+    let unclear = rights("/xroad/isikud/rights").with("X-Road-Request-Id", "1");
+    assert_eq!(refused(400, unclear.build()).await, ["header_invalid"]);
+    let house = House::new(Fake::default());
+    let got = house.send(Ready::bare("GET", "/xroad/isikud/rights").build()).await;
+    assert_eq!((got.status.as_u16(), got.json["code"].as_str()), (400, Some("client_missing")));
+    let stranger = Ready::bare("GET", "/xroad/isikud/rights").with("X-Road-Client", "EE/COM/1/a");
+    assert_eq!(house.send(stranger.build()).await.status, 403);
+}
