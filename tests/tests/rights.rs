@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use paasla_tests::{
-    Ask, Given, Got, Host,
+    Ask, Given, Got, Host, Office,
     ask::{OFFICIAL, agent},
 };
 use serde_json::{Value, json};
@@ -95,6 +95,63 @@ fn what_is_told_is_what_a_query_gets() -> Result<()> {
         }
     }
     ensure!(allowed >= 8 && refused >= 2, "{allowed} allowed, {refused} refused: too few to show anything");
+    host.stop()
+}
+
+/// Who may see a field is told by what decides queries: of every client what it gets.
+#[test]
+fn who_may_see_a_field_is_who_gets_it() -> Result<()> {
+    let given = Given::seeded()?;
+    let host = given.start()?;
+    let office = Office::open(&given.home, &host.base_url)?;
+    let (mut seen, mut hidden) = (0, 0);
+    for field in ["birthDate", "familyName", "ethnicNationality", "custody.otherCode"] {
+        let told = office.see(&format!("/services/person/who?field={field}"))?;
+        ensure!(told.get("more") == Some(&json!(false)), "{told}");
+        for client in list(&told, "clients")? {
+            for right in list(client, "rights")? {
+                let keys = json!({ "personalCode": given.world.persons.adult });
+                let got = Ask::service("person", text(client, "client")?, &[field], keys)
+                    .context("purpose", text(right, "purpose")?)
+                    .context("legalBasis", text(right, "legalBasis")?)
+                    .send(&agent(), &host.base_url)?;
+                match text(right, "decision")? {
+                    "allowed" => {
+                        seen += 1;
+                        ensure!(got.status == 200, "{client}: {}", got.text);
+                        let of = right.get("fields").and_then(|fields| fields.get(field));
+                        ensure!(got.json.pointer("/decision/fields").and_then(|all| all.get(field)) == of);
+                    }
+                    _ => {
+                        hidden += 1;
+                        ensure!(got.status == 403, "{client}: {}", got.text);
+                        ensure!(got.json.get("reasons") == right.get("reasons"), "{client}: {}", got.text);
+                    }
+                }
+            }
+        }
+    }
+    ensure!(seen >= 5 && hidden >= 3, "{seen} see, {hidden} do not: too few to show anything");
+    // Page by page it is the same.
+    let all = office.see("/services/person/who?field=birthDate")?;
+    let (mut pages, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = office.see(&format!("/services/person/who?field=birthDate&limit=2&after={after}"))?;
+        pages.extend(list(&page, "clients")?.clone());
+        if page.get("more") != Some(&json!(true)) {
+            break;
+        }
+        after = text(pages.last().context("a client")?, "client")?.replace('/', "%2F");
+    }
+    ensure!(list(&all, "clients")? == &pages, "{pages:?}");
+    for (path, status) in [
+        ("/services/nothing/who?field=birthDate", 404),
+        ("/services/person/who?field=shoeSize", 422),
+        ("/services/person/who", 422),
+        ("/services/person/who?field=birthDate&version=9", 404),
+    ] {
+        ensure!(office.get(Some(&office.auditor), path)?.status == status, "{path}");
+    }
     host.stop()
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod rows;
 pub(crate) mod strangers;
 pub(crate) mod subjects;
 pub(crate) mod usage;
+pub mod who;
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -68,7 +68,7 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Look after services: the configured kinds of query.
     #[command(subcommand)]
-    Service(object::ObjectCommand),
+    Service(object::ServiceCommand),
     /// Look after access rights: which client may ask what, for what purpose, on what ground.
     #[command(subcommand)]
     Grant(object::ObjectCommand),
@@ -112,7 +112,7 @@ fn main() -> ExitCode {
         Command::Key(command) => key::run(command),
         Command::Rule(command) => rule::run(command),
         Command::Policy(command) => policy::run(command),
-        Command::Service(command) => object::run(object::ObjectKind::Service, command),
+        Command::Service(command) => object::service(command),
         Command::Grant(command) => object::run(object::ObjectKind::Grant, command),
         Command::Purpose(command) => object::run(object::ObjectKind::Purpose, command),
         Command::Proposal(command) => proposal::run(command),

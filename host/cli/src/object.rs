@@ -31,6 +31,35 @@ pub(crate) enum ObjectCommand {
     Retire(Retire),
 }
 
+/// Commands for services.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    #[command(flatten)]
+    Object(ObjectCommand),
+    /// Show who may see a field of a service, for what purpose, and why: by the same evaluator that decides queries.
+    Who(Who),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Who {
+    /// The service's name.
+    name: String,
+    /// The field, as the service names it.
+    #[arg(long)]
+    field: String,
+    /// Which version of the service. Without it: the newest.
+    #[arg(long, value_name = "N")]
+    version: Option<u32>,
+    /// Begin after this client.
+    #[arg(long, value_name = "CLIENT")]
+    after: Option<String>,
+    /// How many clients at most.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    #[command(flatten)]
+    remote: Remote,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct List {
     #[command(flatten)]
@@ -105,6 +134,56 @@ impl ObjectKind {
         })?;
         Ok(format!("{}/{}/versions/{version}", self.path(), segment(name)))
     }
+}
+
+pub(crate) fn service(command: ServiceCommand) -> Result<()> {
+    let Who { name, field, version, after, limit, remote } = match command {
+        ServiceCommand::Object(command) => return run(ObjectKind::Service, command),
+        ServiceCommand::Who(who) => who,
+    };
+    let mut path = format!("/services/{}/who?field={}&limit={limit}", segment(&name), segment(&field));
+    if let Some(version) = version {
+        path += &format!("&version={version}");
+    }
+    if let Some(after) = &after {
+        path += &format!("&after={}", segment(after));
+    }
+    show::one(remote.json, &remote.client()?.get(&path)?, who_may)
+}
+
+/// Who may see a field: a line for each client, purpose and legal basis.
+fn who_may(told: &Value) -> String {
+    let list = |value: &Value, name: &str| -> Vec<Value> {
+        value.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let field = show::text(told, "/field");
+    let rows = list(told, "clients").into_iter().flat_map(|client| {
+        let name = show::text(&client, "/client");
+        list(&client, "rights").into_iter().map(move |right| (name.clone(), right)).collect::<Vec<_>>()
+    });
+    let rows = rows.map(|(client, right)| {
+        let seen = right.get("fields").and_then(|fields| fields.get(&field));
+        let visibility =
+            seen.map_or_else(|| show::text(&right, "/decision"), |seen| show::text(seen, "/visibility"));
+        let reasons = seen.and_then(|seen| seen.get("reasons")).or_else(|| right.get("reasons"));
+        let reasons = reasons.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let why: Vec<String> = reasons.iter().map(|reason| show::text(reason, "/code")).collect();
+        let depends = right.get("dependsOnRows").and_then(Value::as_bool).unwrap_or_default();
+        vec![
+            client,
+            show::text(&right, "/purpose"),
+            show::text(&right, "/legalBasis"),
+            show::text(&right, "/accessRight/id"),
+            format!("{visibility}{}", if depends { " or less" } else { "" }),
+            if why.is_empty() { "-".to_owned() } else { why.join(", ") },
+        ]
+    });
+    let heads = ["client", "purpose", "legal basis", "access right", "sees", "why not more"];
+    let mut text = show::table(&heads, rows);
+    if told.get("more").and_then(Value::as_bool).unwrap_or_default() {
+        text += "There are more clients: --after CLIENT, or a larger --limit, shows them.\n";
+    }
+    text
 }
 
 pub(crate) fn run(kind: ObjectKind, command: ObjectCommand) -> Result<()> {

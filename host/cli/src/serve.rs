@@ -120,7 +120,7 @@ async fn serve_until_told(arguments: &Serve) -> Result<()> {
         tracing::info!(why, "stopping: requests under way are finished");
         stopping.stop();
     };
-    let router = layers(&doors, routes(&doors).merge(admin::router(&app.governance)));
+    let router = layers(&doors, routes(&doors).merge(admin::router(&app.governance, app.queries.clone())));
     let finished = serve::serve(listener, router, &settings, until).await;
     watcher.abort();
     health.abort();

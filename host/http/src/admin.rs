@@ -16,11 +16,12 @@ mod policies;
 mod proposals;
 mod rulebook;
 mod rules;
+mod who;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     http::StatusCode,
     middleware,
     response::{IntoResponse, Response},
@@ -33,6 +34,7 @@ use paasla_store::{
 
 use super::{problem::Document, status};
 use paasla_app::{
+    Gatehouse,
     governance::{Governance, refusal::Refusal},
     problem::Problem,
 };
@@ -169,6 +171,7 @@ pub fn routes() -> Vec<Route> {
             &[DataManager],
             post(objects::retire_service),
         ),
+        reads("/admin/v1/services/{name}/who", "service.read", ANY_ROLE, get(who::who)).with(who::PARAMETERS),
         reads("/admin/v1/grants", "grant.read", ANY_ROLE, get(objects::list::<Grants>)),
         changes("/admin/v1/grants", "grant.put", &[DataManager], post(objects::put::<Grants>)),
         reads("/admin/v1/grants/{id}", "grant.read", ANY_ROLE, get(objects::one::<Grants>)),
@@ -220,13 +223,14 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// The door. Put it into the same layers as the others.
-pub fn router(governance: &Arc<Governance>) -> Router {
+pub fn router(governance: &Arc<Governance>, gate: Arc<dyn Gatehouse>) -> Router {
     let guarded = |router: Router<Arc<Governance>>, route: Route| {
         let Route { parameters, roles, action, kind, .. } = route;
         let guard = guard::Guard { governance: Arc::clone(governance), parameters, roles, action, kind };
         router.route(route.path, route.handler.layer(middleware::from_fn_with_state(guard, guard::let_in)))
     };
-    routes().into_iter().fold(Router::new(), guarded).with_state(Arc::clone(governance))
+    let router = routes().into_iter().fold(Router::new(), guarded);
+    router.layer(Extension(gate)).with_state(Arc::clone(governance))
 }
 
 /// What a handler that fails sends.

@@ -170,6 +170,7 @@ fn body(route: &Route, own: &Institution, names: &Names) -> Result<Option<Value>
             | "/changes"
             | "/services"
             | "/services/{name}/versions/{version}"
+            | "/services/{name}/who"
             | "/grants"
             | "/grants/{id}"
             | "/purposes"

@@ -13,6 +13,7 @@ use super::{
     catalogue::CatalogueEntry,
     draft::Draft,
     rights::{Rights, RightsAsk},
+    who::{WhoAsk, WhoMay},
 };
 use crate::{
     clock,
@@ -30,6 +31,9 @@ pub trait Gatehouse: Send + Sync + 'static {
 
     /// What a client may ask, for each purpose and legal basis of its access rights.
     async fn rights(&self, ask: RightsAsk) -> Result<Rights, NoAnswer>;
+
+    /// Who may see a field of a service, and why.
+    async fn who(&self, ask: &WhoAsk) -> Result<WhoMay, Problem>;
 
     /// Records a request of an identified client that could not be understood. Gives back the record's id, or none when
     /// it could not be written: the door then says that it cannot answer now. `service` is what the URL says, unchecked.
@@ -80,6 +84,10 @@ impl Gatehouse for Queries {
 
     async fn rights(&self, ask: RightsAsk) -> Result<Rights, NoAnswer> {
         self.rights_of(ask).await
+    }
+
+    async fn who(&self, ask: &WhoAsk) -> Result<WhoMay, Problem> {
+        self.who_may(ask).await
     }
 
     async fn reject(

@@ -40,6 +40,8 @@ pub struct RightsAsk {
     pub purpose: Option<Stated>,
     /// The legal basis that is meant; none for every one.
     pub legal_basis: Option<Stated>,
+    /// The field that is meant; none for every field of the service.
+    pub field: Option<String>,
     /// Where a request of this door says what an ask may lack.
     pub places: Places,
 }
@@ -103,7 +105,7 @@ pub enum Verdict {
 /// What would be told.
 #[derive(Debug, Clone)]
 pub struct Allowed {
-    /// Every field of the service, with the most that is seen of it, and why not more.
+    /// Every field that is meant, with the most that is seen of it, and why not more.
     pub fields: Vec<AnswerField>,
     /// Whether of some rows less may be seen, or nothing: a policy says more once it sees them.
     pub depends_on_rows: bool,
@@ -142,7 +144,7 @@ impl Queries {
         }
     }
 
-    async fn find_rights<'a>(
+    pub(super) async fn find_rights<'a>(
         &self,
         active: &'a Active,
         ask: &RightsAsk,
@@ -243,9 +245,10 @@ impl Queries {
     }
 }
 
-/// A query for everything that a version of a service tells.
+/// A query for everything that a version of a service tells, or for the field that is meant.
 fn supposed(ask: &RightsAsk, service: &Service, purpose: Option<Stated>, legal_basis: Option<Stated>) -> Ask {
     let stated = |field: &String| Stated { text: field.clone(), place: ask.places.select.into() };
+    let fields = ask.field.as_ref().map_or(service.fields.as_slice(), std::slice::from_ref);
     Ask {
         caller: ask.caller.clone(),
         service: service.name.clone(),
@@ -256,7 +259,7 @@ fn supposed(ask: &RightsAsk, service: &Service, purpose: Option<Stated>, legal_b
         provision: None,
         agent: None,
         hidden: false,
-        select: service.fields.iter().map(stated).collect(),
+        select: fields.iter().map(stated).collect(),
         keys: Vec::new(),
         limit: None,
         places: ask.places,

@@ -81,7 +81,8 @@ async fn answer(
     let work = async {
         match service {
             Some((service, version)) if problems.is_empty() => {
-                let ask = RightsAsk { caller, service, version, purpose, legal_basis, places: PLACES };
+                let (field, places) = (None, PLACES);
+                let ask = RightsAsk { caller, service, version, purpose, legal_basis, field, places };
                 let gate = Arc::clone(&doors.gate);
                 let told = door::detached(async move {
                     let told = gate.rights(ask).await;
@@ -130,9 +131,10 @@ impl<'a> Body<'a> {
     }
 }
 
+/// What may be asked for one purpose, on one legal basis.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RightBody<'a> {
+pub(crate) struct RightBody<'a> {
     purpose: Option<&'a str>,
     legal_basis: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,7 +186,7 @@ fn name<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error
 }
 
 impl<'a> RightBody<'a> {
-    fn of(right: &'a Right) -> Self {
+    pub(crate) fn of(right: &'a Right) -> Self {
         let verdict = match &right.verdict {
             Verdict::Allowed(allowed) => VerdictBody::Allowed {
                 fields: Fields(&allowed.fields),

@@ -23,6 +23,7 @@ use paasla_app::{
     health::Readiness,
     problem::{NoAnswer, Problem},
     rights::{Allowed, CapLeft, Right, Rights, RightsAsk, StandsOn, Verdict},
+    who::{WhoAsk, WhoMay},
 };
 use paasla_core::{
     ClientId, FieldDecision, Mask, Reason, ReasonText, Service, Visibility, Vocabulary, Window,
@@ -120,6 +121,10 @@ impl Gatehouse for Fake {
         let service = ask.service.clone();
         self.rights_asks.lock().unwrap().push(ask);
         Ok(Rights { generation: 7, instant: self.now(), client, service, version: 1, rights })
+    }
+
+    async fn who(&self, _: &WhoAsk) -> Result<WhoMay, Problem> {
+        Ok(WhoMay { generation: 7, version: 1, clients: Vec::new(), more: false })
     }
 
     async fn reject(
