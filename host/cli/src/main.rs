@@ -5,9 +5,11 @@ mod admin;
 mod backup;
 mod client;
 mod config;
+mod control;
 mod demo;
 mod effect;
 mod failure;
+mod governance;
 mod host;
 mod key;
 mod log;
@@ -66,6 +68,9 @@ enum Command {
     /// Make policies of rules, and lead them through their life: shadow, approved, in force, retired.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Keep services, access rights and vocabulary as files, compare these with a host, and put them to work as a whole.
+    #[command(subcommand)]
+    Governance(governance::GovernanceCommand),
     /// Look after services: the configured kinds of query.
     #[command(subcommand)]
     Service(object::ServiceCommand),
@@ -112,6 +117,7 @@ fn main() -> ExitCode {
         Command::Key(command) => key::run(command),
         Command::Rule(command) => rule::run(command),
         Command::Policy(command) => policy::run(command),
+        Command::Governance(command) => governance::run(command),
         Command::Service(command) => object::service(command),
         Command::Grant(command) => object::run(object::ObjectKind::Grant, command),
         Command::Purpose(command) => object::run(object::ObjectKind::Purpose, command),

@@ -2,10 +2,7 @@
 //! `paasla seed`: control data from readable files into the store, as a new generation. What came to work through
 //! governance stays, what was taken out stays out, and what loosens is proposed to a second person.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -17,7 +14,7 @@ use paasla_app::{
     },
     unmet,
 };
-use paasla_core::{Grant, Person, Policy, Rulebook, Service, Vocabulary};
+use paasla_core::{Person, Rulebook};
 use paasla_store::{
     Governance as _, SqliteStore, Store as _, StoreError, StoredRule,
     governance::{
@@ -26,14 +23,13 @@ use paasla_store::{
         proposal::{Effect, ProposalState, ProposedAct},
     },
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
     config::Config,
-    effect,
-    failure::{Failure, Kind, invalid, not_found, of_kind},
-    files::{read as read_file, read_text},
+    control, effect,
+    failure::{Failure, Kind, invalid, of_kind},
+    files::read as read_file,
     host,
     proposal::{at_machine, change},
     secret::secret,
@@ -268,40 +264,13 @@ struct Ready {
 }
 
 fn read(folder: &Path) -> Result<Rulebook> {
-    let mut vocabulary: Vocabulary = one(&folder.join("vocabulary.toml"))?;
-    vocabulary.expand_all();
-    let mut services: Vec<Service> = all(&folder.join("services"))?;
-    let mut grants: Vec<Grant> = all(&folder.join("grants"))?;
-    let policies: Vec<Policy> = all(&folder.join("policies"))?;
-    let expand = |iris: &mut Vec<String>| iris.iter_mut().for_each(|iri| *iri = vocabulary.expand(iri));
-    services.iter_mut().for_each(|service| expand(&mut service.purposes));
-    for grant in &mut grants {
-        expand(&mut grant.purposes);
-        expand(&mut grant.legal_bases);
-    }
-    Ok(Rulebook { generation: 0, vocabulary, services, grants, policies })
-}
-
-/// Every `*.toml` in a folder, by name.
-fn all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    files.sort();
-    if files.is_empty() {
-        return Err(not_found(format!("{} holds no .toml file", folder.display())));
-    }
-    files.iter().map(|file| one(file)).collect()
-}
-
-fn one<T: DeserializeOwned>(file: &Path) -> Result<T> {
-    toml::from_str(&read_text(file)?)
-        .with_context(|| format!("{} is wrong", file.display()))
-        .map_err(of_kind(Kind::Invalid))
+    Ok(Rulebook { policies: control::all(&folder.join("policies"))?, ..control::read(folder)? })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

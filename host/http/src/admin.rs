@@ -198,6 +198,7 @@ pub fn routes() -> Vec<Route> {
             &[DataManager, Operator],
             post(rulebook::roll_back),
         ),
+        uploads("/admin/v1/rulebook/apply", "rulebook.edit", &[DataManager], post(rulebook::apply)),
         reads("/admin/v1/rulebook/diff", "rulebook.read", ANY_ROLE, get(rulebook::diff))
             .with(&["from", "to"]),
         reads("/admin/v1/proposals", "proposal.read", ANY_ROLE, get(proposals::list)).with(&["waiting"]),

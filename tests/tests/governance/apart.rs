@@ -212,6 +212,9 @@ fn body(route: &Route, own: &Institution, names: &Names) -> Result<Option<Value>
             Some(why)
         }
         ("POST", "/rulebook/rollback") => Some(json!({ "to": 1, "reason": "to see" })),
+        ("POST", "/rulebook/apply") => Some(json!({
+            "base": 1, "vocabulary": {}, "services": [], "grants": [], "reason": "to see",
+        })),
         ("POST", "/keys") => {
             let key = SigningKey::from_bytes(&[99; 32]);
             let public = hex::encode(key.verifying_key().as_bytes());

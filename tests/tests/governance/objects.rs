@@ -274,6 +274,54 @@ fn what_is_planned_comes_at_its_time() -> Result<()> {
     shop.scene.host.stop()
 }
 
+/// The whole of it as files: what is exported changes nothing, what somebody changed meanwhile shows, and what was planned
+/// for one generation is not done in another.
+#[test]
+fn files_are_compared_and_put_to_work_as_a_whole() -> Result<()> {
+    let shop = Shop::open()?;
+    let folder = shop.scene.given.home.folder.join("files");
+    let files = folder.to_str().context("a path")?;
+    shop.run(0, &["governance", "export", files])?;
+    let told = shop.run(0, &["governance", "plan", files])?;
+    ensure!(told.contains("Nothing in the rulebook changes.") && told.contains("generation 1"), "{told}");
+    let nothing = ["governance", "apply", files, "--generation", "1", "--reason", "nothing"];
+    ensure!(shop.run(0, &nothing).is_err(), "nothing would change");
+
+    // Narrower in two files: one person is enough, and both are done.
+    let grant = folder.join("grants/public-task-person.toml");
+    let narrowed = fs::read_to_string(&grant)?.replace("    \"familyName\",\n", "");
+    fs::write(&grant, narrowed)?;
+    fs::remove_file(folder.join("grants/small-company-person.toml"))?;
+    let told = shop.run(0, &["governance", "plan", files])?;
+    ensure!(
+        told.contains("removed grant small-company-person")
+            && told.contains("changed grant public-task-person"),
+        "{told}"
+    );
+    ensure!(told.contains("Nobody else is needed"), "{told}");
+    let before = shop.scene.generation()?;
+    let apply = ["governance", "apply", files, "--generation", "1", "--reason", "less is needed"];
+    shop.run(0, &apply)?;
+    let got = shop.scene.ask()?;
+    ensure!(got.is_narrowed("familyName", "grant.field-not-open"), "{}", got.text);
+    ensure!(shop.scene.generation()? == before + 1, "one generation");
+    ensure!(shop.run(0, &apply).is_err(), "of another generation");
+
+    // What somebody does in the host shows as a difference.
+    shop.run(0, &["grant", "retire", "case-authority-person", "--reason", "it ends"])?;
+    let told = shop.run(0, &["governance", "plan", files])?;
+    ensure!(told.contains("! added grant case-authority-person"), "{told}");
+    ensure!(shop.run(0, &["governance", "export", files]).is_err(), "the folder holds files");
+    shop.run(0, &["governance", "export", files, "--replace"])?;
+    let told = shop.run(0, &["governance", "plan", files])?;
+    ensure!(told.contains("Nothing in the rulebook changes."), "{told}");
+    // A file that is wrong is named, and nothing is done.
+    fs::write(folder.join("grants/wrong.toml"), "id = 7")?;
+    let wrong = shop.run(0, &["governance", "plan", files]).unwrap_err();
+    ensure!(wrong.to_string().contains("wrong.toml"), "{wrong:#}");
+    shop.scene.host.stop()
+}
+
 /// Two people put in two things at once: neither is lost.
 #[test]
 fn an_edit_changes_nothing_else() -> Result<()> {

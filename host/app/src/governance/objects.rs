@@ -97,6 +97,25 @@ impl Governance {
         self.edit(actor, vec![Edit::TakeOut { id }], at, how, reason).await
     }
 
+    /// Makes services, access rights and vocabulary what `files` say; policies stay. Nothing is done unless the
+    /// generation `how.base` is at work.
+    ///
+    /// # Errors
+    /// As [`put_object`](Self::put_object), or when another generation is at work.
+    pub async fn apply(
+        &self,
+        actor: &Actor,
+        files: &Rulebook,
+        how: How,
+        reason: &str,
+    ) -> Result<Outcome, Refusal> {
+        let edits = self.active.load().rulebook.edits_to(files);
+        if edits.is_empty() && how.dry_run {
+            return Ok(Outcome::DryRun { effect: Effect::default(), second_person: false });
+        }
+        self.edit(actor, edits, None, how, reason).await
+    }
+
     /// What edits would make of the rulebook at work.
     pub(super) async fn plan_edits(&self, context: ActContext<'_>, edits: &[Edit]) -> Result<Plan, Refusal> {
         context.actor.check_ministry()?;
@@ -132,7 +151,7 @@ fn problems(next: &Rulebook, edits: &[Edit]) -> Vec<Problem> {
                 problems.extend(unmet.map(|what| Problem::new("grant_unmet", "/content", what)));
             }
             Edit::Put { object: Object::Concept(concept) } => problems.extend(misplaced(next, concept)),
-            Edit::Put { object: Object::Service(_) } | Edit::TakeOut { .. } => {}
+            Edit::Put { object: Object::Service(_) | Object::Prefix { .. } } | Edit::TakeOut { .. } => {}
         }
     }
     problems

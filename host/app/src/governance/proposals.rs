@@ -23,6 +23,8 @@ pub struct How {
     pub dry_run: bool,
     /// It is done at once, and a second person confirms afterwards.
     pub emergency: bool,
+    /// It is done only where this generation is at work; none for any.
+    pub base: Option<u64>,
 }
 
 /// What came of an act that may loosen.
@@ -150,6 +152,13 @@ impl Governance {
     ) -> Result<Outcome, Refusal> {
         context.check_reason()?;
         let plan = self.plan(context, &act).await?;
+        if let Some(base) = how.base.filter(|base| *base != plan.base) {
+            let message = format!(
+                "generation {} is at work, and not {base}: look at what changed, and make the plan anew",
+                plan.base
+            );
+            return Err(Refusal::conflict("changed_meanwhile", message));
+        }
         let (effect, version) = (plan.effect.clone(), plan.version);
         let second_person = self.settings.four_eyes && effect.loosens();
         if how.dry_run {

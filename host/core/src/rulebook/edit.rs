@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rulebook, diff::ObjectId};
+use super::{
+    Rulebook,
+    diff::{ObjectId, ObjectKind},
+};
 use crate::{
     Grant, Service,
     term::{Concept, Vocabulary},
@@ -13,6 +16,13 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", content = "content")]
 pub enum Object {
+    /// A prefix of the vocabulary.
+    Prefix {
+        /// As it stands before the colon.
+        name: String,
+        /// The namespace that it stands for.
+        iri: String,
+    },
     /// A version of a service.
     Service(Service),
     /// An access right.
@@ -42,6 +52,7 @@ impl Object {
     #[must_use]
     pub fn id(&self) -> ObjectId {
         match self {
+            Self::Prefix { name, .. } => ObjectId::new(ObjectKind::Prefix, name),
             Self::Service(service) => ObjectId::of_service(service),
             Self::Grant(grant) => ObjectId::of_grant(grant),
             Self::Concept(concept) => ObjectId::of_concept(concept),
@@ -53,6 +64,7 @@ impl Object {
     pub fn expanded(mut self, vocabulary: &Vocabulary) -> Self {
         let expand = |iris: &mut Vec<String>| iris.iter_mut().for_each(|iri| *iri = vocabulary.expand(iri));
         match &mut self {
+            Self::Prefix { .. } => {}
             Self::Service(service) => expand(&mut service.purposes),
             Self::Grant(grant) => {
                 expand(&mut grant.purposes);
@@ -68,6 +80,9 @@ impl Object {
 
     fn put_into(self, rulebook: &mut Rulebook) {
         match self {
+            Self::Prefix { name, iri } => {
+                rulebook.vocabulary.prefixes.insert(name, iri);
+            }
             Self::Service(own) => {
                 put(&mut rulebook.services, own, |a, b| (&a.name, a.version) == (&b.name, b.version));
             }
@@ -99,6 +114,25 @@ impl Edit {
 }
 
 impl Rulebook {
+    /// The edits that make services, access rights and vocabulary what another has; policies are left aside.
+    #[must_use]
+    pub fn edits_to(&self, other: &Self) -> Vec<Edit> {
+        let here = self.objects();
+        let prefixes = other.vocabulary.prefixes.iter();
+        let prefixes = prefixes.map(|(name, iri)| Object::Prefix { name: name.clone(), iri: iri.clone() });
+        let concepts = other.vocabulary.concepts.iter().cloned().map(Object::Concept);
+        let services = other.services.iter().cloned().map(Object::Service);
+        let grants = other.grants.iter().cloned().map(Object::Grant);
+        let wanted: Vec<Object> = prefixes.chain(concepts).chain(services).chain(grants).collect();
+        let there = other.objects();
+        let is_policy = |id: &ObjectId| matches!(id.kind, ObjectKind::Policy | ObjectKind::Shadow);
+        let gone = here.keys().filter(|id| !there.contains_key(id) && !is_policy(id)).cloned();
+        let out: Vec<Edit> = gone.map(|id| Edit::TakeOut { id }).collect();
+        let is_new = |object: &Object| here.get(&object.id()) != there.get(&object.id());
+        let put = wanted.into_iter().filter(is_new).map(|object| Edit::Put { object });
+        put.chain(out).collect()
+    }
+
     /// The same after these edits, one after the other.
     #[must_use]
     pub fn edited(&self, edits: &[Edit]) -> Self {
@@ -116,7 +150,7 @@ impl Rulebook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ObjectKind, term::ConceptKind};
+    use crate::term::ConceptKind;
 
     fn concept(iri: &str) -> Concept {
         Concept {
@@ -145,5 +179,21 @@ mod tests {
         let iris: Vec<&str> = next.vocabulary.concepts.iter().map(|own| own.iri.as_str()).collect();
         assert_eq!(iris, ["urn:x#A", "urn:x#C", "urn:x#B"], "out, and in again behind the others");
         assert_eq!(next.services, rulebook.services);
+    }
+
+    #[test]
+    fn edits_make_one_rulebook_of_another() {
+        let mut one = Rulebook::default();
+        one.vocabulary.prefixes.insert("x".to_owned(), "urn:x#".to_owned());
+        one.vocabulary.concepts = vec![concept("urn:x#A"), concept("urn:x#B")];
+        let mut other = one.clone();
+        other.vocabulary.prefixes.insert("y".to_owned(), "urn:y#".to_owned());
+        other.vocabulary.concepts.remove(0);
+        other.vocabulary.concepts[0].label = "another".to_owned();
+        other.vocabulary.concepts.push(concept("urn:y#C"));
+        let edits = one.edits_to(&other);
+        assert_eq!(edits.len(), 4, "{edits:?}");
+        assert_eq!(one.edited(&edits).objects(), other.objects());
+        assert_eq!(other.edits_to(&other), []);
     }
 }

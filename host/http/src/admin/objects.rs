@@ -135,7 +135,7 @@ pub(super) async fn put<K: Kind>(
     let Put { content, at, dry_run, emergency, reason } = read::<Put<K::Content>>(body).await?;
     let object: Object = content.into();
     let id = object.id();
-    let (at, how) = (time("/at", at)?, How { dry_run, emergency });
+    let (at, how) = (time("/at", at)?, How { dry_run, emergency, base: None });
     let outcome = governance.put_object(&actor, object, at, how, &reason).await?;
     Ok(answer(outcome, |done| named(&id, json!({ "generation": done.generation }))))
 }
@@ -167,7 +167,7 @@ async fn take_out(
     id: ObjectId,
     Retire { at, dry_run, emergency, reason }: Retire,
 ) -> Answer<Response> {
-    let (at, how) = (time("/at", at)?, How { dry_run, emergency });
+    let (at, how) = (time("/at", at)?, How { dry_run, emergency, base: None });
     let outcome = governance.take_out_object(actor, id.clone(), at, how, &reason).await?;
     Ok(answer(outcome, |done| named(&id, json!({ "generation": done.generation }))))
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use axum::{Extension, body::Body, extract::State, response::Response};
 use jiff::Timestamp;
-use paasla_core::ObjectDiff;
+use paasla_core::{Grant, Object, ObjectDiff, Rulebook, Service, Vocabulary};
 use paasla_store::governance::proposal::ProposalState;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Answer,
-    body::read,
+    body::{read, read_up_to},
     json::Json,
     parameters::{Parameters, wrong},
     proposals::answer,
@@ -94,6 +94,49 @@ pub(super) async fn diff(
     Ok(Json(governance.rulebook_diff(&actor, number("from")?, number("to")?).await?))
 }
 
+/// The largest set of files, in bytes.
+const MAX_FILES_BYTES: usize = 64 << 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Apply {
+    /// The generation that it was made for.
+    base: u64,
+    vocabulary: Vocabulary,
+    services: Vec<Service>,
+    grants: Vec<Grant>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    emergency: bool,
+    #[serde(default)]
+    reason: String,
+}
+
+/// Services, access rights and vocabulary become what the body says, all or nothing.
+pub(super) async fn apply(
+    State(governance): State<Arc<Governance>>,
+    Extension(actor): Extension<Actor>,
+    body: Body,
+) -> Answer<Response> {
+    let Apply { base, mut vocabulary, services, grants, dry_run, emergency, reason } =
+        read_up_to(body, MAX_FILES_BYTES).await?;
+    vocabulary.expand_all();
+    let expanded = |object: Object| object.expanded(&vocabulary);
+    let mut files = Rulebook::default();
+    for object in services.into_iter().map(Object::Service).chain(grants.into_iter().map(Object::Grant)) {
+        match expanded(object) {
+            Object::Service(service) => files.services.push(service),
+            Object::Grant(grant) => files.grants.push(grant),
+            Object::Concept(_) | Object::Prefix { .. } => {}
+        }
+    }
+    files.vocabulary = vocabulary;
+    let how = How { dry_run, emergency, base: Some(base) };
+    let outcome = governance.apply(&actor, &files, how, &reason).await?;
+    Ok(answer(outcome, |done| json!({ "generation": done.generation })))
+}
+
 pub(super) async fn roll_back(
     State(governance): State<Arc<Governance>>,
     Extension(actor): Extension<Actor>,
@@ -101,6 +144,6 @@ pub(super) async fn roll_back(
 ) -> Answer<Response> {
     let RollBack { to, bring_back, dry_run, emergency, reason } = read(body).await?;
     let (to, outcome) =
-        governance.roll_back(&actor, to, bring_back, How { dry_run, emergency }, &reason).await?;
+        governance.roll_back(&actor, to, bring_back, How { dry_run, emergency, base: None }, &reason).await?;
     Ok(answer(outcome, |done| json!({ "generation": done.generation, "contentOf": to })))
 }
