@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The people who change governance, as the host's admin door knows them: each with a token, the ministry with a key.
 
-use std::process::Command;
-
 use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -275,17 +273,7 @@ pub fn digest(component: &[u8]) -> String {
 /// # Errors
 /// When it is not made.
 pub fn token(home: &Home, holder: &str, roles: &[&str], institution: Option<&str>) -> Result<String> {
-    let mut command = Command::new(&home.paasla);
-    command.args(["admin", "token", "create", holder]).arg("--config").arg(home.config());
-    for role in roles {
-        command.args(["--role", role]);
-    }
-    if let Some(institution) = institution {
-        command.args(["--institution", institution]);
-    }
-    let output = command.output()?;
-    ensure!(output.status.success(), "no token: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    home.token(holder, roles, institution, 90)
 }
 
 /// Fails with what came back, unless it was done.

@@ -202,6 +202,27 @@ fn a_demo_waits_says_how_to_ask_and_takes_its_host_along() -> Result<()> {
     Ok(())
 }
 
+/// What is told of governance can be done, by somebody who has only the program.
+#[test]
+fn the_tour_goes_through_in_a_running_demo() -> Result<()> {
+    let unpacked = Unpacked::new()?;
+    let (mut child, _) = shown(&unpacked)?;
+    let announced = unpacked.data().join("demo.json");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&announced)?.permissions());
+    ensure!(mode & 0o777 == 0o600, "tokens are for the owner only: {mode:o}");
+    for _ in 0..2 {
+        let mut tour = Command::new("bash");
+        tour.arg(root()?.join("examples/tour.sh")).arg(unpacked.data());
+        let text = printed(tour.env("PAASLA", unpacked.folder.join(archive::PROGRAM)).output()?)?;
+        for part in ["answered with 200", "legitimate-interest-person", "grant.retire", "term.put"] {
+            ensure!(text.contains(part), "`{part}` is not in this:\n{text}");
+        }
+    }
+    kill("INT", &[child.id().to_string()])?;
+    ensure!(child.wait()?.success());
+    Ok(())
+}
+
 #[test]
 fn a_demo_that_is_stopped_while_it_seeds_leaves_nothing_running() -> Result<()> {
     let unpacked = Unpacked::new()?;

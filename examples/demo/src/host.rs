@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
@@ -85,6 +85,31 @@ impl Home {
     #[must_use]
     pub fn records(&self) -> PathBuf {
         self.folder.join("control.sqlite-records")
+    }
+
+    /// Makes a token for somebody, which is good for so many days.
+    ///
+    /// # Errors
+    /// When it is not made.
+    pub fn token(
+        &self,
+        holder: &str,
+        roles: &[&str],
+        institution: Option<&str>,
+        days: u32,
+    ) -> Result<String> {
+        let mut command = Command::new(&self.paasla);
+        command.args(["admin", "token", "create", holder, "--days", &days.to_string()]);
+        command.arg("--config").arg(self.config());
+        for role in roles {
+            command.args(["--role", role]);
+        }
+        if let Some(institution) = institution {
+            command.args(["--institution", institution]);
+        }
+        let output = command.output()?;
+        ensure!(output.status.success(), "no token: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
     /// Removes the control database, records and all.

@@ -18,7 +18,7 @@ use anyhow::{Error, Result, anyhow, bail};
 use serde_json::json;
 
 use crate::{
-    Host, Parts, World,
+    Home, Host, Parts, World,
     ask::RR,
     files,
     out::{say, step},
@@ -106,19 +106,20 @@ impl Claim {
             home.forget()?;
         }
         let has_past = home.has_past();
-        let start = || -> Result<Host> {
+        let start = || -> Result<_> {
             step("seed", "services, access rights, policies and their rules; the first time takes seconds");
             home.seed_until(&parts.register, &parts.rules, &stop)?;
+            let tokens = tokens(&home)?;
             step("serve", format_args!("the host's log is in {}", home.log().display()));
-            home.start(port, &stop)
+            Ok((home.start(port, &stop)?, tokens))
         };
-        let host = match start() {
-            Ok(host) => host,
+        let (host, tokens) = match start() {
+            Ok(started) => started,
             Err(error) if stop.load(Ordering::SeqCst) => return Err(error),
             Err(error) => return Err(self.with_remedy(&error, has_past)),
         };
         let stage = Stage { base_url: host.base_url.clone(), world };
-        announce(&self.announcement(), &stage)?;
+        announce(&self.announcement(), &stage, &tokens)?;
         Ok(Demo { stage, host, log: home.log(), stop, claim: self })
     }
 
@@ -176,8 +177,20 @@ impl Demo<'_> {
     }
 }
 
-/// Tells scripts where everything is.
-fn announce(file: &Path, stage: &Stage) -> Result<()> {
+/// The roles of those who govern, as `demo.json` names their tokens.
+const ROLES: [&str; 5] = ["data_manager", "rule_author", "rule_approver", "auditor", "operator"];
+
+/// A token for each role, each of another person.
+fn tokens(home: &Home) -> Result<BTreeMap<&'static str, String>> {
+    let token = |name: &'static str| {
+        let role = name.replace('_', "-");
+        Ok((name, home.token(&format!("the demo's {role}"), &[&role], None, 1)?))
+    };
+    ROLES.into_iter().map(token).collect()
+}
+
+/// Tells scripts where everything is. Only the owner may read it: tokens are in it.
+fn announce(file: &Path, stage: &Stage, tokens: &BTreeMap<&str, String>) -> Result<()> {
     let Stage { base_url, world } = stage;
     let clients: BTreeMap<&str, &str> =
         world.clients.iter().map(|(part, client)| (part.as_str(), client.id.as_str())).collect();
@@ -197,6 +210,7 @@ fn announce(file: &Path, stage: &Stage) -> Result<()> {
             "child_of_restricted": persons.child_of_restricted,
         },
         "twenty": persons.twenty,
+        "tokens": tokens,
     });
     files::write(file, &content)
 }
