@@ -111,7 +111,7 @@ done
 expect 403 'grant.none'
 
 say "What held before the tour, and what stood under the name since."
-as auditor rulebook show --at "$began" | head -n 1
+as auditor rulebook show --at "$began" | sed -n 1p
 as auditor grant show tour-shop | expect_text 'taken out'
 
 say "Service and purpose go, too; the purpose needs a second person, since other terms could hang on it."

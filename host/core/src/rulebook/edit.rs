@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Edits of a rulebook: single objects put in, in the place of what has their name, or taken out.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -77,29 +79,6 @@ impl Object {
         }
         self
     }
-
-    fn put_into(self, rulebook: &mut Rulebook) {
-        match self {
-            Self::Prefix { name, iri } => {
-                rulebook.vocabulary.prefixes.insert(name, iri);
-            }
-            Self::Service(own) => {
-                put(&mut rulebook.services, own, |a, b| (&a.name, a.version) == (&b.name, b.version));
-            }
-            Self::Grant(own) => put(&mut rulebook.grants, own, |a, b| a.id == b.id),
-            Self::Concept(own) => {
-                put(&mut rulebook.vocabulary.concepts, own, |a, b| (a.kind, &a.iri) == (b.kind, &b.iri))
-            }
-        }
-    }
-}
-
-/// In the place of what is the same thing, or behind all.
-fn put<T>(all: &mut Vec<T>, own: T, is_same: impl Fn(&T, &T) -> bool) {
-    match all.iter_mut().find(|other| is_same(other, &own)) {
-        Some(other) => *other = own,
-        None => all.push(own),
-    }
 }
 
 impl Edit {
@@ -133,17 +112,73 @@ impl Rulebook {
         put.chain(out).collect()
     }
 
-    /// The same after these edits, one after the other.
+    /// The same after these edits. Of several for one thing the last counts.
     #[must_use]
     pub fn edited(&self, edits: &[Edit]) -> Self {
-        let mut next = self.clone();
+        let mut of = Edits { last: BTreeMap::new(), order: Vec::new() };
         for edit in edits {
-            match edit {
-                Edit::Put { object } => object.clone().put_into(&mut next),
-                Edit::TakeOut { id } => next = next.without(&[id.clone()].into()),
+            let id = edit.id();
+            let object = match edit {
+                Edit::Put { object } => Some(object),
+                Edit::TakeOut { .. } => None,
+            };
+            if of.last.insert(id.clone(), object).is_none() {
+                of.order.push(id);
             }
         }
+        let mut next = self.clone();
+        for (id, object) in &of.last {
+            if id.kind == ObjectKind::Prefix {
+                match object {
+                    Some(Object::Prefix { name, iri }) => {
+                        next.vocabulary.prefixes.insert(name.clone(), iri.clone());
+                    }
+                    _ => drop(next.vocabulary.prefixes.remove(&id.name)),
+                }
+            }
+        }
+        of.make(&mut next.vocabulary.concepts, ObjectId::of_concept, |object| match object {
+            Object::Concept(own) => Some(own),
+            _ => None,
+        });
+        of.make(&mut next.services, ObjectId::of_service, |object| match object {
+            Object::Service(own) => Some(own),
+            _ => None,
+        });
+        of.make(&mut next.grants, ObjectId::of_grant, |object| match object {
+            Object::Grant(own) => Some(own),
+            _ => None,
+        });
         next
+    }
+}
+
+/// What becomes of each thing: another, or none.
+struct Edits<'e> {
+    last: BTreeMap<ObjectId, Option<&'e Object>>,
+    /// In the order in which they were named first.
+    order: Vec<ObjectId>,
+}
+
+impl Edits<'_> {
+    /// Makes them in one list: each in the place of what has its name, what is new behind all.
+    fn make<T: Clone>(
+        &self,
+        list: &mut Vec<T>,
+        id: impl Fn(&T) -> ObjectId,
+        own: impl Fn(&Object) -> Option<&T>,
+    ) {
+        let mut here = BTreeSet::new();
+        list.retain_mut(|thing| {
+            let id = id(thing);
+            let Some(edit) = self.last.get(&id) else { return true };
+            here.insert(id);
+            let Some(other) = edit.and_then(&own) else { return false };
+            thing.clone_from(other);
+            true
+        });
+        let new = self.order.iter().filter(|id| !here.contains(*id));
+        list.extend(new.filter_map(|id| self.last.get(id)?.and_then(&own)).cloned());
     }
 }
 
@@ -174,10 +209,13 @@ mod tests {
         let Object::Concept(new) = new else { panic!() };
         assert_eq!(new.broader, ["urn:x#A"]);
         assert_eq!(next.vocabulary.concepts[1], new, "in its place");
-        let out = Edit::TakeOut { id: put.id() };
-        let next = next.edited(&[out, put]);
-        let iris: Vec<&str> = next.vocabulary.concepts.iter().map(|own| own.iri.as_str()).collect();
-        assert_eq!(iris, ["urn:x#A", "urn:x#C", "urn:x#B"], "out, and in again behind the others");
+        let iris = |rulebook: &Rulebook| -> Vec<String> {
+            rulebook.vocabulary.concepts.iter().map(|own| own.iri.clone()).collect()
+        };
+        let next = next.edited(&[Edit::TakeOut { id: put.id() }]);
+        assert_eq!(iris(&next), ["urn:x#A", "urn:x#C"], "out");
+        let next = next.edited(&[put]);
+        assert_eq!(iris(&next), ["urn:x#A", "urn:x#C", "urn:x#B"], "and in again behind the others");
         assert_eq!(next.services, rulebook.services);
     }
 
