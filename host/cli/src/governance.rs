@@ -89,10 +89,8 @@ pub(crate) fn run(command: GovernanceCommand) -> Result<()> {
             let client = remote.client()?;
             let files = control::read(&folder)?;
             let generation = at_work(&client)?.generation;
-            let mut body = body(&files, generation, "to see what would change");
-            body["dryRun"] = true.into();
-            let mut answer = client.post("/rulebook/apply", &body)?;
-            answer["generation"] = generation.into();
+            let body = with(body(&files, generation, "to see what would change"), "dryRun", true.into());
+            let answer = with(client.post("/rulebook/apply", &body)?, "generation", generation.into());
             show::one(remote.json, &answer, |answer| {
                 let generation = show::text(answer, "/generation");
                 let told = effect::outcome(answer, |_| String::new());
@@ -122,6 +120,13 @@ fn body(files: &Rulebook, base: u64, reason: &str) -> Value {
         "grants": files.grants,
         "reason": reason,
     })
+}
+
+fn with(mut object: Value, name: &str, value: Value) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
+    object
 }
 
 /// The rulebook at work, policies aside.

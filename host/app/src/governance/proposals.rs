@@ -130,6 +130,11 @@ impl Governance {
             ));
         }
         let at = at.filter(|at| *at > now());
+        if at.is_some() && how.emergency {
+            let message =
+                "in an emergency it is done at once: give no time, or let a second person confirm it";
+            return Err(Refusal::invalid("emergency_planned", "/at", message));
+        }
         self.act(actor, ProposedAct::Edit { edits, at }, how, reason).await
     }
 
@@ -284,9 +289,9 @@ impl Governance {
         let own = ActContext { action: proposal.act.action(), target: &target, reason: &reason, ..context };
         let plan = self.plan(own, &proposal.act).await?;
         if plan.effect != proposal.effect {
-            let outdated = decided(context, proposal, ProposalState::Outdated);
+            let ended = decided(context, proposal, ProposalState::Outdated);
             let change = ActContext { action: "proposal.outdated", ..context }.change(None, None);
-            self.store.commit(&[Act::DecideProposal(Box::new(outdated))], &change).await?;
+            self.store.commit(&[Act::DecideProposal(Box::new(ended))], &change).await?;
             return Err(outdated());
         }
         let done = self.carry_out(own, plan, vec![decide]).await?;

@@ -63,10 +63,8 @@ impl Queries {
         draft: &mut Draft,
     ) -> Result<Resolved<'a>, Stop<'a>> {
         let date = self.day_of(&ask.caller, id)?;
-        let mut resolved = resolve(active, &self.description, ask, id, date).map_err(|unresolved| {
-            draft.service_if_known(&active.rulebook, &ask.service, ask.version);
-            unresolved
-        })?;
+        let mut resolved = resolve(active, &self.description, ask, id, date)
+            .inspect_err(|_| draft.service_if_known(&active.rulebook, &ask.service, ask.version))?;
         draft.service(&resolved.service.name, resolved.service.version);
         draft.subjects(self.subject_hashes(&resolved));
         self.add_usage(active, &mut resolved).await;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use paasla_core::Rulebook;
-use paasla_store::{Governance as _, SqliteStore, Store as _, StoreError};
+use paasla_store::{SqliteStore, Store as _, StoreError};
 use sqlx::{
     Connection as _, SqlSafeStr as _, SqliteConnection,
     migrate::{Migration, MigrationType, Migrator},
