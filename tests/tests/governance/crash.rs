@@ -18,6 +18,9 @@ use super::scene::{POLICY, Scene, generation};
 
 const KILLS: u32 = 200;
 
+/// The longest span that kills are spread over.
+const LONGEST_SPAN: Duration = Duration::from_secs(20);
+
 #[test]
 fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
     let mut scene = Scene::new()?;
@@ -28,7 +31,7 @@ fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
         [(content(&scene.office, without)?, false), (content(&scene.office, with)?, true)].into();
     ensure!(shows.len() == 2);
 
-    let span = span_of_changes(&scene.office, without)?;
+    let mut span = span_of_changes(&scene.office, without)?;
     let (mut newest, mut moved, mut activated) = (scene.office.generation()?, 0, 0);
     for kill in 0..KILLS {
         let stop = AtomicBool::new(false);
@@ -72,6 +75,10 @@ fn killed_two_hundred_times_it_always_has_one_whole_generation() -> Result<()> {
         moved += u64::from(answered > newest);
         activated += activations.into_inner();
         newest = answered;
+        // The machine may have more to do by now than when the span was measured.
+        if (kill + 1) % 20 == 0 && activated <= kill / 5 {
+            span = (span * 2).min(LONGEST_SPAN);
+        }
     }
     ensure!(activated > KILLS / 10, "only {activated} activations were finished before a kill");
     ensure!(moved > u64::from(KILLS) / 10, "only {moved} of {KILLS} kills came after a change was written");

@@ -5,6 +5,7 @@ use std::{io, path::Path, time::Duration};
 
 use sqlx::{
     ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool,
+    migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::fs::{File, OpenOptions};
@@ -23,6 +24,10 @@ const APPLICATION_ID: i32 = 1_347_636_289;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const MAX_READERS: u32 = 4;
+
+/// How often a database is tried to be brought up to date, and how long it is waited in between.
+const MIGRATION_TRIES: u32 = 3;
+const MIGRATION_WAIT: Duration = Duration::from_millis(200);
 
 /// What each of them keeps in memory of the database: the negative number is KiB. They read little again and again.
 const READER_CACHE_SIZE_PRAGMA: &str = "-512";
@@ -95,7 +100,17 @@ pub(super) async fn readers(file: &Opened) -> Result<SqlitePool, StoreError> {
 /// Brings the database up to date.
 pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    MIGRATIONS.run(writer).await.map_err(|error| migration_failure(error, known))
+    let mut tries = 1;
+    loop {
+        match MIGRATIONS.run(writer).await {
+            // Another program may be doing the same, and was first: then a second look finds it done.
+            Err(MigrateError::ExecuteMigration(..) | MigrateError::Execute(_)) if tries < MIGRATION_TRIES => {
+                tries += 1;
+                tokio::time::sleep(MIGRATION_WAIT).await;
+            }
+            done => return done.map_err(|error| migration_failure(error, known)),
+        }
+    }
 }
 
 /// Opens one more connection that only reads. An empty file is not opened: SQLite would remove the log beside it.
