@@ -51,7 +51,7 @@ expect_text() { # PATTERN: in the text on standard input, which is shown
     grep -q -- "$1" <<<"$text" || { printf 'expected `%s` in this\n' "$1" >&2; exit 1; }
 }
 
-began="$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+began="$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)"
 say "A shop asks about somebody: it has no access right."
 expect 403 'grant.none'
 

@@ -247,7 +247,7 @@ fn what_does_not_hold_today_is_not_told() -> Result<()> {
     let text_of = fs::read_to_string(grants.join("small-company-person.toml"))?;
     let ended = text_of
         .replace("small-company-person", "small-company-ended")
-        .replace("rr:ContractPartyVerification", "dpv:AgeVerification")
+        .replace("rr:ContractPartyVerification", "services:SocialWelfareEligibilityAssessment")
         .replace("valid-from", "valid-until = \"2026-01-02\"\nvalid-from");
     let further = text_of
         .replace("small-company-person", "small-company-further")

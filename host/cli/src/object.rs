@@ -171,8 +171,8 @@ fn who_may(told: &Value) -> String {
         let depends = right.get("dependsOnRows").and_then(Value::as_bool).unwrap_or_default();
         vec![
             client,
-            show::text(&right, "/purpose"),
-            show::text(&right, "/legalBasis"),
+            local(&show::text(&right, "/purpose")),
+            local(&show::text(&right, "/legalBasis")),
             show::text(&right, "/accessRight/id"),
             format!("{visibility}{}", if depends { " or less" } else { "" }),
             if why.is_empty() { "-".to_owned() } else { why.join(", ") },
@@ -184,6 +184,11 @@ fn who_may(told: &Value) -> String {
         text += "There are more clients: --after CLIENT, or a larger --limit, shows them.\n";
     }
     text
+}
+
+/// The last part of an IRI: the whole is in the JSON.
+fn local(iri: &str) -> String {
+    iri.rsplit(['#', '/', ':']).next().unwrap_or(iri).to_owned()
 }
 
 pub(crate) fn run(kind: ObjectKind, command: ObjectCommand) -> Result<()> {
