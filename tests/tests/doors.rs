@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, fs, thread};
 
 use anyhow::{Context as _, Result, ensure};
+use paasla_store::{RecordFilter, SqliteStore, Store as _};
 use paasla_tests::{Ask, Given, ask::agent};
 use serde_json::{Value, json};
 
@@ -257,7 +258,7 @@ fn services_describe_themselves() -> Result<()> {
     let given = Given::seeded()?;
     let host = given.start()?;
     let agent = agent();
-    for service in ["person", "isikud", "statistics"] {
+    for service in ["person", "isikud", "statistics", "adult"] {
         let mut response = agent.get(format!("{}/xroad/{service}/openapi.json", host.base_url)).call()?;
         ensure!(response.status() == 200, "{service}: {}", response.status());
         let text = response.body_mut().read_to_string()?;
@@ -268,6 +269,66 @@ fn services_describe_themselves() -> Result<()> {
     for health in ["live", "ready"] {
         let response = agent.get(format!("{}/health/{health}", host.base_url)).call()?;
         ensure!(response.status() == 200, "{health}: {}", response.status());
+    }
+    host.stop()
+}
+
+/// A company learns that somebody is an adult, and nothing else: neither its answer, nor the record, nor the host's log holds
+/// what the answer is computed from.
+#[tokio::test]
+async fn an_answer_stands_in_place_of_the_data() -> Result<()> {
+    let given = Given::seeded()?;
+    let persons = &given.world.persons;
+    let host = given.start()?;
+    let company = given.world.client("age_checker");
+    let ask = |code: &str| {
+        let keys = json!({ "personalCode": code });
+        Ask::service("adult", company, &["isAdult", "isAlive"], keys).send(&agent(), &host.base_url)
+    };
+    let mut dates = Vec::new();
+    for (code, adult, alive) in
+        [(&persons.adult, true, true), (&persons.child, false, true), (&persons.deceased, true, false)]
+    {
+        let got = ask(code)?;
+        ensure!(got.records() == [json!({ "isAdult": adult, "isAlive": alive })], "{}", got.text);
+        let (_, family_name, birth_date) = in_register(&given, code).await?;
+        ensure!(!got.text.contains(&birth_date) && !got.text.contains(&family_name), "{}", got.text);
+        dates.push(birth_date);
+    }
+    let (restricted, absent) = (ask(&persons.restricted)?, ask(&persons.absent)?);
+    ensure!(restricted.anonymous() == absent.anonymous(), "{} is not {}", restricted.text, absent.text);
+    host.stop()?;
+
+    let store = SqliteStore::open(given.home.database()).await?;
+    let records = store.records(&RecordFilter::default()).await?;
+    ensure!(records.len() == 5, "{} records", records.len());
+    let log = fs::read_to_string(given.home.log())?;
+    for record in &records {
+        let query = record.query.as_ref().context("every query is in its record")?;
+        let names: Vec<&str> = query.fields.iter().map(|field| field.name.as_str()).collect();
+        ensure!(names == ["isAdult", "isAlive"], "{names:?}");
+        let text = serde_json::to_string(record)?;
+        ensure!(!dates.iter().any(|date| text.contains(date)), "{text}");
+    }
+    ensure!(!dates.iter().any(|date| log.contains(date)), "the log tells nothing of it");
+    store.close().await?;
+    Ok(())
+}
+
+/// What a service answers is described by what it is: an answer that is yes or no is a boolean.
+#[test]
+fn a_derived_answer_is_described_as_what_it_is() -> Result<()> {
+    let given = Given::seeded()?;
+    let host = given.start()?;
+    let mut response = agent().get(format!("{}/xroad/adult/openapi.json", host.base_url)).call()?;
+    let document: Value = serde_json::from_str(&response.body_mut().read_to_string()?)?;
+    for (field, category) in
+        [("isAdult", "https://w3id.org/dpv/pd#AgeRange"), ("isAlive", "urn:paasla:rr#PersonStatus")]
+    {
+        let place = format!("/components/schemas/AdultV1Record/properties/{field}");
+        let described = document.pointer(&place).with_context(|| format!("{place} in {document}"))?;
+        ensure!(described.pointer("/anyOf/0/type") == Some(&json!("boolean")), "{described}");
+        ensure!(described.get("x-category") == Some(&json!(category)), "{described}");
     }
     host.stop()
 }

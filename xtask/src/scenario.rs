@@ -2,6 +2,7 @@
 //! `cargo xtask demo --check`: a scripted list of queries over real HTTP, each with what must come back.
 
 mod access;
+mod answers;
 mod bounds;
 mod faults;
 mod tell;
@@ -51,6 +52,7 @@ pub(crate) fn run(stage: &Stage) -> Result<()> {
     let mut script = Script { base_url, world, agent: ask::agent(), rows: Vec::new() };
     visible::run(&mut script);
     access::run(&mut script);
+    answers::run(&mut script);
     bounds::run(&mut script);
     faults::run(&mut script);
     script.print();

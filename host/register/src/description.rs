@@ -3,6 +3,7 @@
 //! institution's database without code. See `examples/population-register/register.toml`.
 
 mod check;
+mod derivation;
 mod entity;
 mod field;
 mod file;
@@ -17,8 +18,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use paasla_core::Visibility;
 
+pub use derivation::{AGE_YEARS_MAX, Criterion, Derivation, Input};
 pub use entity::{About, ColumnRef, Entity, Fact, FactReading, Group, Join};
-pub use field::{Coarser, Compare, FieldDescription, FieldType, ValueKind};
+pub use field::{Coarser, Compare, FieldDescription, FieldReading, FieldType, ValueKind};
 pub use problem::{DescriptionError, Problem};
 pub use publisher::{Contact, Licence};
 

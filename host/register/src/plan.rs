@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Plans: SQL that reads just what may be seen. A hidden field's column is in no text of a plan, unless something
-//! visible, a key or a fact needs the same column.
+//! visible, a key or a fact needs the same column. Of a derived field its inputs are in the text, inside an expression: only the
+//! answer is read.
 
 mod bind;
+mod derived;
 mod facts;
 mod statement;
 mod template;

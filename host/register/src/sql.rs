@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use paasla_core::Value;
 
 use crate::{
-    description::{ColumnRef, Compare, FieldDescription, Join, ValueKind},
+    description::{ColumnRef, Compare, Join, ValueKind},
     plan::Bind,
 };
 
@@ -92,6 +92,18 @@ impl Select {
         }
     }
 
+    /// The database that it is written for.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The column of a joined table that it is joined by: it has a value in every row that is there. None for the own table,
+    /// whose row is.
+    pub(crate) fn joined_by(&self, source: &str) -> Option<ColumnRef> {
+        let join = self.joins.iter().find(|join| join.alias == source)?;
+        Some(ColumnRef { source: join.alias.clone(), column: join.to.clone() })
+    }
+
     /// Binds what stands for a value and gives its placeholder.
     pub(crate) fn bind(&mut self, bind: Bind) -> String {
         self.binds.push(bind);
@@ -116,12 +128,12 @@ impl Select {
         self.kinds.push(kind);
     }
 
-    /// Asks that a key field has one of so many values of a key of the read.
-    pub(crate) fn one_of(&mut self, field: &FieldDescription, key: usize, values: usize) {
-        let column = match field.compare() {
-            Compare::Exact => self.column(field.column()),
+    /// Asks that the column of a key field has one of so many values of a key of the read.
+    pub(crate) fn one_of(&mut self, column: &ColumnRef, compare: &Compare, key: usize, values: usize) {
+        let column = match compare {
+            Compare::Exact => self.column(column),
             Compare::Name(Some(folded)) => self.column(folded),
-            Compare::Name(None) => format!("{}({})", FOLD_NAME, self.column(field.column())),
+            Compare::Name(None) => format!("{}({})", FOLD_NAME, self.column(column)),
         };
         let values = 0..padded_len(values);
         let places: Vec<String> = values.map(|value| self.bind(Bind::Key { key, value })).collect();

@@ -77,7 +77,7 @@ fn restricted(script: &mut Script<'_>) {
 }
 
 /// Nothing but the decision's id may tell the two apart.
-fn want_same(script: &mut Script<'_>, got: &Got, absent: &Got) {
+pub(super) fn want_same(script: &mut Script<'_>, got: &Got, absent: &Got) {
     let same = got.status == absent.status && got.anonymous() == absent.anonymous();
     script.want(same, "byte for byte, but for the decision's id, the answer is that for an absent person");
     if same {

@@ -147,7 +147,8 @@ impl Queries {
     }
 
     /// Whether the client is shown in this row everything of the category that a fact discloses: every field of it that the
-    /// register has there is asked for, and shown in full.
+    /// register has there is asked for, and shown in full. Derived fields are not looked at: an answer does not stand for what
+    /// it is computed from, and whoever is shown that needs no answer.
     fn shows_fact(
         &self,
         review: &ReviewInput<'_>,
@@ -160,6 +161,7 @@ impl Queries {
         let fields = review.entity.fields();
         let mut fields = fields
             .filter(|field| field.group() == row.group.as_deref() && field.category() == category)
+            .filter(|field| field.derivation().is_none())
             .peekable();
         let query = &review.resolved.query;
         let shown = |name: &str| {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Validation of a description file. It goes on after a problem, to name them all.
 
+mod derived;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -11,7 +13,7 @@ use jiff::tz::TimeZone;
 use super::{
     Description,
     entity::{About, ColumnRef, Entity, Fact, FactReading, Group, Join},
-    field::{Coarser, Compare, FieldDescription, FieldType, ValueKind},
+    field::{Coarser, Compare, FieldDescription, FieldReading, FieldType, ValueKind},
     file,
     problem::Problem,
     publisher::{Contact, Licence},
@@ -63,6 +65,7 @@ pub(super) fn description(file: file::Register) -> Result<Description, Vec<Probl
         entities.push(checked);
     }
     check.fact_kinds(&entities);
+    check.inputs(&entities);
     if check.syntax.problems.is_empty() {
         let Check { syntax, code_lists, .. } = check;
         let for_rules = Arc::new(for_rules(&entities));
@@ -210,14 +213,14 @@ impl Check {
         names: &mut BTreeSet<String>,
     ) -> Vec<FieldDescription> {
         let mut fields = Vec::new();
-        for (index, file) in files.into_iter().enumerate() {
+        for (index, mut file) in files.into_iter().enumerate() {
             let path = item(base, "fields", index, file.name.as_ref());
-            let short = self.syntax.unique(format!("{path}.name"), file.name, names);
+            let short = self.syntax.unique(format!("{path}.name"), file.name.take(), names);
             let name = group.map_or_else(|| short.clone(), |group| format!("{group}.{short}"));
+            let (reading, field_type) = self.reading(&path, &mut file, sources);
             if file.key && group.is_some() {
                 self.syntax.add(format!("{path}.key"), "only the entity's own fields can be keys");
             }
-            let field_type = self.field_type(&path, file.r#type, file.list);
             let is_text_key = file.key && field_type == FieldType::Text;
             let compare = self.compare(&path, is_text_key, file.compare, file.compare_column, sources);
             let coarser = file.coarser.map_or_else(Coarser::default, |coarser| Coarser {
@@ -228,7 +231,6 @@ impl Check {
                     .county
                     .map(|column| self.column(format!("{path}.coarser.county"), column, sources)),
             });
-            let column = self.place(&path, file.source, file.column, sources);
             let reveals = file.reveals.into_iter().enumerate();
             let reveals = reveals
                 .map(|(nth, iri)| self.syntax.iri(format!("{path}.reveals[{nth}]"), Some(iri)))
@@ -250,7 +252,7 @@ impl Check {
             self.fields += 1;
             fields.push(FieldDescription {
                 core: Arc::new(core),
-                column,
+                reading,
                 field_type,
                 title: file.title,
                 title_et: file.title_et,
@@ -261,6 +263,23 @@ impl Check {
             });
         }
         fields
+    }
+
+    /// How a field is read, and what type it has.
+    fn reading(
+        &mut self,
+        path: &str,
+        file: &mut file::Field,
+        sources: &Sources,
+    ) -> (FieldReading, FieldType) {
+        if let Some(derived) = file.derived.take() {
+            let derivation = self.derivation(&format!("{path}.derived"), derived, sources);
+            let field_type = derivation.field_type();
+            self.nothing_of_a_column(path, file, &field_type);
+            return (FieldReading::Derived(derivation), field_type);
+        }
+        let field_type = self.field_type(path, file.r#type.take(), file.list.take());
+        (FieldReading::Column(self.place(path, file.source.take(), file.column.take(), sources)), field_type)
     }
 
     fn compare(

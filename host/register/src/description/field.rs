@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use paasla_core::{Field, Mask, Value, Visibility};
 
-use super::entity::ColumnRef;
+use super::{derivation::Derivation, entity::ColumnRef};
 
 /// What kind of value a field holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,12 +110,21 @@ pub enum Compare {
     Name(Option<ColumnRef>),
 }
 
+/// How a field's value is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldReading {
+    /// It is the value of a column.
+    Column(ColumnRef),
+    /// It is computed by the database from columns that are not disclosed.
+    Derived(Derivation),
+}
+
 /// One field, checked.
 #[derive(Debug, Clone)]
 pub struct FieldDescription {
     /// As rules and decisions see it.
     pub(super) core: Arc<Field>,
-    pub(super) column: ColumnRef,
+    pub(super) reading: FieldReading,
     pub(super) field_type: FieldType,
     pub(super) title: Option<String>,
     pub(super) title_et: Option<String>,
@@ -138,10 +147,28 @@ impl FieldDescription {
         self.core.group.as_deref()
     }
 
-    /// Where its values are.
+    /// How its value is read.
     #[must_use]
-    pub fn column(&self) -> &ColumnRef {
-        &self.column
+    pub fn reading(&self) -> &FieldReading {
+        &self.reading
+    }
+
+    /// Where its values are; none if they are computed.
+    #[must_use]
+    pub fn column(&self) -> Option<&ColumnRef> {
+        match &self.reading {
+            FieldReading::Column(column) => Some(column),
+            FieldReading::Derived(_) => None,
+        }
+    }
+
+    /// How its values are computed; none if they are those of a column.
+    #[must_use]
+    pub fn derivation(&self) -> Option<&Derivation> {
+        match &self.reading {
+            FieldReading::Column(_) => None,
+            FieldReading::Derived(derivation) => Some(derivation),
+        }
     }
 
     /// What kind of value it holds.
@@ -226,7 +253,7 @@ impl FieldDescription {
     }
 
     /// What is really seen when `visibility` is allowed: the same, unless the mask does not fit this field. Such
-    /// a mask redacts: a month of a name, a county where the description knows none.
+    /// a mask redacts: a month of a name, a county where the description knows none, a pseudonym of a derived answer.
     #[must_use]
     pub fn effective(&self, visibility: Visibility) -> Visibility {
         let Visibility::Masked(mask) = visibility else { return visibility };
@@ -235,7 +262,9 @@ impl FieldDescription {
             Mask::Municipality => self.coarser.municipality.is_some(),
             Mask::County => self.coarser.county.is_some(),
             Mask::Initial => self.field_type == FieldType::Text,
-            Mask::Pseudonym | Mask::Redact => true,
+            // Answers are so few that a pseudonym would tell them by how often each comes.
+            Mask::Pseudonym => self.derivation().is_none(),
+            Mask::Redact => true,
         };
         Visibility::Masked(if fits { mask } else { Mask::Redact })
     }
@@ -244,12 +273,11 @@ impl FieldDescription {
     /// (the municipality of a municipality).
     #[must_use]
     pub fn shows_all(&self, visibility: Visibility) -> bool {
+        let is_own = |coarser: &Option<ColumnRef>| coarser.is_some() && coarser.as_ref() == self.column();
         match self.effective(visibility) {
             Visibility::Show => true,
-            Visibility::Masked(Mask::Municipality) => {
-                self.coarser.municipality.as_ref() == Some(&self.column)
-            }
-            Visibility::Masked(Mask::County) => self.coarser.county.as_ref() == Some(&self.column),
+            Visibility::Masked(Mask::Municipality) => is_own(&self.coarser.municipality),
+            Visibility::Masked(Mask::County) => is_own(&self.coarser.county),
             Visibility::Masked(_) | Visibility::Hide => false,
         }
     }

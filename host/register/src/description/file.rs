@@ -85,6 +85,7 @@ pub(super) struct Field {
     pub(super) name: Option<String>,
     pub(super) source: Option<String>,
     pub(super) column: Option<String>,
+    pub(super) derived: Option<Derived>,
     pub(super) r#type: Option<String>,
     pub(super) list: Option<String>,
     pub(super) iri: Option<String>,
@@ -101,6 +102,41 @@ pub(super) struct Field {
     pub(super) compare_column: Option<Column>,
     pub(super) coarser: Option<Coarser>,
     pub(super) pseudonym_domain: Option<String>,
+}
+
+/// How a field is computed: exactly one of these.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Derived {
+    pub(super) age: Option<Input>,
+    pub(super) age_at_least: Option<AgeAtLeast>,
+    pub(super) is_absent: Option<Input>,
+    pub(super) equals: Option<InputEquals>,
+    pub(super) all: Option<Vec<Derived>>,
+}
+
+/// Without a source, a column of the entity's or group's own table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Input {
+    pub(super) source: Option<String>,
+    pub(super) column: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct AgeAtLeast {
+    pub(super) source: Option<String>,
+    pub(super) column: Option<String>,
+    pub(super) years: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct InputEquals {
+    pub(super) source: Option<String>,
+    pub(super) column: Option<String>,
+    pub(super) value: Option<String>,
 }
 
 #[derive(Deserialize)]

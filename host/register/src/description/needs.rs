@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Description,
+    derivation::{Derivation, Input},
     entity::{ColumnRef, FactReading, Join},
     field::{Compare, FieldDescription},
 };
@@ -30,19 +31,28 @@ impl Needs {
                 Compare::Name(column) => column.as_ref(),
                 Compare::Exact => None,
             };
-            let columns =
-                [Some(field.column()), coarser.municipality.as_ref(), coarser.county.as_ref(), compared];
-            for column in columns.into_iter().flatten() {
+            let columns = [field.column(), coarser.municipality.as_ref(), coarser.county.as_ref(), compared];
+            let inputs = field.derivation().into_iter().flat_map(Derivation::inputs).map(Input::column);
+            for column in columns.into_iter().flatten().chain(inputs) {
                 self.add_column(own, about, joins, column);
             }
         }
     }
 
     fn add_column(&mut self, own: &str, about: Option<&str>, joins: &[Join], column: &ColumnRef) {
-        let joined = joins.iter().find(|join| join.alias == column.source).map(|join| join.table.as_str());
-        let other = about.filter(|_| column.source == "about");
-        self.add(joined.or(other).unwrap_or(own), &column.column);
+        self.add(table_of(own, about, joins, column), &column.column);
     }
+}
+
+/// The table that a column of one entity or group is in; `own` is its table, `about` the other's.
+pub(super) fn table_of<'t>(
+    own: &'t str,
+    about: Option<&'t str>,
+    joins: &'t [Join],
+    column: &ColumnRef,
+) -> &'t str {
+    let joined = joins.iter().find(|join| join.alias == column.source).map(|join| join.table.as_str());
+    joined.or(about.filter(|_| column.source == "about")).unwrap_or(own)
 }
 
 impl Description {

@@ -6,11 +6,12 @@ use paasla_core::{Mask, Visibility};
 use super::{
     PlanError,
     bind::Bind,
+    derived,
     facts::{self, Subject},
     statement::{Part, Statement},
 };
 use crate::{
-    description::{ColumnRef, Description, Entity, FieldDescription, Group, ValueKind},
+    description::{ColumnRef, Description, Entity, FieldDescription, FieldReading, Group, ValueKind},
     read::{GROUP_ROWS_MAX, Read},
     sql::{Dialect, Select},
 };
@@ -102,12 +103,13 @@ impl<N: AsRef<str>> Planner<'_, N> {
         }
         for (index, (name, values)) in self.read.keys.iter().enumerate() {
             let field = entity.field(name.as_ref()).filter(|field| field.is_key());
-            let field = field.ok_or(PlanError::NotAKey(index))?;
+            let (field, column) =
+                field.and_then(|field| Some((field, field.column()?))).ok_or(PlanError::NotAKey(index))?;
             let kind = field.field_type().kind();
             if values.is_empty() || !values.iter().all(|value| kind.fits(value)) {
                 return Err(PlanError::KeyType(index));
             }
-            select.one_of(field, index, values.len());
+            select.one_of(column, field.compare(), index, values.len());
         }
         Ok(())
     }
@@ -186,13 +188,14 @@ impl<N: AsRef<str>> Planner<'_, N> {
         for planned in self.visible(group) {
             for part in parts_of(planned, self.read.review) {
                 let coarser = planned.field.coarser();
-                let column = match part {
-                    Part::Raw(_) | Part::Presence(_) => Some(planned.field.column()),
-                    Part::Municipality(_) => coarser.municipality.as_ref(),
-                    Part::County(_) => coarser.county.as_ref(),
+                let text = match part {
+                    Part::Raw(_) | Part::Presence(_) => Some(own_text(select, planned.field)),
+                    Part::Municipality(_) => {
+                        coarser.municipality.as_ref().map(|column| select.column(column))
+                    }
+                    Part::County(_) => coarser.county.as_ref().map(|column| select.column(column)),
                 };
-                let Some(column) = column else { continue };
-                let text = select.column(column);
+                let Some(text) = text else { continue };
                 match part {
                     Part::Raw(_) => select.select(text, planned.field.field_type().kind()),
                     Part::Presence(_) => select.select(format!("({text} IS NOT NULL)"), ValueKind::Truth),
@@ -204,13 +207,25 @@ impl<N: AsRef<str>> Planner<'_, N> {
         parts
     }
 
-    /// An order discloses the values it goes by: only a column that is seen in full, or is no field at all, may
+    /// An order discloses the values it goes by: only a column that is seen in full, or that no field tells anything of, may
     /// give it.
     fn may_order(&self, group: &Group, column: &ColumnRef) -> bool {
-        group.fields().iter().filter(|field| field.column() == column).all(|field| {
+        let is_shown = |field: &FieldDescription| {
             self.visible(Some(group.name()))
                 .any(|planned| planned.field.name() == field.name() && planned.visibility == Visibility::Show)
-        })
+        };
+        let mut holders = group.fields().iter().filter(|field| field.column() == Some(column)).peekable();
+        let mut derivations = group.fields().iter().filter_map(FieldDescription::derivation);
+        let is_input = derivations.any(|own| own.inputs().any(|input| input.column() == column));
+        (holders.peek().is_some() || !is_input) && holders.all(is_shown)
+    }
+}
+
+/// What a field's value is in SQL.
+fn own_text(select: &mut Select, field: &FieldDescription) -> String {
+    match field.reading() {
+        FieldReading::Column(column) => select.column(column),
+        FieldReading::Derived(derivation) => derived::expression(select, derivation),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::fixture::{EXAMPLE, description};
 fn the_example_says_what_the_register_holds() {
     let register = description();
     assert_eq!(register.name(), "population-register");
-    assert_eq!(register.field_names("person").len(), 21 + 5 + 3 + 4 + 2 + 6 + 8 + 11);
+    assert_eq!(register.field_names("person").len(), 23 + 5 + 3 + 4 + 2 + 6 + 8 + 11);
     assert_eq!(register.label("ISIKU_STAATUS", "E"), Some("ELUS"));
     assert_eq!(register.label("RIIK", "233"), Some("EESTI VABARIIK"));
     assert_eq!(register.label("RIIK", "999"), None);

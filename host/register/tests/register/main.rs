@@ -2,6 +2,10 @@
 //! Tests over the example register: its description, and a small database of made-up people.
 
 #[cfg(test)]
+mod derivations;
+#[cfg(test)]
+mod derived;
+#[cfg(test)]
 mod description;
 #[cfg(test)]
 mod fixture;
