@@ -274,7 +274,10 @@ fn read(folder: &Path) -> Result<Rulebook> {
     let mut grants: Vec<Grant> = all(&folder.join("grants"))?;
     let policies: Vec<Policy> = all(&folder.join("policies"))?;
     let expand = |iris: &mut Vec<String>| iris.iter_mut().for_each(|iri| *iri = vocabulary.expand(iri));
-    services.iter_mut().for_each(|service| expand(&mut service.purposes));
+    for service in &mut services {
+        expand(&mut service.purposes);
+        expand(&mut service.legal_bases);
+    }
     for grant in &mut grants {
         expand(&mut grant.purposes);
         expand(&mut grant.legal_bases);

@@ -2,7 +2,7 @@
 //! `POST /xroad/{service}/v{n}/query`: the register's own door for institutions behind their security servers.
 
 mod answer;
-mod query;
+pub(super) mod query;
 
 use std::sync::Arc;
 

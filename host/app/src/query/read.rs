@@ -85,6 +85,14 @@ impl Queries {
         };
         let reviewed =
             self.read_and_review(read, &reviewers, resolved, &decision, &facts, draft, source).await?;
+        if resolved.refuses_more && reviewed.more {
+            let message = format!(
+                "More than {limit} records match. By these keys a query is answered in full or not at all: narrow the \
+                 search."
+            );
+            let reason = Reason::new("host", "host.too-many-records", message);
+            return Err(Stop::Refused(Some(Arc::new(decision)), BTreeSet::from([reason])));
+        }
         draft.row_decisions(review::row_counts(resolved, &decision, &reviewed));
         Ok((decision, reviewed))
     }
