@@ -4,6 +4,7 @@
 mod build;
 mod check;
 mod pool;
+mod service;
 mod unmet;
 
 use std::sync::Arc;

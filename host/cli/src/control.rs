@@ -29,7 +29,10 @@ pub(crate) fn read(folder: &Path) -> Result<Rulebook> {
     let mut services: Vec<Service> = all(&folder.join("services"))?;
     let mut grants: Vec<Grant> = all(&folder.join("grants"))?;
     let expand = |iris: &mut Vec<String>| iris.iter_mut().for_each(|iri| *iri = vocabulary.expand(iri));
-    services.iter_mut().for_each(|service| expand(&mut service.purposes));
+    for service in &mut services {
+        expand(&mut service.purposes);
+        expand(&mut service.legal_bases);
+    }
     for grant in &mut grants {
         expand(&mut grant.purposes);
         expand(&mut grant.legal_bases);
@@ -57,6 +60,7 @@ pub(crate) fn write(folder: &Path, rulebook: &Rulebook, replace: bool) -> Result
     for service in &rulebook.services {
         let mut service = service.clone();
         compact(&mut service.purposes);
+        compact(&mut service.legal_bases);
         let name = format!("{}-v{}", service.name, service.version);
         new.push((file(folder, "services", &name), text(&service)?));
     }

@@ -6,7 +6,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{call::Calls, client::ClientId, decision::Decision, query::Query};
+use crate::{
+    call::Calls,
+    client::ClientId,
+    decision::Decision,
+    query::{Approach, Query},
+};
 
 /// How a query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +156,12 @@ impl AuditRecord {
     pub fn persons(&self) -> u64 {
         let basis = self.usage_basis.as_ref();
         basis.map_or(0, |_| persons(self.outcome, self.subjects.len(), self.returned))
+    }
+
+    /// Whether persons were looked up or searched for. None when it did not come that far.
+    #[must_use]
+    pub fn approach(&self) -> Option<Approach> {
+        self.query.as_ref().map(|query| query.subjects.approach())
     }
 
     /// Whose usage it counts towards.

@@ -34,7 +34,7 @@ pub use jiff::civil::Date;
 pub use person::{Person, is_same_person};
 pub use personal_code::PersonalCode;
 pub use policy::{Limits, Mode, Policy, Scope, Vouching};
-pub use query::{Bundle, Field, GrantView, Query, Subjects};
+pub use query::{Approach, Bundle, Field, GrantView, Query, Subjects};
 pub use reason::{Reason, ReasonText};
 pub use register::{Register, RegisterField, RowFact};
 pub use rulebook::{
@@ -44,7 +44,7 @@ pub use rulebook::{
     index::RulebookIndex,
 };
 pub use ruling::{Cap, Condition, Exception, Narrowing, Obligation, RowRuling, Ruling, Test};
-pub use service::Service;
+pub use service::{Lookup, Requirement, Service};
 pub use signature::signed_text;
 pub use term::{Concept, Term, Vocabulary};
 pub use value::{Attribute, Value};

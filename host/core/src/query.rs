@@ -87,6 +87,50 @@ pub struct Subjects {
     pub count: u32,
 }
 
+/// What a query does to the persons it is about. The two are told apart wherever persons are told who looked at their data:
+/// to be among the hits of a search is not to be looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approach {
+    /// Persons are looked up who are named one by one.
+    Consultation,
+    /// Whoever matches is found.
+    Search,
+}
+
+impl Approach {
+    /// Its stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Consultation => "consultation",
+            Self::Search => "search",
+        }
+    }
+}
+
+impl Subjects {
+    /// What a search is called in [`Subjects::kind`].
+    const SEARCH: &'static str = "search";
+
+    /// So many persons, named one by one.
+    #[must_use]
+    pub fn named(count: usize) -> Self {
+        Self { kind: "keys".to_owned(), count: u32::try_from(count).unwrap_or(u32::MAX) }
+    }
+
+    /// Whoever matches.
+    #[must_use]
+    pub fn search() -> Self {
+        Self { kind: Self::SEARCH.to_owned(), count: 0 }
+    }
+
+    /// Whether they are looked up or searched for.
+    #[must_use]
+    pub fn approach(&self) -> Approach {
+        if self.kind == Self::SEARCH { Approach::Search } else { Approach::Consultation }
+    }
+}
+
 /// One field asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

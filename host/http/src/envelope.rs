@@ -13,9 +13,9 @@ use super::{
 };
 
 const CLIENT: &str = "X-Road-Client";
-const USER: &str = "X-Road-UserId";
+pub(super) const USER: &str = "X-Road-UserId";
 const REQUEST: &str = "X-Road-Request-Id";
-const PARTY: &str = "X-Road-Represented-Party";
+pub(super) const PARTY: &str = "X-Road-Represented-Party";
 pub(super) const ISSUE: &str = "X-Road-Issue";
 pub(super) const REASON: &str = "RR-Request-Reason";
 

@@ -3,7 +3,7 @@
 //! may be asked.
 
 mod answer;
-mod query;
+pub(super) mod query;
 pub(super) mod rights;
 
 use std::sync::Arc;

@@ -6,44 +6,17 @@ use std::collections::BTreeSet;
 use paasla_core::{Mode, Rulebook};
 use paasla_register::Description;
 
-use super::unmet::did_you_mean;
+use super::{service, unmet::did_you_mean};
 
 pub(super) fn check(description: &Description, rulebook: &Rulebook) -> Vec<String> {
     let mut problems = Vec::new();
     let mut names = BTreeSet::new();
-    for service in &rulebook.services {
-        let mut wrong =
-            |what: String| problems.push(format!("service `{}` v{}: {what}", service.name, service.version));
-        if !names.insert((service.name.as_str(), service.version)) {
+    for own in &rulebook.services {
+        let mut wrong = |what: String| problems.push(service::named(own, what));
+        if !names.insert((own.name.as_str(), own.version)) {
             wrong("it is there twice".to_owned());
         }
-        let reserved = ["listMethods", "allowedMethods", "getOpenAPI", "getWsdl"];
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if service.name.is_empty()
-            || !service.name.chars().all(fits)
-            || reserved.contains(&service.name.as_str())
-        {
-            wrong(
-                "its name must be letters, digits and `-`, and none of X-Road's own service codes".to_owned(),
-            );
-        }
-        if service.keys.is_empty() || service.fields.is_empty() {
-            wrong("it needs at least one key and one field".to_owned());
-        }
-        if description.entity(&service.entity).is_none() {
-            wrong(format!("the register has no entity `{}`", service.entity));
-            continue;
-        }
-        for field in service.fields.iter().chain(&service.keys) {
-            if description.field(&service.entity, field).is_none() {
-                wrong(format!("the register has no field `{field}`"));
-            }
-        }
-        for key in &service.keys {
-            if description.field(&service.entity, key).is_some_and(|field| !field.is_key()) {
-                wrong(format!("the register's description does not allow `{key}` as a key"));
-            }
-        }
+        service::check(description, &rulebook.vocabulary, own).into_iter().for_each(wrong);
     }
     let mut ids = BTreeSet::new();
     for grant in &rulebook.grants {
@@ -77,9 +50,6 @@ pub(super) fn check(description: &Description, rulebook: &Rulebook) -> Vec<Strin
         }
     };
     use paasla_core::term::ConceptKind::{LegalBasis, Purpose};
-    for service in &rulebook.services {
-        terms(&service.purposes, Purpose, &format!("service `{}`", service.name), &mut problems);
-    }
     for grant in &rulebook.grants {
         terms(&grant.purposes, Purpose, &format!("grant `{}`", grant.id), &mut problems);
         terms(&grant.legal_bases, LegalBasis, &format!("grant `{}`", grant.id), &mut problems);

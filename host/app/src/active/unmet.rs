@@ -118,22 +118,45 @@ pub(crate) fn grant_unmet(rulebook: &Rulebook, grant: &Grant) -> Vec<String> {
     if let Some(until) = grant.valid_until.filter(|until| *until < grant.valid_from) {
         problems.push(format!("it ends on {until}, before it begins on {}", grant.valid_from));
     }
-    let services = rulebook.services.iter().filter(|service| service.name == grant.service);
-    let allowed: Vec<&String> = services.flat_map(|service| &service.purposes).collect();
+    let services = || rulebook.services.iter().filter(|service| service.name == grant.service);
     let words = &rulebook.vocabulary;
-    let purposes = || words.concepts.iter().filter(|concept| concept.kind == ConceptKind::Purpose);
+    // A term that is not in the vocabulary is reported elsewhere.
+    let meets_none = |kind: ConceptKind, iri: &String, allowed: &[&String]| {
+        let concepts = words.concepts.iter().filter(|concept| concept.kind == kind);
+        let mut terms = concepts.filter_map(|concept| words.term(kind, &concept.iri));
+        words.concept(kind, iri).is_some()
+            && !terms.any(|term| term.is_within(iri) && allowed.iter().any(|allowed| term.is_within(allowed)))
+    };
+    let list = |iris: &[&String]| {
+        let mut told = Vec::new();
+        for iri in iris.iter().map(|iri| words.compact(iri)) {
+            if !told.contains(&iri) {
+                told.push(iri);
+            }
+        }
+        told.join(", ")
+    };
+    let allowed: Vec<&String> = services().flat_map(|service| &service.purposes).collect();
     for purpose in grant.purposes.iter().filter(|_| !allowed.is_empty()) {
-        let is_known = words.concept(ConceptKind::Purpose, purpose).is_some();
-        let meets = purposes()
-            .filter_map(|concept| words.term(concept.kind, &concept.iri))
-            .any(|term| term.is_within(purpose) && allowed.iter().any(|allowed| term.is_within(allowed)));
-        // A term that is not in the vocabulary is reported elsewhere.
-        if is_known && !meets {
+        if meets_none(ConceptKind::Purpose, purpose, &allowed) {
             problems.push(format!(
                 "the service `{}` may not be used for {}: it is for {}",
                 grant.service,
                 words.compact(purpose),
-                allowed.iter().map(|iri| words.compact(iri)).collect::<Vec<_>>().join(", ")
+                list(&allowed)
+            ));
+        }
+    }
+    // A version that names no legal basis may be used on any.
+    let is_bound = services().all(|service| !service.legal_bases.is_empty());
+    let allowed: Vec<&String> = services().flat_map(|service| &service.legal_bases).collect();
+    for basis in grant.legal_bases.iter().filter(|_| is_bound && !allowed.is_empty()) {
+        if meets_none(ConceptKind::LegalBasis, basis, &allowed) {
+            problems.push(format!(
+                "the service `{}` may not be used on {}: it is used on {}",
+                grant.service,
+                words.compact(basis),
+                list(&allowed)
             ));
         }
     }
@@ -172,6 +195,10 @@ mod tests {
             max_subjects: 1,
             max_rows: 1,
             purposes: vec!["u:public".to_owned()],
+            legal_bases: Vec::new(),
+            requires: Vec::new(),
+            default_fields: Vec::new(),
+            lookups: Vec::new(),
         };
         Rulebook {
             generation: 1,
@@ -262,5 +289,30 @@ mod tests {
         for wrong in wrong {
             assert_eq!(alter(wrong).len(), 1, "{:?}", alter(wrong));
         }
+    }
+
+    #[test]
+    fn an_access_right_stands_on_a_legal_basis_of_its_service() {
+        let of = |bases: [&[&str]; 2]| {
+            let mut rulebook = rulebook();
+            let basis = |iri: &str| Concept {
+                kind: ConceptKind::LegalBasis,
+                iri: iri.to_owned(),
+                ..rulebook.vocabulary.concepts[0].clone()
+            };
+            let concepts = ["b", "c"].map(basis);
+            rulebook.vocabulary.concepts.extend(concepts);
+            let newer = Service { version: 2, ..rulebook.services[0].clone() };
+            rulebook.services.push(newer);
+            for (place, bases) in [(0, bases[0]), (2, bases[1])] {
+                rulebook.services[place].legal_bases = bases.iter().map(|&iri| iri.to_owned()).collect();
+            }
+            unmet(&rulebook, &[])
+        };
+        assert_eq!(of([&["c"], &["b"]]), [""; 0]);
+        assert_eq!(of([&["c"], &[]]), [""; 0]);
+        let told =
+            "grant `EE/GOV/70999911/toetused`: the service `person` may not be used on b: it is used on c";
+        assert_eq!(of([&["c"], &["c"]]), [told]);
     }
 }

@@ -5,19 +5,20 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use paasla_core::{
-    Date, Field, FieldDecision, Grant, Query, Reason, Service, Subjects, Term, Value, Visibility,
+    Date, Field, FieldDecision, Grant, Lookup, Query, Reason, Service, Subjects, Term, Value, Visibility,
     rulebook::{NoGrant, Wanted, index::IndexedTerm},
     term::ConceptKind,
 };
-use paasla_register::{Description, FieldDescription, FieldType, KeyError};
+use paasla_register::{Description, FieldDescription, FieldType};
 
 use super::{
     Queries, Stop,
-    ask::{Ask, Caller, Stated},
+    ask::{Ask, Caller, Select, Stated},
     draft::Draft,
-    usage,
+    lookup::{Keys, keys},
+    requirement, select, usage,
 };
-use crate::{active::Active, nearest::nearest, problem::Problem};
+use crate::{active::Active, problem::Problem};
 
 /// A query that can be decided, with what rules are not given.
 pub(crate) struct Resolved<'a> {
@@ -33,6 +34,9 @@ pub(crate) struct Resolved<'a> {
     /// learn it, so these must be seen in full. Naming a person by their code discloses nothing new.
     pub(crate) search: Vec<usize>,
     pub(crate) limit: u32,
+    /// Whether more rows than the limit are an error, and no list that is cut: where the lookup says how many may match,
+    /// unless the client asks for fewer itself.
+    pub(crate) refuses_more: bool,
     /// The access right that it stands on. Usage counts for its holder, so that a member's subsystems share one cap.
     pub(crate) grant: &'a Grant,
     /// The broadest legal basis: usage counts under it.
@@ -144,15 +148,17 @@ pub(crate) fn resolve<'a>(
     date: Date,
 ) -> Result<Resolved<'a>, Unresolved> {
     let service = service(active, &ask.service, ask.version)?;
-    let mut problems = Vec::new();
-    let names = names(service, ask, &mut problems);
-    let (keys, subjects) = keys(description, service, ask, &mut problems);
-    let named = Named { service, names, keys, subjects, problems };
+    // The keys say which fields may be asked for; problems stand in the order of the request.
+    let (mut problems, mut of_keys) = (Vec::new(), Vec::new());
+    let Keys { values: keys, subjects, lookup } = keys(description, service, ask, &mut of_keys);
+    let names = select::names(service, lookup, ask, &mut problems);
+    problems.append(&mut of_keys);
+    let named = Named { service, names, keys, subjects, lookup, is_supposed: false, problems };
     settle(active, description, ask, id, date, named)
 }
 
 /// The same for a query that names no keys: one about a person named by their code is supposed, or a search where the
-/// service knows nobody by a code.
+/// service knows nobody by a code. What the service requires to be stated is taken for stated.
 pub(super) fn suppose<'a>(
     active: &'a Active,
     description: &Description,
@@ -162,13 +168,15 @@ pub(super) fn suppose<'a>(
 ) -> Result<Resolved<'a>, Unresolved> {
     let service = service(active, &ask.service, ask.version)?;
     let mut problems = Vec::new();
-    let names = names(service, ask, &mut problems);
+    let names = select::names(service, None, ask, &mut problems);
     let is_code = |key: &String| {
         let field = description.field(&service.entity, key);
         field.is_some_and(|field| *field.field_type() == FieldType::PersonalCode)
     };
-    let subjects = subjects(service.keys.iter().any(is_code).then_some(1));
-    let named = Named { service, names, keys: Vec::new(), subjects, problems };
+    let by_code = service.keys.iter().any(is_code);
+    let subjects = if by_code { Subjects::named(1) } else { Subjects::search() };
+    let named =
+        Named { service, names, keys: Vec::new(), subjects, lookup: None, is_supposed: true, problems };
     settle(active, description, ask, id, date, named)
 }
 
@@ -178,6 +186,8 @@ struct Named<'a> {
     names: Vec<&'a str>,
     keys: Vec<(String, Vec<Value>)>,
     subjects: Subjects,
+    lookup: Option<&'a Lookup>,
+    is_supposed: bool,
     problems: Vec<Problem>,
 }
 
@@ -191,7 +201,7 @@ fn settle<'a>(
     named: Named<'a>,
 ) -> Result<Resolved<'a>, Unresolved> {
     let Active { rulebook, index, .. } = active;
-    let Named { service, names, keys, subjects, mut problems } = named;
+    let Named { service, mut names, keys, subjects, lookup, is_supposed, mut problems } = named;
     let mut term = |kind, stated: &Option<Stated>, code, what: &str| {
         let stated = stated.as_ref()?;
         let term = index.term(&rulebook.vocabulary, kind, &stated.text);
@@ -204,9 +214,13 @@ fn settle<'a>(
     let purpose = term(ConceptKind::Purpose, &ask.purpose, "purpose_unknown", "purpose");
     let basis = term(ConceptKind::LegalBasis, &ask.legal_basis, "legal_basis_unknown", "legal basis");
     let ground = term(ConceptKind::SpecialGround, &ask.special_ground, "special_ground_unknown", "ground");
-    if ask.limit.is_some_and(|limit| limit > service.max_rows) {
-        let message = format!("one query may ask for at most {} records here", service.max_rows);
+    let most = service.max_rows_by(lookup);
+    if ask.limit.is_some_and(|limit| limit > most) {
+        let message = format!("one query may ask for at most {most} records here");
         problems.push(Problem::new("number_out_of_range", ask.places.limit, message));
+    }
+    if !is_supposed {
+        requirement::check(service, ask, &mut problems);
     }
     if !problems.is_empty() {
         return Err(Unresolved::Invalid(problems));
@@ -233,12 +247,19 @@ fn settle<'a>(
         let message = "This service may not be used for the purpose.";
         return Err(Unresolved::Refused(Reason::new("grant", "grant.purpose-not-of-service", message)));
     }
+    if !service.allows_basis(&basis) {
+        let message = "This service may not be used on the legal basis.";
+        return Err(Unresolved::Refused(Reason::new("grant", "grant.basis-not-of-service", message)));
+    }
     let grant = matched.grant;
     if ask.hidden && !grant.may_hide {
         let message = "The access right does not allow queries to be hidden from the person.";
         return Err(Unresolved::Refused(Reason::new("grant", "grant.hiding-not-permitted", message)));
     }
 
+    if ask.select == Select::All {
+        names.retain(|name| grant.opens(name));
+    }
     let entity = description.entity(&service.entity);
     let mut fields: Vec<Arc<Field>> = Vec::with_capacity(names.len());
     let mut asked = Vec::with_capacity(names.len());
@@ -284,8 +305,9 @@ fn settle<'a>(
         grant: grant.view(),
         facts: Vec::new(),
     });
-    let limit = ask.limit.unwrap_or(service.max_rows);
-    Ok(Resolved { service, query, asked, names, keys, search, limit, grant, usage_basis })
+    let limit = ask.limit.unwrap_or(most);
+    let refuses_more = limit >= most && lookup.is_some_and(|lookup| lookup.max_rows.is_some());
+    Ok(Resolved { service, query, asked, names, keys, search, limit, refuses_more, grant, usage_basis })
 }
 
 /// The fields looked up by, each with its place among the fields that rules are given; it is put there if it was not
@@ -337,109 +359,6 @@ pub(super) fn service<'a>(
     }
 }
 
-/// The names of the fields asked, each as the service writes it.
-fn names<'s>(service: &'s Service, ask: &Ask, problems: &mut Vec<Problem>) -> Vec<&'s str> {
-    let select = &ask.select;
-    let mut names = Vec::with_capacity(select.len());
-    let mut seen = vec![false; service.fields.len()];
-    // Most ask in the order of the service: each name is looked for behind the one before it first.
-    let mut next = 0;
-    for stated in select {
-        let is_it = |(_, field): &(usize, &String)| **field == stated.text;
-        let all = || service.fields.iter().enumerate();
-        match all().skip(next).find(is_it).or_else(|| all().take(next).find(is_it)) {
-            Some((place, field))
-                if !seen.get_mut(place).is_some_and(|seen| std::mem::replace(seen, true)) =>
-            {
-                names.push(field.as_str());
-                next = place + 1;
-            }
-            Some((_, field)) => {
-                problems.push(Problem::new(
-                    "field_duplicate",
-                    &*stated.place,
-                    format!("`{field}` is asked for twice"),
-                ));
-            }
-            None => {
-                let meant = nearest(&stated.text, service.fields.iter().map(String::as_str));
-                let message =
-                    format!("the service has no such field{meant}; its OpenAPI document lists all it has");
-                problems.push(Problem::new("field_unknown", &*stated.place, message));
-            }
-        }
-    }
-    if select.is_empty() {
-        problems.push(Problem::new("field_missing", ask.places.select, "ask for at least one field"));
-    }
-    names
-}
-
-/// The key values by type, and who is asked about. A repeated value counts once.
-fn keys(
-    description: &Description,
-    service: &Service,
-    ask: &Ask,
-    problems: &mut Vec<Problem>,
-) -> (Vec<(String, Vec<Value>)>, Subjects) {
-    let keys = &ask.keys;
-    let mut read = Vec::new();
-    let mut persons = None;
-    for key in keys {
-        let name = &key.field.text;
-        if !service.keys.contains(name) {
-            let message =
-                format!("the service does not look up by this; it looks up by: {}", service.keys.join(", "));
-            problems.push(Problem::new("key_unknown", &*key.field.place, message));
-            continue;
-        }
-        let mut values = BTreeSet::new();
-        for stated in &key.values {
-            match description.parse_key(&service.entity, name, &stated.text) {
-                Ok(value) => {
-                    values.insert(value);
-                }
-                Err(error) => problems.push(key_problem(error, &stated.place)),
-            }
-        }
-        let most = usize::try_from(service.max_subjects).unwrap_or(usize::MAX);
-        if key.sent > most {
-            let message = format!("one query may name at most {most} values here; ask in several queries");
-            problems.push(Problem::new("subjects_too_many", &*key.field.place, message));
-        }
-        if key.values.is_empty() {
-            problems.push(Problem::new("key_empty", &*key.field.place, "name at least one value"));
-        }
-        let field = description.field(&service.entity, name);
-        if field.is_some_and(|field| *field.field_type() == FieldType::PersonalCode) {
-            persons = Some(values.len());
-        }
-        read.push((name.clone(), values.into_iter().collect()));
-    }
-    if keys.is_empty() {
-        let message = format!("say whom to look up; the service looks up by: {}", service.keys.join(", "));
-        problems.push(Problem::new("key_missing", ask.places.keys, message));
-    }
-    (read, subjects(persons))
-}
-
-/// So many persons named by their codes, or a search.
-fn subjects(persons: Option<usize>) -> Subjects {
-    match persons {
-        Some(count) => Subjects { kind: "keys".to_owned(), count: u32::try_from(count).unwrap_or(u32::MAX) },
-        None => Subjects { kind: "search".to_owned(), count: 0 },
-    }
-}
-
-fn key_problem(error: KeyError, place: &str) -> Problem {
-    let code = match error {
-        KeyError::PersonalCode(_) => "personal_code_invalid",
-        KeyError::NotAKey => "key_unknown",
-        _ => "key_invalid",
-    };
-    Problem::new(code, place, error.to_string())
-}
-
 fn no_grant(none: NoGrant, place: &str) -> Unresolved {
     let refused = |code: &str, message: &str| Unresolved::Refused(Reason::new("grant", code, message));
     match none {
@@ -457,3 +376,6 @@ fn no_grant(none: NoGrant, place: &str) -> Unresolved {
         )]),
     }
 }
+
+#[cfg(test)]
+mod tests;

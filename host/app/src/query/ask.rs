@@ -26,14 +26,25 @@ pub struct Ask {
     pub agent: Option<String>,
     /// Whether the client asks that the query be hidden from the person for a time.
     pub hidden: bool,
-    /// The fields asked for, in order, each with where it stood.
-    pub select: Vec<Stated>,
+    /// The fields asked for.
+    pub select: Select,
     /// The keys: field and its values.
     pub keys: Vec<Key>,
     /// How many rows at most.
     pub limit: Option<u32>,
     /// Where a request of this door says what an ask may lack.
     pub places: Places,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Select {
+    /// These fields, in order, each with where it stood.
+    Fields(Vec<Stated>),
+    /// Every field that may be selected by the keys given and that the access right opens.
+    All,
+    /// Nothing is said: what the service selects by itself.
+    Unsaid,
 }
 
 /// Where a door's requests say what they ask: JSON pointers or names of headers.
@@ -47,6 +58,14 @@ pub struct Places {
     pub context: &'static str,
     /// The number of rows.
     pub limit: &'static str,
+    /// The case or document: in the one place or the other. So with those below; empty where a door has no place for it.
+    pub case: &'static [&'static str],
+    /// The official.
+    pub official: &'static [&'static str],
+    /// The provision of law.
+    pub provision: &'static [&'static str],
+    /// On whose behalf.
+    pub represented: &'static [&'static str],
 }
 
 /// Who asks and how.

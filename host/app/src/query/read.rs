@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use paasla_core::{Condition, Decision, Reason, Visibility};
-use paasla_register::{Dialect, Plan, Read, Rows, Source};
+use paasla_register::{Dialect, Plan, Read, Rows, Source, plan::LIMIT_MAX};
 
 use super::{
     Queries, Stop,
@@ -85,12 +85,20 @@ impl Queries {
         };
         let reviewed =
             self.read_and_review(read, &reviewers, resolved, &decision, &facts, draft, source).await?;
-        draft.row_decisions(review::row_counts(resolved, &decision, &reviewed.settled));
+        if resolved.refuses_more && reviewed.more {
+            let message = format!(
+                "More than {limit} records match. By these keys a query is answered in full or not at all: narrow the \
+                 search."
+            );
+            let reason = Reason::new("host", "host.too-many-records", message);
+            return Err(Stop::Refused(Some(Arc::new(decision)), BTreeSet::from([reason])));
+        }
+        draft.row_decisions(review::row_counts(resolved, &decision, &reviewed));
         Ok((decision, reviewed))
     }
 
-    /// Reads as many rows as it takes to find `read.limit` of them that may be seen, and to know whether there are more: what
-    /// a review leaves out takes nobody's place, and counts for nothing.
+    /// Reads as many rows as it takes to find `read.limit` of them that may be seen, and to know whether there is one more
+    /// that may be: what a review leaves out takes nobody's place, and counts for nothing.
     #[expect(clippy::too_many_arguments, reason = "all of it belongs to one query")]
     async fn read_and_review<'a>(
         &self,
@@ -103,18 +111,26 @@ impl Queries {
         source: &dyn Source,
     ) -> Result<Reviewed, Stop<'a>> {
         let limit = usize::try_from(read.limit).unwrap_or(usize::MAX);
+        let is_reviewed = read.review;
+        if is_reviewed {
+            // Whether there are more must not hang on a row that nobody has reviewed: it may be one to be left out.
+            read.limit = read.limit.saturating_add(1).min(LIMIT_MAX);
+        }
         loop {
             let rows = self.read_rows(source, &read, &resolved.query.id).await?;
             let settled = self.review(reviewers, resolved, decision, &rows, facts, draft)?;
-            let own_rows =
-                rows.rows.iter().zip(&settled).enumerate().filter(|(_, (row, _))| row.group.is_none());
-            let count = own_rows.clone().count();
-            let seen: Vec<usize> = own_rows
-                .filter(|(_, (_, own))| own.drops.is_empty() && self.may_be_found(resolved, own))
-                .map(|(place, _)| place)
-                .collect();
-            let beyond = seen.get(limit).copied();
-            if beyond.is_some() || !rows.more || (seen.len() == count && count == limit) {
+            let mut seen = rows
+                .rows
+                .iter()
+                .zip(&settled)
+                .enumerate()
+                .filter(|(_, (row, own))| {
+                    row.group.is_none() && own.drops.is_empty() && self.may_be_found(resolved, own)
+                })
+                .map(|(place, _)| place);
+            let beyond = seen.nth(limit);
+            // What nobody reviews is seen, all of it.
+            if beyond.is_some() || !rows.more || !is_reviewed {
                 let more = beyond.is_some() || rows.more;
                 return Ok(Reviewed { rows, settled, more, end: beyond.unwrap_or(usize::MAX) });
             }

@@ -256,14 +256,13 @@ fn input_names(activated: &Activated, resolved: &Resolved<'_>, inputs: &[RowInpu
     facts.chain(fields).collect()
 }
 
-/// In how many rows something was decided besides what holds for all of them, and why.
-pub(super) fn row_counts(
-    resolved: &Resolved<'_>,
-    decision: &Decision,
-    settled: &[RowDecision],
-) -> Vec<RowCount> {
+/// In how many rows something was decided besides what holds for all of them, and why. Rows beyond the limit do not count.
+pub(super) fn row_counts(resolved: &Resolved<'_>, decision: &Decision, reviewed: &Reviewed) -> Vec<RowCount> {
     let mut counts: BTreeMap<(&Reason, Option<usize>, String), u32> = BTreeMap::new();
-    for row in settled {
+    for (place, (read, row)) in reviewed.rows.rows.iter().zip(&reviewed.settled).enumerate() {
+        if read.parent.unwrap_or(place) >= reviewed.end {
+            continue;
+        }
         for reason in &row.drops {
             *counts.entry((reason, None, "out".to_owned())).or_default() += 1;
         }

@@ -15,7 +15,16 @@ use super::{
 use crate::{clock, nearest::nearest, problem::Problem};
 
 /// Where a request says what it asks.
-const PLACES: Places = Places { select: "url", keys: "url", context: "url", limit: "url" };
+const PLACES: Places = Places {
+    select: "url",
+    keys: "url",
+    context: "url",
+    limit: "url",
+    case: &[],
+    official: &[],
+    provision: &[],
+    represented: &[],
+};
 
 /// A question who may see a field.
 #[derive(Debug, Clone)]

@@ -87,7 +87,7 @@ impl Shadow {
             let would_be = self.decided(&candidates, Some(shadow), &resolved, &active, &ask);
             let mut would_be = self.capped(would_be, &resolved, disclosed).await;
             let mut was = &was;
-            if in_rows(was, &would_be) {
+            if in_rows(was, &would_be, resolved.refuses_more) {
                 if matches!(was, End::Answered(_)) {
                     if was_in_rows.is_none() {
                         was_in_rows = Some(self.read(&rulers, None, &resolved, &active, &ask).await);
@@ -231,15 +231,16 @@ fn codes(reasons: &BTreeSet<Reason>) -> Vec<String> {
     codes.into_iter().cloned().collect()
 }
 
-/// Whether rows must be read to know what would be disclosed. A review may break, so that nothing is disclosed at all.
-fn in_rows(was: &End, would_be: &End) -> bool {
+/// Whether rows must be read to know what would be disclosed. A review may break, so that nothing is disclosed at all; so may
+/// it be where more rows match than may.
+fn in_rows(was: &End, would_be: &End, refuses_more: bool) -> bool {
     let reviewed = |one: &AnsweredQuery| !one.decision.reviewers.is_empty();
     match (was, would_be) {
         (End::Answered(was), End::Answered(would_be)) => {
             let matters = |one: &AnsweredQuery| !one.decision.conditions.is_empty() || reviewed(one);
             matters(was) || matters(would_be) || was.decision.row_limit() != would_be.decision.row_limit()
         }
-        (End::Answered(one), _) | (_, End::Answered(one)) => reviewed(one),
+        (End::Answered(one), _) | (_, End::Answered(one)) => refuses_more || reviewed(one),
         _ => false,
     }
 }

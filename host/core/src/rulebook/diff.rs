@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Grant, Mode, Policy, Rulebook, Service,
+    Grant, Lookup, Mode, Policy, Rulebook, Service,
     term::{Concept, ConceptKind},
 };
 
@@ -284,7 +284,30 @@ fn is_subset(new: &[String], old: &[String]) -> bool {
 }
 
 fn service_tightens(old: &Service, new: &Service) -> bool {
-    let Service { name, version, title: _, entity, keys, fields, max_subjects, max_rows, purposes } = new;
+    let Service {
+        name,
+        version,
+        title: _,
+        entity,
+        keys,
+        fields,
+        max_subjects,
+        max_rows,
+        purposes,
+        legal_bases,
+        requires,
+        default_fields,
+        lookups,
+    } = new;
+    // No legal basis stands for all of them.
+    let bases_narrow =
+        old.legal_bases.is_empty() || (!legal_bases.is_empty() && is_subset(legal_bases, &old.legal_bases));
+    // No lookup stands for every way to ask.
+    let was_open = |new: &Lookup| {
+        old.lookups.is_empty() || old.lookups.iter().any(|old| lookup_tightens(old, new, fields))
+    };
+    let lookups_narrow = (old.lookups.is_empty() || !lookups.is_empty())
+        && lookups.iter().all(|new| stays_below(new, *max_rows) && was_open(new));
     (name, version, entity) == (&old.name, &old.version, &old.entity)
         && is_subset(keys, &old.keys)
         && is_subset(fields, &old.fields)
@@ -292,6 +315,25 @@ fn service_tightens(old: &Service, new: &Service) -> bool {
         && *max_rows <= old.max_rows
         && is_subset(purposes, &old.purposes)
         && purposes.is_empty() == old.purposes.is_empty()
+        && bases_narrow
+        && old.requires.iter().all(|required| requires.contains(required))
+        && is_subset(default_fields, &old.default_fields)
+        && lookups_narrow
+}
+
+/// Whether a lookup lets no more rows be seen than so many.
+fn stays_below(lookup: &Lookup, most: u32) -> bool {
+    lookup.max_rows.is_none_or(|rows| rows <= most)
+}
+
+/// Whether whoever asks by the new lookup could ask by the old one, and saw as much.
+fn lookup_tightens(old: &Lookup, new: &Lookup, fields: &[String]) -> bool {
+    let Lookup { keys, optional_keys, fields: _, max_rows } = new;
+    old.keys.iter().all(|key| keys.contains(key))
+        && keys.iter().chain(optional_keys).all(|key| old.knows(key))
+        && fields.iter().all(|field| old.offers(field) || !new.offers(field))
+        // Where more was an error, a list that is cut shows rows that nobody was shown before.
+        && old.max_rows.is_none_or(|most| max_rows.is_some() && stays_below(new, most))
 }
 
 fn grant_tightens(old: &Grant, new: &Grant) -> bool {

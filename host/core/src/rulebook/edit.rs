@@ -67,7 +67,10 @@ impl Object {
         let expand = |iris: &mut Vec<String>| iris.iter_mut().for_each(|iri| *iri = vocabulary.expand(iri));
         match &mut self {
             Self::Prefix { .. } => {}
-            Self::Service(service) => expand(&mut service.purposes),
+            Self::Service(service) => {
+                expand(&mut service.purposes);
+                expand(&mut service.legal_bases);
+            }
             Self::Grant(grant) => {
                 expand(&mut grant.purposes);
                 expand(&mut grant.legal_bases);

@@ -60,6 +60,14 @@ pub(crate) fn body(schema: &str) -> Value {
     json!({ "required": true, "content": { "application/json": { "schema": reference(schema) } } })
 }
 
+/// The same with examples.
+pub(crate) fn body_with(schema: &str, examples: Map<String, Value>) -> Value {
+    json!({
+        "required": true,
+        "content": { "application/json": { "schema": reference(schema), "examples": examples } },
+    })
+}
+
 /// Every status that a query can end with.
 pub(crate) fn responses(answer: &str, what: &str) -> Value {
     let mut responses = Map::new();

@@ -51,6 +51,21 @@ pub(super) fn key(field: &FieldType) -> Value {
     }
 }
 
+/// A value that a key may have. It is nobody's: the personal code is a published one for tests.
+pub(super) fn example(field: &FieldDescription, description: &Description) -> Value {
+    match field.field_type() {
+        FieldType::PersonalCode => "60001017869".into(),
+        FieldType::Date => "2000-01-01".into(),
+        FieldType::Boolean => "true".into(),
+        FieldType::Integer => "1".into(),
+        FieldType::Text => "Näidis".into(),
+        FieldType::Code(list) => {
+            let first = description.code_lists().get(list).and_then(|labels| labels.keys().next());
+            first.map_or("1", String::as_str).into()
+        }
+    }
+}
+
 /// The description of a field for people.
 pub(crate) struct About<'a> {
     field: &'a FieldDescription,

@@ -9,7 +9,7 @@ use super::{
     words::{KEY, PARTS, Part},
 };
 use crate::{
-    envelope::Envelope,
+    envelope::{Envelope, ISSUE, PARTY, USER},
     legal,
     problems::Problems,
     shape::{self, Members},
@@ -17,7 +17,7 @@ use crate::{
 };
 use paasla_app::{
     Gatehouse,
-    ask::{Ask, Caller, Key, Places, Stated},
+    ask::{Ask, Caller, Key, Places, Select, Stated},
     nearest::nearest,
 };
 
@@ -29,8 +29,16 @@ const MAX_NAMES: usize = 200;
 const MAX_TEXT_CHARACTERS: usize = 100;
 
 /// Clients of this door state a purpose in a header, or nowhere.
-const PLACES: Places =
-    Places { select: "/andmevaljad", keys: "/isikukoodid", context: "X-Road-PDU-Purpose", limit: "" };
+const PLACES: Places = Places {
+    select: "/andmevaljad",
+    keys: "/isikukoodid",
+    context: "X-Road-PDU-Purpose",
+    limit: "",
+    case: &[ISSUE],
+    official: &[USER],
+    provision: &[],
+    represented: &[PARTY],
+};
 
 /// What a body asks.
 pub(super) fn ask(
@@ -61,7 +69,7 @@ pub(super) fn ask(
         provision: None,
         agent: None,
         hidden: envelope.statements.hidden,
-        select,
+        select: Select::Fields(select),
         keys: vec![Key { field: key, sent: values.len(), values }],
         limit: None,
         places: PLACES,

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use crate::{
-    envelope::Envelope,
+    envelope::{Envelope, ISSUE, PARTY, USER},
     legal,
     problems::Problems,
     shape::{self, Members},
@@ -15,7 +15,7 @@ use crate::{
 };
 use paasla_app::{
     Gatehouse,
-    ask::{Ask, Caller, Key, Places, Stated},
+    ask::{Ask, Caller, Key, Places, Select, Stated},
 };
 
 const MEMBERS: [&str; 4] = ["select", "where", "limit", "context"];
@@ -36,7 +36,19 @@ static SELECTED: LazyLock<Vec<String>> =
 
 const SELECT: &str = "/select";
 
-const PLACES: Places = Places { select: SELECT, keys: "/where", context: "/context", limit: "/limit" };
+const PLACES: Places = Places {
+    select: SELECT,
+    keys: "/where",
+    context: "/context",
+    limit: "/limit",
+    case: &["/context/case", ISSUE],
+    official: &[USER],
+    provision: &["/context/provision"],
+    represented: &[PARTY],
+};
+
+/// What is said in place of a list to select all fields.
+pub(crate) const ALL: &str = "*";
 
 /// What a body asks. `None` when it cannot be read at all; otherwise the problems say whether the ask may be used.
 pub(super) fn ask(
@@ -49,8 +61,7 @@ pub(super) fn ask(
     problems: &mut Problems,
 ) -> Option<Ask> {
     let members = Members::open(body, "", &MEMBERS, problems)?;
-    let select =
-        members.required("select", problems).map(|(tree, _)| select(tree, problems)).unwrap_or_default();
+    let select = members.optional("select").map_or(Select::Unsaid, |(tree, _)| select(tree, problems));
     let keys = members
         .required("where", problems)
         .map(|(tree, place)| keys(gate, tree, &place, problems))
@@ -75,14 +86,31 @@ pub(super) fn ask(
     })
 }
 
-fn select(tree: &Tree<'_>, problems: &mut Problems) -> Vec<Stated> {
+fn select(tree: &Tree<'_>, problems: &mut Problems) -> Select {
+    match tree {
+        Tree::Text(text) if *text == ALL => Select::All,
+        Tree::Text(_) => {
+            let message =
+                format!("{SELECT} must be a list of fields, or `{ALL}` for every field that may be had");
+            problems.add("type_wrong", SELECT, message);
+            Select::Fields(Vec::new())
+        }
+        _ => Select::Fields(fields(tree, problems)),
+    }
+}
+
+fn fields(tree: &Tree<'_>, problems: &mut Problems) -> Vec<Stated> {
     let items = shape::list(tree, SELECT, 1, MAX_FIELDS, problems).unwrap_or_default();
     let mut seen = HashSet::with_capacity(items.len());
     let mut fields = Vec::with_capacity(items.len());
     for (item, place) in items.iter().zip(&*SELECTED) {
         let place = place.as_str();
         let Some(name) = shape::text(item, place, MAX_NAME_CHARACTERS, problems) else { continue };
-        if seen.insert(name) {
+        if name == ALL {
+            let message =
+                format!("{place} is `{ALL}`, which stands in place of the list: give \"select\": \"{ALL}\"");
+            problems.add("select_all_in_list", place, message);
+        } else if seen.insert(name) {
             fields.push(Stated { text: name.to_owned(), place: Cow::Borrowed(place) });
         } else {
             let message = format!("{place} names a field a second time; name each field once");

@@ -35,7 +35,16 @@ use crate::{
 };
 
 /// There is no body: what a request may lack is in its address or in this header.
-const PLACES: Places = Places { select: "url", keys: "url", context: "X-Road-PDU-Purpose", limit: "url" };
+const PLACES: Places = Places {
+    select: "url",
+    keys: "url",
+    context: "X-Road-PDU-Purpose",
+    limit: "url",
+    case: &[],
+    official: &[],
+    provision: &[],
+    represented: &[],
+};
 
 /// Of the newest version of a service.
 pub(crate) async fn newest(

@@ -2,6 +2,7 @@
 //! Every way a body can be wrong: a status, stable codes, a record, and nothing of the body in the answer.
 
 use axum::body::{Body, Bytes};
+use paasla_app::ask::Select;
 use serde_json::json;
 
 use crate::fake::{Fake, House, MARK, RR_BODY, XROAD_BODY, refused, rr, xroad};
@@ -44,7 +45,8 @@ async fn what_is_no_json_is_told_by_line_and_column_only() {
 async fn wrong_shapes_are_all_told_at_once() {
     assert_eq!(query("[]").await, ["type_wrong"]);
     assert_eq!(query(format!("\"{MARK}\"")).await, ["type_wrong"]);
-    assert_eq!(query("{}").await, ["member_missing", "member_missing"]);
+    // Whether a selection may be left out is for the app to say.
+    assert_eq!(query("{}").await, ["member_missing"]);
     let body = json!({
         "select": [1, "", "a\u{0}b", "givenName", "givenName", "x".repeat(101)],
         "where": { "personalCode": [MARK, 5, ""], "birthDate": 7, MARK: { MARK: MARK }, "": "x", "sex": [] },
@@ -109,13 +111,38 @@ async fn what_may_be_left_out_may_be_null() {
     house.asked(xroad(body.replace("\"context\":null", &format!("\"context\":{context}"))).build()).await;
     let body = r#"{"isikukoodid":["1"],"andmevaljad":{"isikuandmed":["Eesnimi"],"suhted":null}}"#;
     let ask = house.asked(rr(format!("\u{feff}{body}")).build()).await;
-    assert_eq!(ask.select.len(), 1);
+    let Select::Fields(fields) = ask.select else { panic!() };
+    assert_eq!(fields.len(), 1);
+    let ask = house.asked(xroad(r#"{"select":null,"where":{"k":"v"}}"#).build()).await;
+    assert_eq!(ask.select, Select::Unsaid);
     // What must be there may not, and a key that is dropped would find more persons.
-    assert_eq!(query(r#"{"select":null,"where":{"k":null}}"#).await, ["type_wrong", "type_wrong"]);
+    assert_eq!(query(r#"{"select":["a"],"where":{"k":null}}"#).await, ["type_wrong"]);
     assert_eq!(
         persons(r#"{"isikukoodid":null,"andmevaljad":{"suhted":null}}"#).await,
         ["type_wrong", "list_empty"]
     );
+}
+
+#[tokio::test]
+async fn all_fields_are_selected_by_a_star_in_place_of_the_list() {
+    let house = House::new(Fake::default());
+    let body = |select: &str| format!(r#"{{"select":{select},"where":{{"k":"v"}}}}"#);
+    assert_eq!(house.asked(xroad(body(r#""*""#)).build()).await.select, Select::All);
+    assert_eq!(house.asked(xroad(r#"{"where":{"k":"v"}}"#).build()).await.select, Select::Unsaid);
+    for (select, codes) in [
+        (r#""givenName""#, &["type_wrong"][..]),
+        (r#""**""#, &["type_wrong"]),
+        (r#"["*"]"#, &["select_all_in_list"]),
+        (r#"["givenName","*","givenName"]"#, &["select_all_in_list", "field_duplicate"]),
+        ("[]", &["list_empty"]),
+        ("{}", &["type_wrong"]),
+    ] {
+        assert_eq!(query(body(select)).await, codes, "{select}");
+    }
+    let got = house.send(xroad(body(r#"["*"]"#)).build()).await;
+    assert_eq!(got.json["problems"][0]["place"], "/select/0");
+    let message = got.json["problems"][0]["message"].as_str().unwrap();
+    assert!(message.ends_with(r#"give "select": "*""#), "{message}");
 }
 
 /// Places are JSON pointers that lead to what they name in the body that was sent.

@@ -192,6 +192,10 @@ impl Gatehouse for Fake {
             max_subjects: 1,
             max_rows: 1,
             purposes: Vec::new(),
+            legal_bases: Vec::new(),
+            requires: Vec::new(),
+            default_fields: Vec::new(),
+            lookups: Vec::new(),
         };
         let register = Description::from_toml(REGISTER).unwrap();
         (service == newest.name).then(|| CatalogueEntry {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The compatible door, against literal requests and answers as today's public clients send and read them.
 
-use paasla_app::answer::{Answer, AnswerRow, Cell};
+use paasla_app::{
+    answer::{Answer, AnswerRow, Cell},
+    ask::Select,
+};
 use paasla_core::{FieldDecision, Mask, Value, Visibility};
 use serde_json::json;
 
@@ -34,7 +37,8 @@ async fn a_real_request_is_understood() {
     assert_eq!((key.field.text.as_str(), &*key.field.place), ("personalCode", "/isikukoodid"));
     let codes: Vec<_> = key.values.iter().map(|s| (s.text.as_str(), &*s.place)).collect();
     assert_eq!(codes, [("48503150000", "/isikukoodid/0"), ("38002020008", "/isikukoodid/1")]);
-    let select: Vec<_> = ask.select.iter().map(|s| s.text.as_str()).collect();
+    let Select::Fields(fields) = ask.select else { panic!() };
+    let select: Vec<_> = fields.iter().map(|s| s.text.as_str()).collect();
     let expected = [
         "personalCode",
         "givenName",
@@ -51,8 +55,8 @@ async fn a_real_request_is_understood() {
         "custody.otherFamilyName",
     ];
     assert_eq!(select, expected);
-    assert_eq!(ask.select[0].place, "/andmevaljad/isikuandmed/0");
-    assert_eq!(ask.select[7].place, "/andmevaljad/hooldusoigused/1");
+    assert_eq!(fields[0].place, "/andmevaljad/isikuandmed/0");
+    assert_eq!(fields[7].place, "/andmevaljad/hooldusoigused/1");
 }
 
 #[tokio::test]

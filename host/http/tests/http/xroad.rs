@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The register's own door: what it asks of the gatehouse, and what its answers look like.
 
-use paasla_app::answer::{Answer, AnswerRow};
+use paasla_app::{
+    answer::{Answer, AnswerRow},
+    ask::Select,
+};
 use paasla_core::{Attribute, FieldDecision, Mask, Obligation, Value, Visibility};
 use serde_json::json;
 
@@ -27,7 +30,8 @@ async fn a_whole_query_is_understood() {
     });
     let ask = House::new(Fake::default()).asked(xroad(body.to_string()).build()).await;
     assert_eq!((ask.service.as_str(), ask.version, ask.limit), ("isikud", Some(1), Some(5)));
-    let select: Vec<_> = ask.select.iter().map(|s| (s.text.as_str(), &*s.place)).collect();
+    let Select::Fields(fields) = &ask.select else { panic!() };
+    let select: Vec<_> = fields.iter().map(|s| (s.text.as_str(), &*s.place)).collect();
     assert_eq!(select, [("familyName", "/select/0"), ("custody.otherCode", "/select/1")]);
     let [code, sex] = ask.keys.as_slice() else { panic!() };
     assert_eq!((code.field.text.as_str(), &*code.field.place), ("personalCode", "/where/personalCode"));
@@ -118,8 +122,8 @@ async fn the_address_is_read_strictly() {
 async fn places_of_the_callers_own_names_do_not_repeat_them() {
     let body = json!({ "select": [MARK], "where": { MARK: [MARK] } });
     let ask = House::new(Fake::default()).asked(xroad(body.to_string()).build()).await;
-    let places =
-        ask.select.iter().chain(ask.keys.iter().flat_map(|key| key.values.iter().chain([&key.field])));
+    let Select::Fields(fields) = &ask.select else { panic!() };
+    let places = fields.iter().chain(ask.keys.iter().flat_map(|key| key.values.iter().chain([&key.field])));
     for stated in places {
         assert!(stated.text.contains(MARK) && !stated.place.contains(MARK), "{}", stated.place);
     }

@@ -150,6 +150,10 @@ pub(crate) fn rulebook() -> Rulebook {
             max_subjects: 10,
             max_rows: 10,
             purposes: vec!["https://w3id.org/dpv#IdentityVerification".into()],
+            legal_bases: Vec::new(),
+            requires: Vec::new(),
+            default_fields: Vec::new(),
+            lookups: Vec::new(),
         }],
         grants: vec![grant("g-1")],
         ..Rulebook::default()

@@ -8,12 +8,14 @@ use proptest::{collection::vec, prelude::*, sample::subsequence};
 
 use super::*;
 use crate::{
-    ClientId, Date, Quota, Scope, Vouching, Window,
+    ClientId, Date, Quota, Requirement, Scope, Vouching, Window,
     rulebook::{Matched, Wanted},
     term::{Concept, Vocabulary},
 };
 
 const CLIENTS: [&str; 3] = ["EE/GOV/1", "EE/GOV/1/a", "EE/GOV/2/b"];
+const KEYS: [&str; 2] = ["code", "name"];
+const REQUIREMENTS: [Requirement; 2] = [Requirement::Case, Requirement::Provision];
 const FIELDS: [&str; 3] = ["code", "name", "born"];
 const PURPOSES: [&str; 2] = ["urn:p", "urn:p-narrow"];
 const BASES: [&str; 2] = ["urn:b", "urn:c"];
@@ -22,18 +24,47 @@ fn texts(all: &'static [&'static str], least: usize) -> impl Strategy<Value = Ve
     subsequence(all, least..=all.len()).prop_map(|some| some.into_iter().map(str::to_owned).collect())
 }
 
+/// Lookups of which no two overlap.
+fn lookups() -> impl Strategy<Value = Vec<Lookup>> {
+    let rows = prop::option::of(1_u32..3);
+    let lookup =
+        (texts(&KEYS, 1), texts(&KEYS, 0), fields(), rows).prop_map(|(keys, optional, fields, max_rows)| {
+            Lookup {
+                optional_keys: optional.into_iter().filter(|key| !keys.contains(key)).collect(),
+                keys,
+                fields,
+                max_rows,
+            }
+        });
+    vec(lookup, 0..3).prop_map(|all| {
+        let mut apart: Vec<Lookup> = Vec::new();
+        for lookup in all {
+            if !apart.iter().any(|other| other.overlaps(&lookup)) {
+                apart.push(lookup);
+            }
+        }
+        apart
+    })
+}
+
 fn service() -> impl Strategy<Value = Service> {
-    (1_u32..3, texts(&FIELDS, 1), texts(&PURPOSES, 1), 1_u32..3).prop_map(
-        |(version, fields, purposes, most)| Service {
+    let requires = subsequence(&REQUIREMENTS, 0..=REQUIREMENTS.len());
+    let more = (texts(&BASES, 0), requires, texts(&FIELDS, 0), lookups());
+    (1_u32..3, texts(&KEYS, 1), texts(&FIELDS, 1), texts(&PURPOSES, 1), 1_u32..3, more).prop_map(
+        |(version, keys, fields, purposes, most, (legal_bases, requires, default_fields, lookups))| Service {
             name: "s".into(),
             version,
             title: String::new(),
             entity: "person".into(),
-            keys: vec!["code".into()],
+            keys,
             fields,
             max_subjects: most,
             max_rows: most,
             purposes,
+            legal_bases,
+            requires,
+            default_fields,
+            lookups,
         },
     )
 }
@@ -127,18 +158,32 @@ struct Asked {
     purpose: Option<&'static str>,
     basis: Option<&'static str>,
     date: Date,
+    keys: Vec<&'static str>,
+    stated: Vec<Requirement>,
+    /// Whether it names no field, so that the service's own selection counts.
+    by_default: bool,
+    limit: Option<u32>,
+    /// How many rows match.
+    hits: u32,
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
     let stated = (prop::option::of(0_usize..2), prop::option::of(0_usize..2));
-    (0_usize..CLIENTS.len(), 1_u32..3, 0_usize..FIELDS.len(), stated, 1_i8..5).prop_map(
-        |(client, version, field, (purpose, basis), day)| Asked {
+    let keys = (subsequence(&KEYS, 1..=KEYS.len()), subsequence(&REQUIREMENTS, 0..=REQUIREMENTS.len()));
+    let rows = (any::<bool>(), prop::option::of(1_u32..4), 1_u32..4);
+    (0_usize..CLIENTS.len(), 1_u32..3, 0_usize..FIELDS.len(), stated, 1_i8..5, keys, rows).prop_map(
+        |(client, version, field, (purpose, basis), day, (keys, stated), (by_default, limit, hits))| Asked {
             client: CLIENTS[client].parse().unwrap(),
             version,
             field: FIELDS[field],
             purpose: purpose.map(|number| PURPOSES[number]),
             basis: basis.map(|number| BASES[number]),
             date: date(2026, 1, day),
+            keys,
+            stated,
+            by_default,
+            limit,
+            hits,
         },
     )
 }
@@ -159,11 +204,26 @@ fn opened(rulebook: &Rulebook, asked: &Asked) -> Option<Opened> {
         purpose: purpose.as_ref(),
         basis: basis.as_ref(),
     };
-    let Matched { grant, purpose, .. } = rulebook.grant_for(wanted).ok()?;
+    let Matched { grant, purpose, basis } = rulebook.grant_for(wanted).ok()?;
     let purpose = vocabulary.term(ConceptKind::Purpose, &purpose).unwrap();
+    let basis = vocabulary.term(ConceptKind::LegalBasis, &basis).unwrap();
+    let lookup = match service.lookups.as_slice() {
+        [] => None,
+        _ => Some(service.lookup(&asked.keys)?),
+    };
     let open = purpose.is_within_any(&service.purposes)
+        && service.allows_basis(&basis)
+        && service.requires.iter().all(|required| asked.stated.contains(required))
+        && asked.keys.iter().all(|key| service.keys.iter().any(|known| known == key))
         && grant.opens(asked.field)
-        && service.fields.iter().any(|field| field == asked.field);
+        && (!asked.by_default || service.default_fields_by(lookup).any(|field| field == asked.field))
+        && service.fields_by(lookup).any(|field| field == asked.field);
+    let most = service.max_rows_by(lookup);
+    let rows = asked.hits.min(asked.limit.unwrap_or(most));
+    let is_refused = asked.limit.is_some_and(|limit| limit > most)
+        || (lookup.is_some_and(|lookup| lookup.max_rows.is_some())
+            && asked.limit.is_none_or(|limit| limit == most)
+            && asked.hits > most);
     let in_scope = |policy: &&Policy| {
         policy.mode == Mode::Enforce
             && (policy.scope.clients.is_empty()
@@ -171,7 +231,7 @@ fn opened(rulebook: &Rulebook, asked: &Asked) -> Option<Opened> {
     };
     let policies = rulebook.policies.iter().filter(in_scope).map(|own| (own.name.clone(), own.rule.clone()));
     let cap = grant.quotas.iter().map(|quota| quota.persons).min().unwrap_or(u32::MAX);
-    open.then(|| (service.max_rows, cap, policies.collect()))
+    (open && !is_refused).then(|| (rows, cap, policies.collect()))
 }
 
 proptest! {
@@ -242,6 +302,47 @@ fn what_only_tightens_is_told_apart() {
     // What stood on the narrow one stands on the other from now on.
     let other = Grant { id: "whole".into(), client: "EE/GOV/1".parse().unwrap(), ..grant.clone() };
     assert!(first(&with(&[&narrower, &other]), &with(&[&other])).loosens);
+}
+
+#[test]
+fn a_service_that_is_asked_in_fewer_ways_is_tighter() {
+    let service = |more: &str| {
+        let whole = r#"{"name":"s","version":1,"title":"","entity":"person","keys":["code","name"],"fields":["code",
+            "name","born"],"max-subjects":9,"max-records":9,"purposes":["urn:p"]"#;
+        let services = vec![serde_json::from_str(&format!("{whole}{more}}}")).unwrap()];
+        Rulebook { services, ..Rulebook::default() }
+    };
+    for (wide, narrow) in [
+        ("", r#","requires":["case"]"#),
+        ("", r#","legal-bases":["urn:b"]"#),
+        (r#","legal-bases":["urn:b","urn:c"]"#, r#","legal-bases":["urn:b"]"#),
+        (r#","default-fields":["code"]"#, ""),
+        ("", r#","lookups":[{"keys":["code"],"fields":["*"]}]"#),
+        (
+            r#","lookups":[{"keys":["code"],"optional-keys":["name"],"fields":["*"]}]"#,
+            r#","lookups":[{"keys":["code"],"fields":["code","name","born"]}]"#,
+        ),
+        (
+            r#","lookups":[{"keys":["code"],"fields":["*"]}]"#,
+            r#","lookups":[{"keys":["code"],"fields":["born"]}]"#,
+        ),
+        (
+            r#","lookups":[{"keys":["name"],"fields":["*"],"max-records":3}]"#,
+            r#","lookups":[{"keys":["name"],"fields":["*"],"max-records":2}]"#,
+        ),
+        (
+            r#","lookups":[{"keys":["name"],"fields":["*"]}]"#,
+            r#","lookups":[{"keys":["name"],"fields":["*"],"max-records":3}]"#,
+        ),
+    ] {
+        let (wide_book, narrow_book) = (service(wide), service(narrow));
+        assert!(!first(&wide_book, &narrow_book).loosens, "{wide} to {narrow}");
+        assert!(first(&narrow_book, &wide_book).loosens, "{narrow} to {wide}");
+    }
+    // Nobody could ask by both before.
+    let apart = service(r#","lookups":[{"keys":["code"],"fields":["*"]},{"keys":["name"],"fields":["*"]}]"#);
+    let together = service(r#","lookups":[{"keys":["code","name"],"fields":["*"]}]"#);
+    assert!(first(&apart, &together).loosens && first(&together, &apart).loosens);
 }
 
 /// Nothing in a rulebook says whether a rule is shown rows, and then it is to be approved first.
