@@ -36,6 +36,7 @@ pub enum Object {
 /// One thing that becomes another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
+#[expect(clippy::large_enum_variant, reason = "they are few, and most put something in")]
 pub enum Edit {
     /// It stands in the rulebook, in the place of what has its name.
     Put {
