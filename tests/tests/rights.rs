@@ -40,7 +40,7 @@ fn query(given: &Given, host: &Host, client: &str, service: &str, right: &Value)
     let schemas = document.pointer("/components/schemas").and_then(Value::as_object).context("schemas")?;
     let (_, asked) = schemas.iter().find(|(name, _)| name.ends_with("V1Query")).context("a query")?;
     let fields =
-        asked.pointer("/properties/select/items/enum").and_then(Value::as_array).context("fields")?;
+        asked.pointer("/properties/select/anyOf/0/items/enum").and_then(Value::as_array).context("fields")?;
     let fields: Vec<&str> = fields.iter().filter_map(Value::as_str).collect();
     let by_code = asked.pointer("/properties/where/properties/personalCode").is_some();
     let keys = if by_code {

@@ -205,10 +205,10 @@ fn what_is_wrong_is_told_at_its_place_and_changes_nothing() -> Result<()> {
     refuses(&put("/services", service)?, 409, "nothing_changes", "state")?;
     let needed = office.post(
         &office.manager,
-        "/services/person/versions/1/retire",
+        "/services/statistics/versions/1/retire",
         &json!({ "reason": "for a test", "emergency": true }),
     )?;
-    ensure!(needed.status == 422 && needed.text.contains("there is no service `person`"), "{}", needed.text);
+    ensure!(needed.status == 422 && needed.text.contains("there is no service `statistics`"), "{}", needed.text);
     for path in ["/grants/nobody/retire", "/purposes/rr:Nobody/retire", "/services/person/versions/9/retire"]
     {
         let got = office.post(&office.manager, path, &json!({ "reason": "for a test" }))?;
