@@ -254,7 +254,7 @@ fn concrete(route: &Route, names: &Names) -> Result<String> {
     let path = path.replace("{digest}", &names.rule).replace("{id}", id).replace("{version}", "1");
     let path = path.replace("{proposal}", &names.proposal).replace("{iri}", &names.policy);
     ensure!(!path.contains('{'), "{path}: a parameter of which there is no proof");
-    Ok(path)
+    Ok(if path.ends_with("/who") { format!("{path}?field=familyName") } else { path })
 }
 
 fn call(scene: &Scene, route: &Route, token: &str, path: &str, body: Option<&Value>) -> Result<Got> {
@@ -359,6 +359,18 @@ fn an_institution_learns_nothing_of_another() -> Result<()> {
         for path in ["/rulebook/diff?from=1&to=2", "/rulebook?at=2020-01-01T00:00:00Z"] {
             refuses(&scene.office.get(Some(&own.token), path)?, 403, "ministry_only", "token")?;
         }
+        // Of a service that none of its clients may ask it does not learn that it is there.
+        let of =
+            |service: &str| scene.office.get(Some(&own.token), &format!("/services/{service}/who?field=sex"));
+        let (hidden, none) = (of("statistics")?, of("statystics")?);
+        ensure!(
+            hidden.status == 404 && hidden.text.replace("statistics", "statystics") == none.text,
+            "{}",
+            none.text
+        );
+        let clients = scene.office.get(Some(&own.token), "/services/person/who?field=familyName")?;
+        ensure!(clients.status == 200 && clients.text.contains(&own.client), "{}", clients.text);
+        ensure!(!marks.iter().any(|mark| clients.text.contains(mark)), "{}", clients.text);
         // Nor does it learn by what would be done.
         for policy in [foreign.policy, &in_force(foreign.policy), "watched", "access-restriction", "nothing"]
         {

@@ -35,6 +35,17 @@ impl Governance {
         Ok(rulebook)
     }
 
+    /// Whether a service is there for them: an institution sees those that its clients have access rights to.
+    #[must_use]
+    pub fn sees_service(&self, actor: &Actor, service: &str) -> bool {
+        let active = self.active.load();
+        let mut grants = active.rulebook.grants.iter();
+        match actor.institution {
+            None => active.rulebook.latest(service).is_some(),
+            Some(_) => grants.any(|grant| grant.service == service && actor.sees_client(&grant.client)),
+        }
+    }
+
     /// Every generation, newest first; an institution sees the one at work, whose number stands in answers to its queries, too.
     ///
     /// # Errors

@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, extract::Path};
+use axum::{
+    Extension,
+    extract::{Path, State},
+};
 use paasla_app::{
     Gatehouse,
     governance::{
+        Governance,
         actor::Actor,
         refusal::{Refusal, RefusalKind},
     },
@@ -28,6 +32,7 @@ pub(super) const PARAMETERS: &[&str] = &["field", "version", "after", "limit"];
 const DEFAULT_LIMIT: u32 = 100;
 
 pub(super) async fn who(
+    State(governance): State<Arc<Governance>>,
     Extension(gate): Extension<Arc<dyn Gatehouse>>,
     Extension(actor): Extension<Actor>,
     Extension(parameters): Extension<Parameters>,
@@ -37,6 +42,10 @@ pub(super) async fn who(
     let version = parameters.parsed("version", "the number of a version")?;
     let limit = usize::try_from(parameters.limit(DEFAULT_LIMIT)?).unwrap_or(usize::MAX);
     let after = parameters.text("after").map(str::to_owned);
+    // What nobody of theirs may ask is not there for them, whatever is asked of it.
+    if !governance.sees_service(&actor, &service) {
+        return Err(Refusal::not_found("service", &service).into());
+    }
     let of = actor.institution.clone();
     let ask = WhoAsk { service, version, field, of, after, limit };
     let may = gate.who(&ask).await.map_err(|problem| {
@@ -47,10 +56,6 @@ pub(super) async fn who(
         };
         Refusal { kind, problems: vec![problem] }
     })?;
-    // What nobody of theirs may ask is not there for them.
-    if actor.institution.is_some() && may.clients.is_empty() && ask.after.is_none() {
-        return Err(Refusal::not_found("service", &ask.service).into());
-    }
     let clients: Vec<Value> = may
         .clients
         .iter()

@@ -29,7 +29,7 @@ pub(super) fn schemas(
         let query = json!({
             "title": format!("Query: {}", service.title),
             "description": "Which keys are given together says which fields may be selected",
-            "oneOf": ways,
+            "anyOf": ways,
         });
         schemas.insert(names.query.clone(), query);
     }
