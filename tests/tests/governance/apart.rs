@@ -273,9 +273,12 @@ fn learns_nothing(scene: &Scene, route: &Route, own: &Institution, others: &Name
         let got = call(scene, route, &own.token, &path, body.as_ref())?;
         let mut text = got.text;
         // The longest first: of what there is not, one name is the beginning of another.
-        for name in [&names.rule, &names.key, &names.policy, &names.grant] {
-            let short: String = name.chars().take(12).collect();
-            text = text.replace(name.as_str(), "…").replace(&short, "…");
+        let mut all: Vec<String> =
+            [&names.rule, &names.key, &names.policy, &names.grant].map(String::clone).into();
+        all.extend([&names.rule, &names.key].map(|name| name.chars().take(12).collect()));
+        all.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        for name in &all {
+            text = text.replace(name.as_str(), "…");
         }
         // A number may stand elsewhere, too.
         text = text.replace(&format!("`{}`", names.proposal), "…");
