@@ -167,7 +167,7 @@ async fn each_row_is_told_recorded_and_survived() -> Result<()> {
         generations.push((row, generation));
     }
     let mut sizes = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..3 {
         for (row, generation) in &generations {
             street.office.roll_back(Some(*generation)).context(row.name)?;
             street.breaks(row).await.context(row.name)?;
@@ -175,9 +175,10 @@ async fn each_row_is_told_recorded_and_survived() -> Result<()> {
         }
         sizes.push(resident(&street.host)?);
     }
-    let [before, after] = sizes.as_slice() else { anyhow::bail!("two rounds") };
-    println!("{} hostile rules: {before} KiB after one round, {after} KiB after two", rows.len());
-    ensure!(*after <= before + 8 * 1024, "{before} KiB after one round, {after} KiB after two");
+    // What the first round takes, later ones use again.
+    let [_, before, after] = sizes.as_slice() else { anyhow::bail!("three rounds") };
+    println!("{} hostile rules: {before} KiB after two rounds, {after} KiB after three", rows.len());
+    ensure!(*after <= before + 8 * 1024, "{before} KiB after two rounds, {after} KiB after three");
     let log = fs::read_to_string(street.scene.given.home.log())?;
     ensure!(!log.contains("panicked"), "nothing in the host panicked");
     street.host.stop()

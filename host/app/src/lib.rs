@@ -40,7 +40,9 @@ use shadow::{Shadow, ShadowQueue};
 pub use active::{BuildError, Pool, build, unknown_client, unmet};
 pub use lost_lines::LostLines;
 pub use quarantine::{QuarantineFallback, QuarantineSettings};
-pub use query::{answer, ask, catalogue::CatalogueEntry, gate::Gatehouse, rights, subjects::secret_check, who};
+pub use query::{
+    answer, ask, catalogue::CatalogueEntry, gate::Gatehouse, rights, subjects::secret_check, who,
+};
 
 /// What an app is made of.
 pub struct Parts {

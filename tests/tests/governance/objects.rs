@@ -208,7 +208,11 @@ fn what_is_wrong_is_told_at_its_place_and_changes_nothing() -> Result<()> {
         "/services/statistics/versions/1/retire",
         &json!({ "reason": "for a test", "emergency": true }),
     )?;
-    ensure!(needed.status == 422 && needed.text.contains("there is no service `statistics`"), "{}", needed.text);
+    ensure!(
+        needed.status == 422 && needed.text.contains("there is no service `statistics`"),
+        "{}",
+        needed.text
+    );
     for path in ["/grants/nobody/retire", "/purposes/rr:Nobody/retire", "/services/person/versions/9/retire"]
     {
         let got = office.post(&office.manager, path, &json!({ "reason": "for a test" }))?;
