@@ -188,6 +188,16 @@ fn what_is_wrong_is_told_at_its_place_and_changes_nothing() -> Result<()> {
         let got = put("/grants", with(name, value))?;
         ensure!(got.status == 422 && got.text.contains(told), "{name}: {}", got.text);
     }
+    for id in ["", "a/b", "-a", "a b", "a\u{202E}b", &"a".repeat(101)] {
+        refuses(&put("/grants", with("id", json!(id)))?, 422, "name_invalid", "/content/id")?;
+    }
+    for (path, mut content, name) in [
+        ("/services", office.see("/services/person/versions/1")?["content"].clone(), "title"),
+        ("/purposes", office.see("/purposes/dpv%3AAgeVerification")?["content"].clone(), "label"),
+    ] {
+        content[name] = json!("a\nb");
+        refuses(&put(path, content)?, 422, "text_invalid", &format!("/content/{name}"))?;
+    }
     let concept = |iri: &str, broader: &[&str]| json!({ "iri": iri, "kind": "purpose", "label": "x", "broader": broader });
     refuses(
         &put("/purposes", concept("rr:New", &["rr:Nothing"]))?,

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use paasla_core::{Concept, Edit, Object, ObjectId, ObjectKind, Rulebook};
+use paasla_core::{
+    Concept, Edit, Object, ObjectId, ObjectKind, Rulebook,
+    text::{check_line, is_invisible},
+};
 use paasla_store::governance::{object::ObjectVersion, proposal::Effect};
 use serde_json::Value;
 
@@ -16,6 +19,12 @@ use super::{
     refusal::Refusal,
 };
 use crate::{active::grant_unmet, problem::Problem};
+
+/// The longest id of an access right, in characters.
+const MAX_ID_CHARACTERS: usize = 100;
+
+/// The longest title, label and IRI, in characters.
+const MAX_TEXT_CHARACTERS: usize = 500;
 
 /// An object of the rulebook at work, with its history.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,7 +138,7 @@ impl Governance {
             return Err(Refusal::not_found(gone.kind.name(), &gone.name));
         }
         let next = now.edited(edits);
-        Refusal::all(problems(&next, edits))?;
+        Refusal::all(problems(&next, edits, |id| !here.contains_key(id)))?;
         let changes = now.diff(&next);
         if changes.is_empty() {
             return Err(Refusal::conflict("nothing_changes", "it is so already: nothing would change"));
@@ -141,17 +150,64 @@ impl Governance {
     }
 }
 
-/// What is wrong with what is put in. What the whole rulebook must fulfil is checked when it is made ready.
-fn problems(next: &Rulebook, edits: &[Edit]) -> Vec<Problem> {
+/// What is wrong with what is put in, each at its place in it; of several things with the name of each. What the whole
+/// rulebook must fulfil is checked when it is made ready. `is_new` says whether there is nothing of a name yet.
+fn problems(next: &Rulebook, edits: &[Edit], is_new: impl Fn(&ObjectId) -> bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     for edit in edits {
-        match edit {
-            Edit::Put { object: Object::Grant(grant) } => {
+        let Edit::Put { object } = edit else { continue };
+        let id = object.id();
+        let mut own = misspelled(object, is_new(&id));
+        match object {
+            Object::Grant(grant) => {
                 let unmet = grant_unmet(next, grant).into_iter();
-                problems.extend(unmet.map(|what| Problem::new("grant_unmet", "/content", what)));
+                own.extend(unmet.map(|what| Problem::new("grant_unmet", "/content", what)));
             }
-            Edit::Put { object: Object::Concept(concept) } => problems.extend(misplaced(next, concept)),
-            Edit::Put { object: Object::Service(_) | Object::Prefix { .. } } | Edit::TakeOut { .. } => {}
+            Object::Concept(concept) => own.extend(misplaced(next, concept)),
+            Object::Service(_) | Object::Prefix { .. } => {}
+        }
+        if edits.len() > 1 {
+            own.iter_mut().for_each(|problem| problem.message = format!("{id}: {}", problem.message));
+        }
+        problems.extend(own);
+    }
+    problems
+}
+
+/// Names that stand in addresses, lists and names of files, and texts that lists show in one line.
+fn misspelled(object: &Object, is_new: bool) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut line = |place: &str, text: &str| {
+        if let Err(error) = check_line(text, MAX_TEXT_CHARACTERS) {
+            let message = format!("this cannot be shown in one line: {error}");
+            problems.push(Problem::new("text_invalid", format!("/content/{place}"), message));
+        }
+    };
+    match object {
+        Object::Service(service) => line("title", &service.title),
+        Object::Concept(concept) => {
+            line("iri", &concept.iri);
+            line("label", &concept.label);
+            concept.label_et.iter().for_each(|label| line("label-et", label));
+            if concept.iri.chars().any(|c| c.is_whitespace() || is_invisible(c)) {
+                problems.push(Problem::new("iri_invalid", "/content/iri", "an IRI has no blanks in it"));
+            }
+        }
+        Object::Grant(grant) => {
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+            let begins = grant.id.starts_with(|c: char| c.is_ascii_alphanumeric());
+            // What is there already may be narrowed, whatever it is called.
+            if is_new && !(begins && grant.id.len() <= MAX_ID_CHARACTERS && grant.id.chars().all(fits)) {
+                let message = format!(
+                    "an access right's id has 1 to {MAX_ID_CHARACTERS} letters, digits, `-`, `.` and `_`, and begins with a \
+                     letter or a digit"
+                );
+                problems.push(Problem::new("name_invalid", "/content/id", message));
+            }
+        }
+        Object::Prefix { name, iri } => {
+            line("prefixes", name);
+            line("prefixes", iri);
         }
     }
     problems
