@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use paasla_core::{Concept, Grant, Rulebook, Service, Vocabulary};
+use paasla_core::Rulebook;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -24,20 +24,14 @@ const FOLDERS: [&str; 2] = ["services", "grants"];
 
 /// Reads vocabulary, services and access rights. IRIs may be compact; what is read has them in full.
 pub(crate) fn read(folder: &Path) -> Result<Rulebook> {
-    let mut vocabulary: Vocabulary = one(&folder.join("vocabulary.toml"))?;
-    vocabulary.expand_all();
-    let mut services: Vec<Service> = all(&folder.join("services"))?;
-    let mut grants: Vec<Grant> = all(&folder.join("grants"))?;
-    let expand = |iris: &mut Vec<String>| iris.iter_mut().for_each(|iri| *iri = vocabulary.expand(iri));
-    for service in &mut services {
-        expand(&mut service.purposes);
-        expand(&mut service.legal_bases);
-    }
-    for grant in &mut grants {
-        expand(&mut grant.purposes);
-        expand(&mut grant.legal_bases);
-    }
-    Ok(Rulebook { generation: 0, vocabulary, services, grants, policies: Vec::new() })
+    let mut rulebook = Rulebook {
+        vocabulary: one(&folder.join("vocabulary.toml"))?,
+        services: all(&folder.join("services"))?,
+        grants: all(&folder.join("grants"))?,
+        ..Rulebook::default()
+    };
+    rulebook.expand_iris();
+    Ok(rulebook)
 }
 
 /// Writes the same, with compact IRIs. A folder that holds such files already is written into only to replace them: then
@@ -49,26 +43,17 @@ pub(crate) fn write(folder: &Path, rulebook: &Rulebook, replace: bool) -> Result
         let shown = folder.display();
         return Err(invalid(format!("{shown} holds control data already: --replace writes it anew")));
     }
-    let words = &rulebook.vocabulary;
-    let compact = |iris: &mut Vec<String>| iris.iter_mut().for_each(|iri| *iri = words.compact(iri));
-    let mut vocabulary = words.clone();
-    for Concept { iri, broader, .. } in &mut vocabulary.concepts {
-        *iri = words.compact(iri);
-        compact(broader);
-    }
-    let mut new = vec![(folder.join("vocabulary.toml"), text(&vocabulary)?)];
+    let mut rulebook = rulebook.clone();
+    rulebook.compact_iris();
+    let mut new = vec![(folder.join("vocabulary.toml"), text(&rulebook.vocabulary)?)];
     for service in &rulebook.services {
-        let mut service = service.clone();
-        compact(&mut service.purposes);
-        compact(&mut service.legal_bases);
-        let name = format!("{}-v{}", service.name, service.version);
-        new.push((file(folder, "services", &name), text(&service)?));
+        new.push((
+            file(folder, "services", &format!("{}-v{}", service.name, service.version)),
+            text(service)?,
+        ));
     }
     for grant in &rulebook.grants {
-        let mut grant = grant.clone();
-        compact(&mut grant.purposes);
-        compact(&mut grant.legal_bases);
-        new.push((file(folder, "grants", &grant.id), text(&grant)?));
+        new.push((file(folder, "grants", &grant.id), text(grant)?));
     }
     for (path, text) in &new {
         write_whole(path, text.as_bytes())?;

@@ -78,6 +78,21 @@ pub(crate) struct Show {
 pub(crate) struct Put {
     /// A file that says it, in TOML as `paasla seed` reads it, or in JSON.
     file: PathBuf,
+    #[command(flatten)]
+    act: Act,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Retire {
+    /// Its name: an access right's id; a term's IRI, full or as `dpv:AgeVerification`; a service as `person/v1`.
+    name: String,
+    #[command(flatten)]
+    act: Act,
+}
+
+/// What is said with every act.
+#[derive(Debug, Args)]
+struct Act {
     /// Why. Kept in the list of changes, with your name and the time.
     #[arg(long)]
     reason: String,
@@ -90,20 +105,16 @@ pub(crate) struct Put {
     remote: Remote,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Retire {
-    /// Its name: an access right's id; a term's IRI, full or as `dpv:AgeVerification`; a service as `person/v1`.
-    name: String,
-    /// Why. Kept in the list of changes, with your name and the time.
-    #[arg(long)]
-    reason: String,
-    /// When, as RFC 3339 with an offset: `2027-01-01T00:00:00+02:00`. Without it: at once.
-    #[arg(long, value_name = "INSTANT", value_parser = when::read, conflicts_with = "emergency")]
-    at: Option<Timestamp>,
-    #[command(flatten)]
-    how: How,
-    #[command(flatten)]
-    remote: Remote,
+impl Act {
+    /// Does it; `more` is what the body says besides.
+    fn post(&self, path: &str, mut more: Value) -> Result<()> {
+        if let Some(members) = more.as_object_mut() {
+            members.insert("at".to_owned(), json!(self.at));
+            members.insert("reason".to_owned(), self.reason.as_str().into());
+        }
+        let answer = self.remote.client()?.post(path, &self.how.with(more))?;
+        show::one(self.remote.json, &answer, |answer| effect::outcome(answer, at_work))
+    }
 }
 
 /// Of which kind.
@@ -223,15 +234,9 @@ pub(crate) fn run(kind: ObjectKind, command: ObjectCommand) -> Result<()> {
             let object = remote.client()?.get(&kind.of(&name)?)?;
             show::one(remote.json, &object, told)
         }
-        ObjectCommand::Put(Put { file, reason, at, how, remote }) => {
-            let body = how.with(json!({ "content": content(&file)?, "at": at, "reason": reason }));
-            let answer = remote.client()?.post(kind.path(), &body)?;
-            show::one(remote.json, &answer, |answer| effect::outcome(answer, at_work))
-        }
-        ObjectCommand::Retire(Retire { name, reason, at, how, remote }) => {
-            let body = how.with(json!({ "at": at, "reason": reason }));
-            let answer = remote.client()?.post(&format!("{}/retire", kind.of(&name)?), &body)?;
-            show::one(remote.json, &answer, |answer| effect::outcome(answer, at_work))
+        ObjectCommand::Put(Put { file, act }) => act.post(kind.path(), json!({ "content": content(&file)? })),
+        ObjectCommand::Retire(Retire { name, act }) => {
+            act.post(&format!("{}/retire", kind.of(&name)?), json!({}))
         }
     }
 }

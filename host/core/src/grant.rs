@@ -101,6 +101,11 @@ impl Window {
 }
 
 impl Grant {
+    /// Every IRI in it.
+    pub(crate) fn iris_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.purposes.iter_mut().chain(&mut self.legal_bases)
+    }
+
     /// Whether it holds on this day.
     #[must_use]
     pub fn holds_on(&self, date: Date) -> bool {

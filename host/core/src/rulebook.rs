@@ -14,7 +14,7 @@ use crate::{
     grant::Grant,
     policy::Policy,
     service::Service,
-    term::{Term, Vocabulary},
+    term::{Concept, Term, Vocabulary},
 };
 
 /// Control data of one generation. The server adds the activated rules to it.
@@ -78,6 +78,26 @@ impl Rulebook {
     pub fn digest(&self) -> String {
         let json = serde_json::to_vec(&(&self.vocabulary, &self.services, &self.grants, &self.policies));
         hex::encode(Sha256::digest(json.unwrap_or_default()))
+    }
+
+    /// Rewrites every IRI to its full form.
+    pub fn expand_iris(&mut self) {
+        self.rewrite_iris(Vocabulary::expand);
+    }
+
+    /// Rewrites every IRI to its compact form, where a prefix fits.
+    pub fn compact_iris(&mut self) {
+        self.rewrite_iris(Vocabulary::compact);
+    }
+
+    fn rewrite_iris(&mut self, form: fn(&Vocabulary, &str) -> String) {
+        let words = Vocabulary { prefixes: self.vocabulary.prefixes.clone(), concepts: Vec::new() };
+        let concepts = self.vocabulary.concepts.iter_mut().flat_map(Concept::iris_mut);
+        let services = self.services.iter_mut().flat_map(Service::iris_mut);
+        let grants = self.grants.iter_mut().flat_map(Grant::iris_mut);
+        for iri in concepts.chain(services).chain(grants) {
+            *iri = form(&words, iri);
+        }
     }
 
     /// A service by name and version.

@@ -75,6 +75,11 @@ pub enum Requirement {
 }
 
 impl Service {
+    /// Every IRI in it.
+    pub(crate) fn iris_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.purposes.iter_mut().chain(&mut self.legal_bases)
+    }
+
     /// The lookup that a query with these keys is meant for: the only one, where no two overlap. None if there is no such
     /// lookup, or the service has no lookups.
     #[must_use]

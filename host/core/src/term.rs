@@ -138,16 +138,12 @@ impl Vocabulary {
             |iri: &&String| self.concept(kind, iri).is_none_or(|concept| concept.broader.is_empty());
         term.broader.iter().find(is_root).map_or(term.iri.as_str(), String::as_str)
     }
+}
 
-    /// Rewrites every compact IRI in the concepts to its full form.
-    pub fn expand_all(&mut self) {
-        let prefixes = Self { prefixes: self.prefixes.clone(), concepts: Vec::new() };
-        for concept in &mut self.concepts {
-            concept.iri = prefixes.expand(&concept.iri);
-            for broader in &mut concept.broader {
-                *broader = prefixes.expand(broader);
-            }
-        }
+impl Concept {
+    /// Every IRI in it.
+    pub(crate) fn iris_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        std::iter::once(&mut self.iri).chain(&mut self.broader)
     }
 }
 
@@ -163,7 +159,7 @@ mod tests {
             label_et: None,
             broader: broader.iter().map(|&b| b.into()).collect(),
         };
-        let mut vocabulary = Vocabulary {
+        let vocabulary = Vocabulary {
             prefixes: [("x".to_owned(), "https://example.org/x#".to_owned())].into(),
             concepts: vec![
                 concept("x:A", &[]),
@@ -172,8 +168,9 @@ mod tests {
                 concept("x:D", &["x:C"]),
             ],
         };
-        vocabulary.expand_all();
-        vocabulary
+        let mut rulebook = crate::Rulebook { vocabulary, ..crate::Rulebook::default() };
+        rulebook.expand_iris();
+        rulebook.vocabulary
     }
 
     #[test]

@@ -41,6 +41,12 @@ valid-from = "2026-01-01"
 fields = ["birthDate", "status"]
 "#;
 
+/// The number of the proposal that a command tells of.
+fn proposed(told: &str) -> Result<&str> {
+    let number = told.split("it is proposal ").nth(1).and_then(|rest| rest.split(',').next());
+    number.with_context(|| format!("it has a number: {told}"))
+}
+
 struct Shop {
     scene: Scene,
     tokens: [PathBuf; 2],
@@ -73,9 +79,7 @@ impl Shop {
     /// Puts it in, and has the second person confirm it.
     fn put_and_confirm(&self, kind: &str, name: &str, text: &str) -> Result<()> {
         let told = self.put(kind, name, text)?;
-        let id = told.split("it is proposal ").nth(1).and_then(|rest| rest.split(',').next());
-        let id = id.with_context(|| format!("it is proposed: {told}"))?;
-        self.run(1, &["proposal", "confirm", id, "--reason", "the contract is signed"])?;
+        self.run(1, &["proposal", "confirm", proposed(&told)?, "--reason", "the contract is signed"])?;
         Ok(())
     }
 
@@ -249,15 +253,11 @@ fn what_is_planned_comes_at_its_time() -> Result<()> {
     shop.put_and_confirm("purpose", "purpose.toml", PURPOSE)?;
     shop.put_and_confirm("service", "service.toml", SERVICE)?;
     let in_a_moment = || (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(12)).to_string();
-    let id = |told: &str| -> Result<String> {
-        let id = told.split("it is proposal ").nth(1).and_then(|rest| rest.split(',').next());
-        Ok(id.with_context(|| format!("it has a number: {told}"))?.to_owned())
-    };
     let file = shop.scene.given.home.folder.join("planned.toml");
     let file = file.to_str().context("a path")?;
     fs::write(file, GRANT)?;
     let told = shop.run(0, &["grant", "put", file, "--at", &in_a_moment(), "--reason", "from then on"])?;
-    let number = id(&told)?;
+    let number = proposed(&told)?.to_owned();
     ensure!(told.contains("waits for a second person"), "{told}");
     let told = shop.run(1, &["proposal", "confirm", &number, "--reason", "the contract is signed"])?;
     ensure!(told.contains("scheduled") || told.contains("confirmed"), "{told}");
@@ -267,7 +267,7 @@ fn what_is_planned_comes_at_its_time() -> Result<()> {
     // To take it out one person is enough, and can think better of it.
     let far = "2199-01-01T00:00:00Z";
     let told = shop.run(0, &["grant", "retire", "shop-age", "--at", far, "--reason", "some day"])?;
-    let number = id(&told)?;
+    let number = proposed(&told)?.to_owned();
     ensure!(shop.run(0, &["proposal", "list"])?.contains("scheduled"));
     let (office, manager) = (&shop.scene.office, &shop.scene.office.manager);
     let confirmed = office.decide(&office.approver, number.parse()?, "confirm")?;

@@ -19,8 +19,13 @@ use super::{
 };
 use crate::{active::Active, blocking::background};
 
-/// How much a clock may differ from the host's: a time that was over no longer ago is taken for now.
-pub(super) const CLOCKS_DIFFER_MS: i64 = 60_000;
+/// How much a clock may differ from the host's: a time that was over no longer ago is as good as the present one.
+const CLOCKS_DIFFER_MS: i64 = 60_000;
+
+/// Whether a time is over, by any clock near the host's.
+pub(super) fn is_over(at: i64, now: i64) -> bool {
+    at < now.saturating_sub(CLOCKS_DIFFER_MS)
+}
 
 /// A step in a policy's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,7 +235,7 @@ impl Governance {
             let message = "it would expire before it comes into force: set a later time for that";
             return Err(Refusal::invalid("expires_too_early", "/expires", message));
         }
-        if options.at.is_some_and(|at| at < now.saturating_sub(CLOCKS_DIFFER_MS)) {
+        if options.at.is_some_and(|at| is_over(at, now)) {
             let message =
                 "this time is over: set one to come, or leave it out to put the policy in force at once";
             return Err(Refusal::invalid("at_in_the_past", "/at", message));

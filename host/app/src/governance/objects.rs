@@ -57,21 +57,29 @@ impl Governance {
         Ok(rulebook.objects().into_iter().filter(|(id, _)| kinds.contains(&id.kind)).collect())
     }
 
-    /// One object, at work or taken out.
+    /// The object of this name that is of one of these kinds, at work or taken out.
     ///
     /// # Errors
-    /// When there never was one of this name, or none that the actor may see.
-    pub async fn object(&self, actor: &Actor, id: &ObjectId) -> Result<ObjectView, Refusal> {
+    /// When there never was one, or none that the actor may see, or the store cannot be read.
+    pub async fn object(
+        &self,
+        actor: &Actor,
+        kinds: &[ObjectKind],
+        name: &str,
+    ) -> Result<ObjectView, Refusal> {
         let rulebook = self.seen(actor, self.rulebook()).await?;
-        let content = rulebook.objects().remove(id);
-        let history = match actor.institution {
-            None => self.store.object_history(id).await?,
-            Some(_) => Vec::new(),
-        };
-        if content.is_none() && history.is_empty() {
-            return Err(Refusal::not_found(id.kind.name(), &id.name));
+        for kind in kinds {
+            let id = ObjectId::new(*kind, name);
+            let content = rulebook.object(&id);
+            let history = match actor.institution {
+                None => self.store.object_history(&id).await?,
+                Some(_) => Vec::new(),
+            };
+            if content.is_some() || !history.is_empty() {
+                return Ok(ObjectView { id, content, history });
+            }
         }
-        Ok(ObjectView { id: id.clone(), content, history })
+        Err(Refusal::not_found(kinds.first().map_or("object", |kind| kind.name()), name))
     }
 
     /// Puts an object into the rulebook, in the place of the one of its name: at an instant to come (milliseconds since

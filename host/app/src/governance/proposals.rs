@@ -12,9 +12,7 @@ use paasla_store::{
     },
 };
 
-use super::{
-    ActContext, Governance, actor::Actor, lifecycle::CLOCKS_DIFFER_MS, now, plan::Plan, refusal::Refusal,
-};
+use super::{ActContext, Governance, actor::Actor, lifecycle::is_over, now, plan::Plan, refusal::Refusal};
 
 /// How an act that may loosen is to be done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -121,8 +119,7 @@ impl Governance {
         how: How,
         reason: &str,
     ) -> Result<Outcome, Refusal> {
-        // A time that was over no longer ago than clocks differ is taken for now.
-        if at.is_some_and(|at| at < now().saturating_sub(CLOCKS_DIFFER_MS)) {
+        if at.is_some_and(|at| is_over(at, now())) {
             return Err(Refusal::invalid(
                 "time_over",
                 "/at",

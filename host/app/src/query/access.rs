@@ -147,7 +147,7 @@ pub(crate) fn resolve<'a>(
     id: &str,
     date: Date,
 ) -> Result<Resolved<'a>, Unresolved> {
-    let service = service(active, &ask.service, ask.version)?;
+    let service = service(active, &ask.service, ask.version).map_err(Unresolved::NotFound)?;
     // The keys say which fields may be asked for; problems stand in the order of the request.
     let (mut problems, mut of_keys) = (Vec::new(), Vec::new());
     let Keys { values: keys, subjects, lookup } = keys(description, service, ask, &mut of_keys);
@@ -166,7 +166,7 @@ pub(super) fn suppose<'a>(
     id: &str,
     date: Date,
 ) -> Result<Resolved<'a>, Unresolved> {
-    let service = service(active, &ask.service, ask.version)?;
+    let service = service(active, &ask.service, ask.version).map_err(Unresolved::NotFound)?;
     let mut problems = Vec::new();
     let names = select::names(service, None, ask, &mut problems);
     let is_code = |key: &String| {
@@ -343,8 +343,8 @@ pub(super) fn service<'a>(
     active: &'a Active,
     name: &str,
     version: Option<u32>,
-) -> Result<&'a Service, Unresolved> {
-    let not_found = |code, message: &str| Unresolved::NotFound(Problem::new(code, "url", message));
+) -> Result<&'a Service, Problem> {
+    let not_found = |code, message: &str| Problem::new(code, "url", message);
     let rulebook = &active.rulebook;
     let latest =
         rulebook.latest(name).ok_or_else(|| not_found("service_unknown", "there is no such service"))?;

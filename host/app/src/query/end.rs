@@ -4,12 +4,20 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use paasla_core::{AuditRecord, Outcome, Reason};
+use paasla_engine::RuleFault;
 
 use super::{Queries, Stop, draft::Draft};
 use crate::{
-    active::Active,
+    active::{Active, Ruler},
     problem::{Capped, NoAnswer, Problem},
 };
+
+/// Says in the log that a rule broke; gives the code of the problem.
+pub(super) fn broken(id: &str, ruler: &Ruler<'_>, fault: &RuleFault) -> &'static str {
+    let (policy, kind) = (&ruler.at_work.policy().name, fault.kind());
+    tracing::error!(id, policy, kind, "a rule broke");
+    if fault.is_the_rules() { "rule_fault" } else { "overloaded" }
+}
 
 impl Queries {
     /// Ends a query that has no answer.
@@ -37,10 +45,8 @@ impl Queries {
                 self.refuse_capped(draft, id, active, capped).await
             }
             Stop::Faulted(ruler, fault) => {
-                let (policy, kind) = (&ruler.at_work.policy().name, fault.kind());
-                tracing::error!(id, policy, kind, "a rule broke");
+                let code = broken(&id, &ruler, &fault);
                 self.quarantine.note(&ruler, &fault).await;
-                let code = if fault.is_the_rules() { "rule_fault" } else { "overloaded" };
                 self.fail(draft, id, code).await
             }
             Stop::Failed(code) => self.fail(draft, id, code).await,

@@ -21,6 +21,24 @@ use crate::active::Ruler;
 const CANDIDATES_MAX: u32 = 10_000;
 
 impl Queries {
+    /// The decision before anything is read, if it shows something.
+    pub(super) fn decided<'a>(
+        &self,
+        rulers: &[Ruler<'a>],
+        resolved: &Resolved<'_>,
+        draft: &mut Draft,
+    ) -> Result<Decision, Stop<'a>> {
+        let decision = decide(rulers, &resolved.query, draft)?;
+        let refusals = match decision.is_allowed() {
+            true => self.nothing_to_show(resolved, &decision),
+            false => Some(decision.refusals.clone()),
+        };
+        match refusals {
+            Some(reasons) => Err(Stop::Refused(Some(Arc::new(decision)), reasons)),
+            None => Ok(decision),
+        }
+    }
+
     /// The decision, and the rows with each row's own decision. What caps set aside goes into `reservation`; without one
     /// nothing is set aside.
     pub(crate) async fn decide_and_read<'a>(
@@ -32,14 +50,7 @@ impl Queries {
         reservation: Option<&mut Reservation>,
     ) -> Result<(Decision, Reviewed), Stop<'a>> {
         let query = &resolved.query;
-        let decision = decide(rulers, query, draft)?;
-        if !decision.is_allowed() {
-            let reasons = decision.refusals.clone();
-            return Err(Stop::Refused(Some(Arc::new(decision)), reasons));
-        }
-        if let Some(reasons) = self.nothing_to_show(resolved, &decision) {
-            return Err(Stop::Refused(Some(Arc::new(decision)), reasons));
-        }
+        let decision = self.decided(rulers, resolved, draft)?;
         // What institutions' policies ask of rows is looked at once the ministry's have reviewed them.
         let is_the_ministrys = |condition: &&Condition| {
             let by = |ruler: &&Ruler<'_>| ruler.at_work.policy().name == *condition.reason.by;

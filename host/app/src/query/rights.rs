@@ -16,7 +16,8 @@ use super::{
     ask::{Ask, Caller, Places, Select, Stated},
     disclose,
     draft::Draft,
-    evaluate, usage,
+    end::broken,
+    usage,
 };
 use crate::{
     active::Active,
@@ -151,7 +152,7 @@ impl Queries {
         id: &str,
     ) -> Result<Rights, Stop<'a>> {
         let date = self.day_of(&ask.caller, id)?;
-        let service = access::service(active, &ask.service, ask.version)?;
+        let service = access::service(active, &ask.service, ask.version).map_err(Stop::NotFound)?;
         let contexts = contexts(active, ask, date);
         if contexts.len() > RIGHTS_MAX {
             let message = format!(
@@ -215,21 +216,12 @@ impl Queries {
         let query = &resolved.query;
         // Of what is only supposed nothing is recorded.
         let mut draft = Draft::new(&query.id, active.rulebook.generation, caller);
-        let decision = match evaluate::decide(&active.rulers(query), query, &mut draft) {
+        let decision = match self.decided(&active.rulers(query), resolved, &mut draft) {
             Ok(decision) => decision,
-            Err(Stop::Faulted(ruler, fault)) => {
-                let (id, policy, kind) = (&query.id, &ruler.at_work.policy().name, fault.kind());
-                tracing::error!(id, policy, kind, "a rule broke");
-                return Verdict::Failed(if fault.is_the_rules() { "rule_fault" } else { "overloaded" });
-            }
+            Err(Stop::Refused(_, reasons)) => return Verdict::Refused(reasons),
+            Err(Stop::Faulted(ruler, fault)) => return Verdict::Failed(broken(&query.id, &ruler, &fault)),
             Err(_) => return Verdict::Failed("internal"),
         };
-        if !decision.is_allowed() {
-            return Verdict::Refused(decision.refusals);
-        }
-        if let Some(reasons) = self.nothing_to_show(resolved, &decision) {
-            return Verdict::Refused(reasons);
-        }
         let left = |Cap { window, persons, reason }| CapLeft {
             window,
             persons,

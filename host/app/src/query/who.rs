@@ -8,7 +8,6 @@ use paasla_core::ClientId;
 
 use super::{
     Queries, access,
-    access::Unresolved,
     ask::{Caller, Places},
     rights::{Right, RightsAsk},
 };
@@ -60,11 +59,7 @@ impl Queries {
     /// Who may see a field of a service. An official is supposed to ask, who names no case.
     pub(super) async fn who_may(&self, ask: &WhoAsk) -> Result<WhoMay, Problem> {
         let active = self.active.load_full();
-        let service =
-            access::service(&active, &ask.service, ask.version).map_err(|unresolved| match unresolved {
-                Unresolved::NotFound(problem) => problem,
-                _ => Problem::new("service_unknown", "url", "there is no such service"),
-            })?;
+        let service = access::service(&active, &ask.service, ask.version)?;
         if !service.fields.contains(&ask.field) {
             let meant = nearest(&ask.field, service.fields.iter().map(String::as_str));
             let message = format!("the service has no such field{meant}");

@@ -188,6 +188,23 @@ impl Rulebook {
         prefixes.chain(concepts).chain(services).chain(grants).chain(policies).collect()
     }
 
+    /// One thing that it holds, as JSON; none when it does not.
+    #[must_use]
+    pub fn object(&self, id: &ObjectId) -> Option<Value> {
+        fn one<T: Serialize>(all: &[T], id: &ObjectId, of: impl Fn(&T) -> ObjectId) -> Option<Value> {
+            serde_json::to_value(all.iter().find(|own| of(own) == *id)?).ok()
+        }
+        match id.kind {
+            ObjectKind::Prefix => Some(self.vocabulary.prefixes.get(&id.name)?.as_str().into()),
+            ObjectKind::Purpose | ObjectKind::LegalBasis | ObjectKind::SpecialGround => {
+                one(&self.vocabulary.concepts, id, ObjectId::of_concept)
+            }
+            ObjectKind::Service => one(&self.services, id, ObjectId::of_service),
+            ObjectKind::Grant => one(&self.grants, id, ObjectId::of_grant),
+            ObjectKind::Policy | ObjectKind::Shadow => one(&self.policies, id, ObjectId::of_policy),
+        }
+    }
+
     /// The same without these.
     #[must_use]
     pub fn without(mut self, out: &BTreeSet<ObjectId>) -> Self {

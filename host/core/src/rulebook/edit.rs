@@ -65,21 +65,12 @@ impl Object {
     /// The same with every IRI in full.
     #[must_use]
     pub fn expanded(mut self, vocabulary: &Vocabulary) -> Self {
-        let expand = |iris: &mut Vec<String>| iris.iter_mut().for_each(|iri| *iri = vocabulary.expand(iri));
+        let expand = |iri: &mut String| *iri = vocabulary.expand(iri);
         match &mut self {
             Self::Prefix { .. } => {}
-            Self::Service(service) => {
-                expand(&mut service.purposes);
-                expand(&mut service.legal_bases);
-            }
-            Self::Grant(grant) => {
-                expand(&mut grant.purposes);
-                expand(&mut grant.legal_bases);
-            }
-            Self::Concept(concept) => {
-                concept.iri = vocabulary.expand(&concept.iri);
-                expand(&mut concept.broader);
-            }
+            Self::Service(service) => service.iris_mut().for_each(expand),
+            Self::Grant(grant) => grant.iris_mut().for_each(expand),
+            Self::Concept(concept) => concept.iris_mut().for_each(expand),
         }
         self
     }
@@ -237,5 +228,8 @@ mod tests {
         assert_eq!(edits.len(), 4, "{edits:?}");
         assert_eq!(one.edited(&edits).objects(), other.objects());
         assert_eq!(other.edits_to(&other), []);
+        for (id, content) in other.objects() {
+            assert_eq!(other.object(&id), Some(content), "{id}");
+        }
     }
 }

@@ -115,8 +115,7 @@ pub(super) async fn one<K: Kind>(
     Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
 ) -> Answer<Json<Value>> {
-    let id = found::<K>(&governance, &actor, &name).await?;
-    Ok(Json(view(&governance.object(&actor, &id).await?)))
+    Ok(Json(view(&found::<K>(&governance, &actor, &name).await?)))
 }
 
 pub(super) async fn one_service(
@@ -124,7 +123,7 @@ pub(super) async fn one_service(
     Extension(actor): Extension<Actor>,
     Path((name, version)): Path<(String, u32)>,
 ) -> Answer<Json<Value>> {
-    Ok(Json(view(&governance.object(&actor, &service(&name, version)).await?)))
+    Ok(Json(view(&governance.object(&actor, Services::KINDS, &service(&name, version).name).await?)))
 }
 
 pub(super) async fn put<K: Kind>(
@@ -135,7 +134,7 @@ pub(super) async fn put<K: Kind>(
     let Put { content, at, dry_run, emergency, reason } = read::<Put<K::Content>>(body).await?;
     let object: Object = content.into();
     let id = object.id();
-    let (at, how) = (time("/at", at)?, How { dry_run, emergency, base: None });
+    let (at, how) = (time("/at", at)?, How { dry_run, emergency, ..How::default() });
     let outcome = governance.put_object(&actor, object, at, how, &reason).await?;
     Ok(answer(outcome, |done| named(&id, json!({ "generation": done.generation }))))
 }
@@ -147,7 +146,7 @@ pub(super) async fn retire<K: Kind>(
     body: Body,
 ) -> Answer<Response> {
     let retire: Retire = read(body).await?;
-    let id = found::<K>(&governance, &actor, &name).await?;
+    let id = found::<K>(&governance, &actor, &name).await?.id;
     take_out(&governance, &actor, id, retire).await
 }
 
@@ -167,7 +166,7 @@ async fn take_out(
     id: ObjectId,
     Retire { at, dry_run, emergency, reason }: Retire,
 ) -> Answer<Response> {
-    let (at, how) = (time("/at", at)?, How { dry_run, emergency, base: None });
+    let (at, how) = (time("/at", at)?, How { dry_run, emergency, ..How::default() });
     let outcome = governance.take_out_object(actor, id.clone(), at, how, &reason).await?;
     Ok(answer(outcome, |done| named(&id, json!({ "generation": done.generation }))))
 }
@@ -177,17 +176,10 @@ fn service(name: &str, version: u32) -> ObjectId {
 }
 
 /// The object that is meant by a name: a term by its IRI, full or compact.
-async fn found<K: Kind>(governance: &Governance, actor: &Actor, name: &str) -> Result<ObjectId, Refusal> {
+async fn found<K: Kind>(governance: &Governance, actor: &Actor, name: &str) -> Result<ObjectView, Refusal> {
     let is_term = K::KINDS.contains(&ObjectKind::Purpose);
     let name = if is_term { governance.expand(name) } else { name.to_owned() };
-    for kind in K::KINDS {
-        let id = ObjectId::new(*kind, &name);
-        if governance.object(actor, &id).await.is_ok() {
-            return Ok(id);
-        }
-    }
-    let kind = K::KINDS.first().map_or("object", |kind| kind.name());
-    Err(Refusal::not_found(kind, &name))
+    governance.object(actor, K::KINDS, &name).await
 }
 
 fn named(id: &ObjectId, mut json: Value) -> Value {

@@ -193,8 +193,9 @@ pub(super) async fn retire(
     body: Body,
 ) -> Answer<Response> {
     let Retire { version, dry_run, emergency, reason } = read(body).await?;
-    let outcome =
-        governance.retire(&actor, &name, version, How { dry_run, emergency, base: None }, &reason).await?;
+    let outcome = governance
+        .retire(&actor, &name, version, How { dry_run, emergency, ..How::default() }, &reason)
+        .await?;
     let views = governance.policies(&actor, Some(&name)).await?;
     Ok(answer(outcome, |done| json!(views.iter().find(|view| view.version == done.version).or(views.last()))))
 }
@@ -217,7 +218,8 @@ pub(super) async fn lift(
     body: Body,
 ) -> Answer<Response> {
     let Lift { dry_run, emergency, reason } = read(body).await?;
-    let outcome = governance.lift(&actor, &name, How { dry_run, emergency, base: None }, &reason).await?;
+    let outcome =
+        governance.lift(&actor, &name, How { dry_run, emergency, ..How::default() }, &reason).await?;
     let views = governance.policies(&actor, Some(&name)).await?;
     Ok(answer(outcome, |_| json!({ "policies": views })))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{Extension, body::Body, extract::State, response::Response};
 use jiff::Timestamp;
-use paasla_core::{Grant, Object, ObjectDiff, Rulebook, Service, Vocabulary};
+use paasla_core::{Grant, ObjectDiff, Rulebook, Service, Vocabulary};
 use paasla_store::governance::proposal::ProposalState;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -119,19 +119,10 @@ pub(super) async fn apply(
     Extension(actor): Extension<Actor>,
     body: Body,
 ) -> Answer<Response> {
-    let Apply { base, mut vocabulary, services, grants, dry_run, emergency, reason } =
+    let Apply { base, vocabulary, services, grants, dry_run, emergency, reason } =
         read_up_to(body, MAX_FILES_BYTES).await?;
-    vocabulary.expand_all();
-    let expanded = |object: Object| object.expanded(&vocabulary);
-    let mut files = Rulebook::default();
-    for object in services.into_iter().map(Object::Service).chain(grants.into_iter().map(Object::Grant)) {
-        match expanded(object) {
-            Object::Service(service) => files.services.push(service),
-            Object::Grant(grant) => files.grants.push(grant),
-            Object::Concept(_) | Object::Prefix { .. } => {}
-        }
-    }
-    files.vocabulary = vocabulary;
+    let mut files = Rulebook { vocabulary, services, grants, ..Rulebook::default() };
+    files.expand_iris();
     let how = How { dry_run, emergency, base: Some(base) };
     let outcome = governance.apply(&actor, &files, how, &reason).await?;
     Ok(answer(outcome, |done| json!({ "generation": done.generation })))
@@ -143,7 +134,8 @@ pub(super) async fn roll_back(
     body: Body,
 ) -> Answer<Response> {
     let RollBack { to, bring_back, dry_run, emergency, reason } = read(body).await?;
-    let (to, outcome) =
-        governance.roll_back(&actor, to, bring_back, How { dry_run, emergency, base: None }, &reason).await?;
+    let (to, outcome) = governance
+        .roll_back(&actor, to, bring_back, How { dry_run, emergency, ..How::default() }, &reason)
+        .await?;
     Ok(answer(outcome, |done| json!({ "generation": done.generation, "contentOf": to })))
 }

@@ -27,11 +27,18 @@ row! {
 }
 
 /// The objects that hold at a generation, those of each list in their order: of every name the newest row up to it.
-const HELD_AT: &str = "\
-    SELECT m.kind, m.name, m.digest, o.content \
-    FROM (SELECT kind, name, place, digest, max(generation) FROM member WHERE generation <= $1 GROUP BY kind, name) AS m \
-    JOIN object AS o ON o.digest = m.digest \
-    ORDER BY m.place";
+macro_rules! held_at {
+    ($only:literal) => {
+        concat!(
+            "SELECT m.kind, m.name, m.digest, o.content \
+             FROM (SELECT kind, name, place, digest, max(generation) FROM member \
+                   WHERE generation <= $1 ",
+            $only,
+            " GROUP BY kind, name) AS m \
+             JOIN object AS o ON o.digest = m.digest ORDER BY m.place"
+        )
+    };
+}
 
 pub(super) async fn active(readers: &SqlitePool) -> Result<Option<Rulebook>, StoreError> {
     let mut connection = readers.acquire().await.map_err(failure)?;
@@ -65,7 +72,7 @@ async fn at_in(connection: &mut SqliteConnection, generation: u64) -> Result<Opt
     else {
         return Ok(None);
     };
-    let rulebook = put_together(generation, held(connection, generation, HELD_AT).await?)?;
+    let rulebook = put_together(generation, held(connection, generation, held_at!("")).await?)?;
     // Each object has the digest that names it; that all of them are there, in their order, is said by this one.
     if rulebook.digest() != stated {
         return Err(StoreError::Corrupt { what: WHAT, key: generation.to_string() });
@@ -77,17 +84,12 @@ pub(super) async fn policies_at(
     readers: &SqlitePool,
     generation: u64,
 ) -> Result<Option<Vec<Policy>>, StoreError> {
-    const POLICIES_AT: &str = "\
-        SELECT m.kind, m.name, m.digest, o.content \
-        FROM (SELECT kind, name, place, digest, max(generation) FROM member \
-              WHERE generation <= $1 AND kind IN ('policy', 'shadow') GROUP BY kind, name) AS m \
-        JOIN object AS o ON o.digest = m.digest \
-        ORDER BY m.place";
     let mut connection = readers.acquire().await.map_err(failure)?;
     let stated =
         stated(&mut *connection, generation, "SELECT policies FROM generation WHERE generation = $1").await?;
     let Some(stated) = stated else { return Ok(None) };
-    let policies = put_together(generation, held(&mut connection, generation, POLICIES_AT).await?)?.policies;
+    let rows = held(&mut connection, generation, held_at!("AND kind IN ('policy', 'shadow')")).await?;
+    let policies = put_together(generation, rows)?.policies;
     if policies_digest(&policies)? != stated {
         return Err(StoreError::Corrupt { what: WHAT, key: generation.to_string() });
     }
